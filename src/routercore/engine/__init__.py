@@ -1,0 +1,1 @@
+"""The shell: the only code that awaits, reads a clock, draws randomness or opens a socket."""

@@ -1,0 +1,109 @@
+"""The transport: one small protocol between the engine and an HTTP client library."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from enum import IntEnum
+from typing import Protocol
+
+from routercore.provider.http import HttpRequest, HttpResponse
+
+MAX_RESPONSE_BYTES = 256 * 1024 * 1024
+CONNECT_TIMEOUT = 10.0
+
+
+class Phase(IntEnum):
+    """How far a request came, told from trace events and never from an exception's type."""
+
+    NOT_SENT = 0
+    """The body did not leave whole: the upstream cannot have acted on it."""
+    SENT = 1
+    """The whole body was handed to the kernel; the upstream may have acted."""
+    HEADERS = 2
+    """The head of the answer arrived."""
+
+
+class TransportError(Exception):
+    """An exchange that did not complete."""
+
+    def __init__(self, message: str, phase: Phase, *, is_local: bool = False) -> None:
+        super().__init__(message)
+        self.phase = phase
+        self.is_local = is_local
+        """True where our own side is at fault: its pool, its descriptors."""
+
+
+class BlockedAddressError(TransportError):
+    """A URL leads to an address that must not be reached; nothing was sent."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Phase.NOT_SENT)
+
+
+class TooLargeError(TransportError):
+    """An answer is larger than allowed; reading stopped there."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the answer is larger than {limit:,} bytes", Phase.HEADERS)
+
+
+class OpenResponse(Protocol):
+    """The head of an answer whose body is still to be read."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Names in lower case."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body, decoded, in pieces as they arrive.
+
+        Raises:
+            TransportError: the body broke off, with the phase ``HEADERS``.
+            TooLargeError: the body is larger than allowed.
+        """
+        ...
+
+
+class Transport(Protocol):
+    """Performs exchanges. Follows no redirect, retries nothing, keeps no cookie, trusts no proxy.
+
+    Time limits are the engine's: it cancels. A cancelled exchange leaves no socket behind.
+    Billable requests never travel on a connection that has been idle, because a connection that
+    the other side closed meanwhile cannot be told from one that died after the request.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    async def send(
+        self, request: HttpRequest, *, public_only: bool = False,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> HttpResponse:  # fmt: skip
+        """Perform one exchange and read the whole answer.
+
+        Args:
+            request: as it goes on the wire, signed. ``json``, ``form`` or ``content`` is encoded.
+            public_only: resolve the name once, refuse unless every address is public, and connect
+                to one of those addresses.
+            max_bytes: of the decoded body.
+
+        Raises:
+            TransportError: nothing, or not everything, came back.
+        """
+        ...
+
+    def open(
+        self, request: HttpRequest, *, public_only: bool = False,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> AbstractAsyncContextManager[OpenResponse]:  # fmt: skip
+        """Perform one exchange up to the head of the answer; leaving the context closes it."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...

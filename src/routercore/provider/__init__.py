@@ -1,0 +1,135 @@
+"""All that a plugin's author imports. Standard library alone; ``hookimpl`` loads pluggy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from routercore.provider.auth import Auth, Header, NoAuth, bearer
+from routercore.provider.classify import classify_openai, classify_status
+from routercore.provider.flow import (
+    Call,
+    Effect,
+    Emit,
+    Flow,
+    NextEvent,
+    Open,
+    Run,
+    Wait,
+    accepted,
+    call,
+    fail,
+    next_event,
+    open_stream,
+    partial,
+    progress,
+    refused,
+    run,
+    wait,
+)
+from routercore.provider.http import (
+    HttpRequest,
+    HttpResponse,
+    Part,
+    ServerEvent,
+    compact,
+    fields,
+    get,
+    post_form,
+    post_json,
+)
+from routercore.provider.row import Row
+from routercore.provider.rungs import Job, JobState, JobStatus, OneShot, patiently
+from routercore.provider.spec import API_VERSION, Cancels, Discovers, Provider, Resumes
+from routercore.values.catalogue import Form, MaskPolarity, ModelCard
+from routercore.values.events import Accepted, Event, Observer, Partial, Progress
+from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
+from routercore.values.images import Generated, InputImage, Operation, RawImage, Task
+from routercore.values.money import Per, Price, Usage, usd, usd_table
+from routercore.values.sizes import AnySize, FixedSizes, InputSize, RatioSizes, Size, SizeRange
+
+if TYPE_CHECKING:
+    from routercore.provider.hooks import hookimpl
+
+__all__ = [
+    "API_VERSION",
+    "Accepted",
+    "AnySize",
+    "Auth",
+    "Call",
+    "Cancels",
+    "Charge",
+    "Discovers",
+    "Effect",
+    "Emit",
+    "Event",
+    "Failure",
+    "Fault",
+    "FixedSizes",
+    "Flow",
+    "Form",
+    "Generated",
+    "Header",
+    "HttpRequest",
+    "HttpResponse",
+    "InputImage",
+    "InputSize",
+    "Job",
+    "JobState",
+    "JobStatus",
+    "MaskPolarity",
+    "ModelCard",
+    "NextEvent",
+    "NoAuth",
+    "Observer",
+    "OneShot",
+    "Open",
+    "Operation",
+    "Part",
+    "Partial",
+    "Per",
+    "Price",
+    "Progress",
+    "Provider",
+    "ProviderFailed",
+    "RatioSizes",
+    "RawImage",
+    "Resumes",
+    "Row",
+    "Run",
+    "ServerEvent",
+    "Size",
+    "SizeRange",
+    "Task",
+    "Usage",
+    "Wait",
+    "accepted",
+    "bearer",
+    "call",
+    "classify_openai",
+    "classify_status",
+    "compact",
+    "fail",
+    "fields",
+    "get",
+    "hookimpl",
+    "next_event",
+    "open_stream",
+    "partial",
+    "patiently",
+    "post_form",
+    "post_json",
+    "progress",
+    "refused",
+    "run",
+    "usd",
+    "usd_table",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "hookimpl":
+        from routercore.provider.hooks import hookimpl
+
+        return hookimpl
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

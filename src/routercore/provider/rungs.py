@@ -1,0 +1,174 @@
+"""Rungs for vendors that need no flow of their own: one exchange, or a job that is polled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from routercore.provider.auth import Auth
+from routercore.provider.classify import classify_openai
+from routercore.provider.flow import Flow, accepted, call, fail, progress, wait
+from routercore.provider.http import HttpRequest, HttpResponse
+from routercore.provider.spec import API_VERSION
+from routercore.values.faults import Failure, Fault, ProviderFailed
+from routercore.values.images import Generated, Task
+
+PATIENT_FAULTS = frozenset(
+    {Fault.NOT_SENT, Fault.RATE_LIMITED, Fault.OVERLOADED, Fault.REPLY_LOST, Fault.REPLY_CUT,
+     Fault.SERVER_ERROR, Fault.GATEWAY, Fault.REQUEST_TIMEOUT}
+)  # fmt: skip
+"""What a poll survives: the job goes on whatever became of the question."""
+LOST_JOB_POLLS = 3
+"""How often a job may be unknown to the vendor before it is given up."""
+MAX_POLL_WAIT = 15.0
+
+
+class OneShot:
+    """A provider of one exchange: ``build`` the request, ``parse`` the answer.
+
+    Convenience, not obligation: anything with the members of
+    :class:`~routercore.provider.spec.Provider` is a provider.
+    """
+
+    name: ClassVar[str]
+    api_version: ClassVar[int] = API_VERSION
+    auth: ClassVar[Auth]
+    origins: ClassVar[tuple[str, ...]]
+
+    def build(self, task: Task) -> HttpRequest:
+        """The request that does the task."""
+        raise NotImplementedError
+
+    def parse(self, task: Task, response: HttpResponse) -> Generated:
+        """The images in a successful answer; raise :func:`fail` or :func:`refused` otherwise."""
+        raise NotImplementedError
+
+    def generate(self, task: Task) -> Flow[Generated]:
+        response = yield from call(self.build(task))
+        return self.parse(task, response)
+
+    def classify(self, response: HttpResponse) -> Failure:
+        return classify_openai(response)
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+    REFUSED_RESULT = "refused_result"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """What a poll said."""
+
+    state: JobState
+    message: str = ""
+    fraction: float | None = None
+    categories: tuple[str, ...] = ()
+
+
+class Job:
+    """A provider of polled jobs: ``build``, ``handle``, ``poll``, ``status``, ``parse``.
+
+    A failed poll is asked again and never becomes a new submit. A state that the vendor has not
+    documented counts as pending, because giving up on it would lose a paid picture.
+    """
+
+    name: ClassVar[str]
+    api_version: ClassVar[int] = API_VERSION
+    auth: ClassVar[Auth]
+    origins: ClassVar[tuple[str, ...]]
+    poll_every: ClassVar[float] = 1.0
+    """Seconds between polls."""
+
+    def build(self, task: Task) -> HttpRequest:
+        """The request that submits the job."""
+        raise NotImplementedError
+
+    def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
+        """JSON by which the accepted job can be found again, also by another process."""
+        raise NotImplementedError
+
+    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
+        """The request that asks how the job stands."""
+        raise NotImplementedError
+
+    def status(self, response: HttpResponse) -> JobStatus:
+        """How the job stands, total over everything that the vendor may say."""
+        raise NotImplementedError
+
+    def collect(self, handle: Mapping[str, Any], response: HttpResponse) -> HttpRequest | None:
+        """One more request for the result, or ``None`` where the last poll brought it."""
+        return None
+
+    def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
+        """The images in the finished job's answer."""
+        raise NotImplementedError
+
+    def classify(self, response: HttpResponse) -> Failure:
+        return classify_openai(response)
+
+    def generate(self, task: Task) -> Flow[Generated]:
+        response = yield from call(self.build(task))
+        handle = self.handle(task, response)
+        yield from accepted(handle)
+        return (yield from self.resume(task, handle))
+
+    def resume(self, task: Task, handle: Mapping[str, Any]) -> Flow[Generated]:
+        response = yield from self._finished(handle)
+        follow = self.collect(handle, response)
+        if follow is not None:
+            response = yield from patiently(follow)
+        return self.parse(task, handle, response)
+
+    def _finished(self, handle: Mapping[str, Any]) -> Flow[HttpResponse]:
+        lost = 0
+        while True:
+            yield from wait(self.poll_every)
+            try:
+                response = yield from patiently(self.poll(handle))
+                status = self.status(response)
+            except ProviderFailed as error:
+                if error.failure.fault is not Fault.MODEL_NOT_FOUND:
+                    raise
+                status = JobStatus(JobState.LOST, error.failure.message)
+            if status.state is JobState.DONE:
+                return response
+            lost = lost + 1 if status.state is JobState.LOST else 0
+            if status.state is not JobState.PENDING and lost in (0, LOST_JOB_POLLS):
+                raise ended(status)
+            yield from progress(status.fraction, status.message)
+
+
+def patiently(request: HttpRequest) -> Flow[HttpResponse]:
+    """Make a free call until it is answered, waiting longer each time; the deadline ends it."""
+    delay = 1.0
+    while True:
+        try:
+            return (yield from call(request))
+        except ProviderFailed as error:
+            if error.failure.fault not in PATIENT_FAULTS:
+                raise
+            yield from wait(max(delay, error.failure.retry_after or 0.0))
+            delay = min(delay * 2, MAX_POLL_WAIT)
+
+
+_ENDS = {
+    JobState.FAILED: Fault.JOB_FAILED,
+    JobState.REFUSED: Fault.REFUSED,
+    JobState.REFUSED_RESULT: Fault.REFUSED_RESULT,
+    JobState.LOST: Fault.JOB_LOST,
+}
+
+
+def ended(status: JobStatus) -> ProviderFailed:
+    """The failure that a job's last status stands for."""
+    message = status.message or f"the job ended as {status.state}"
+    return fail(_ENDS[status.state], message, categories=status.categories)

@@ -1,0 +1,77 @@
+"""The provider interface, version 1: seven members, and three optional protocols."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from routercore.provider.auth import Auth
+from routercore.provider.flow import Flow
+from routercore.provider.http import HttpResponse
+from routercore.values.catalogue import ModelCard
+from routercore.values.faults import Failure
+from routercore.values.images import Generated, Task
+
+API_VERSION = 1
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A vendor's API as code: stateless, holds no credential, performs no effect itself."""
+
+    @property
+    def name(self) -> str:
+        """Lower case, digits and dashes: ``black-forest-labs``."""
+        ...
+
+    @property
+    def api_version(self) -> int:
+        """The version of this interface that the provider was written for."""
+        ...
+
+    @property
+    def auth(self) -> Auth:
+        """How the engine signs."""
+        ...
+
+    @property
+    def origins(self) -> Sequence[str]:
+        """URLs whose hosts may receive the credential, such as ``https://*.bfl.ai``.
+
+        The first is the base URL of the API, path included. Where a configuration gives another
+        ``base_url``, its origin takes the place of all of them.
+        """
+        ...
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        """The models, as declared."""
+        ...
+
+    def generate(self, task: Task) -> Flow[Generated]:
+        """Do the task: generate, edit or inpaint, as ``task.operation`` says."""
+        ...
+
+    def classify(self, response: HttpResponse) -> Failure:
+        """Say what an error response means. Only called for a status outside 200 to 299."""
+        ...
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """A provider that can ask its vendor which models there are."""
+
+    def discover(self, base_url: str) -> Flow[Sequence[ModelCard]]: ...
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """A provider whose accepted jobs can be picked up again, also by another process."""
+
+    def resume(self, task: Task, handle: Mapping[str, Any]) -> Flow[Generated]: ...
+
+
+@runtime_checkable
+class Cancels(Protocol):
+    """A provider whose accepted jobs can be called off."""
+
+    def cancel(self, handle: Mapping[str, Any]) -> Flow[None]: ...

@@ -1,0 +1,102 @@
+"""Model cards: what one provider declares about one model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from routercore.values.images import Operation
+from routercore.values.money import Price
+from routercore.values.sizes import AnySize, Sizes
+
+
+class MaskPolarity(StrEnum):
+    """Which part of a mask is edited, as the vendor wants it. Callers always use ``ALPHA``."""
+
+    ALPHA = "alpha"
+    """Fully transparent pixels."""
+    WHITE = "white"
+    BLACK = "black"
+
+
+class Form(StrEnum):
+    """How an upstream hands an image over."""
+
+    URL = "url"
+    BASE64 = "base64"
+    BYTES = "bytes"
+
+
+PLAIN_SETTINGS = frozenset(
+    {"user", "safety_identifier", "style", "moderation", "complexity", "frame_count",
+     "frame_duration_ms", "svg", "markup", "input_fidelity"}
+)  # fmt: skip
+"""Settings that a card allows by listing their names in ``accepts``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """One model at one provider, as data. What is not declared is not offered."""
+
+    id: str
+    """The model's name in the provider's API."""
+    name: str = ""
+    """The model's public name, the same at every provider; ``id`` unless given."""
+    aliases: tuple[str, ...] = ()
+    operations: frozenset[Operation] = frozenset({Operation.GENERATE})
+    sizes: Sizes = field(default_factory=AnySize)
+    qualities: tuple[str, ...] = ()
+    """Accepted words, cheapest first; empty where quality cannot be chosen."""
+    default_quality: str | None = None
+    """What ``auto`` usually means; for estimates."""
+    formats: tuple[str, ...] = ("png",)
+    """Formats that can be asked for; the first is the default. The engine converts to others."""
+    choose_format: bool = True
+    """False where the vendor takes no format: what comes is ``formats[0]``."""
+    compression: bool = False
+    backgrounds: tuple[str, ...] = ()
+    forms: tuple[Form, ...] = (Form.BASE64,)
+    url_lifetime: float | None = None
+    """Seconds that a result URL can be read."""
+    max_n: int = 1
+    """Images of one call; more are split over several calls."""
+    max_prompt: int | None = None
+    """Characters."""
+    max_images: int = 0
+    """Input images."""
+    mask: MaskPolarity | None = None
+    seed: bool = False
+    negative_prompt: bool = False
+    partial_images: int = 0
+    """The most intermediate images of a stream; 0 where the model does not stream."""
+    accepts: frozenset[str] = frozenset()
+    """Further settings that are passed on, out of ``PLAIN_SETTINGS``."""
+    fidelities: tuple[str, ...] = ()
+    """Accepted words of ``input_fidelity``, where it is restricted."""
+    latency: float = 15.0
+    """Seconds that a call typically takes."""
+    prices: tuple[Price, ...] = ()
+    price_source: str = ""
+    price_date: date | None = None
+    released: date | None = None
+    shutdown: date | None = None
+    """The day after which the vendor no longer serves the model."""
+    successor: str | None = None
+    """What to use instead of a model that is, or will be, shut down."""
+    unverified: frozenset[str] = frozenset()
+    """Fields of this card that rest on facts nobody could verify; tolerated both ways."""
+
+    def __post_init__(self) -> None:
+        if unknown := self.accepts - PLAIN_SETTINGS:
+            raise ValueError(f"card {self.id!r} accepts unknown settings: {sorted(unknown)}")
+        if not self.name:
+            object.__setattr__(self, "name", self.id)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything that a caller may call it: public name, id and aliases."""
+        return tuple(dict.fromkeys((self.name, self.id, *self.aliases)))
+
+    def is_retired(self, today: date) -> bool:
+        return self.shutdown is not None and today > self.shutdown

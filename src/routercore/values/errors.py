@@ -1,0 +1,143 @@
+"""Errors that callers see, each with its HTTP status, type, code and what to do.
+
+RouterError
+├── ConfigError            the configuration is wrong; lists every mistake
+├── PluginError            two plugins claim one name, or a needed one is broken
+├── RequestError           400: the request itself is wrong
+│   ├── ModelNotFoundError 404: nobody serves the model
+│   └── UnsupportedError   400: nobody who serves the model can do this request
+├── RefusedError           400: content policy, moderation_blocked
+├── LimitError             429: a limit of this router
+├── BudgetError            402: a budget of this router
+└── AttemptsFailedError    502, 503, 504 or 429: every attempt failed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from routercore.values.check import Rejection
+from routercore.values.events import AttemptRecord
+
+
+class RouterError(Exception):
+    """The root; never raised itself."""
+
+    status = 500
+    type = "server_error"
+    code: str | None = None
+    param: str | None = None
+    retry_after: float | None = None
+    """Seconds; whole ones go into the header."""
+    may_retry: bool | None = None
+    """``False`` where sending the same request again could pay twice or cannot help."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if param is not None:
+            self.param = param
+        if code is not None:
+            self.code = code
+
+
+class ConfigError(RouterError):
+    """The configuration is wrong. ``problems`` has every mistake with its place."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class PluginError(RouterError):
+    """Plugins cannot be used as they are."""
+
+
+class RequestError(RouterError):
+    """The request is wrong; ``param`` names the field."""
+
+    status = 400
+    type = "invalid_request_error"
+    may_retry = False
+
+
+class ModelNotFoundError(RequestError):
+    """No enabled provider serves the model."""
+
+    status = 404
+    code = "model_not_found"
+    param = "model"
+
+
+class UnsupportedError(RequestError):
+    """The model is served, and no target can do this request.
+
+    ``rejections`` maps each target to the reasons that excluded it.
+    """
+
+    code = "unsupported_by_all_targets"
+
+    def __init__(self, message: str, rejections: dict[str, tuple[Rejection, ...]]) -> None:
+        params = {reason.param for reasons in rejections.values() for reason in reasons}
+        super().__init__(message, param=params.pop() if len(params) == 1 else None)
+        self.rejections = rejections
+
+
+class LimitError(RouterError):
+    """A limit of this router's own; ``retry_after`` says when there is room."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after: float, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.retry_after = retry_after
+
+
+class BudgetError(RouterError):
+    """A budget of this router is used up."""
+
+    status = 402
+    type = "insufficient_quota"
+    code = "budget_exceeded"
+    may_retry = False
+
+
+class _Attempted(RouterError):
+    """Has attempts to show."""
+
+    def __init__(self, message: str, attempts: Sequence[AttemptRecord], *,
+                 code: str | None = None) -> None:  # fmt: skip
+        super().__init__(message, code=code)
+        self.attempts = tuple(attempts)
+
+
+class RefusedError(_Attempted):
+    """A provider's content policy refused; ``categories`` are the vendor's words."""
+
+    status = 400
+    type = "image_generation_user_error"
+    code = "moderation_blocked"
+    may_retry = False
+
+    def __init__(self, message: str, attempts: Sequence[AttemptRecord], *,
+                 categories: Sequence[str] = (), stage: str = "unknown") -> None:  # fmt: skip
+        super().__init__(message, attempts)
+        self.categories = tuple(categories)
+        self.stage = stage
+
+
+class AttemptsFailedError(_Attempted):
+    """Every attempt failed. ``attempts`` has them all, first to last."""
+
+    status = 502
+    type = "upstream_error"
+    code = "upstream_failed"
+
+    def __init__(self, message: str, attempts: Sequence[AttemptRecord], *, status: int,
+                 code: str, retry_after: float | None, may_retry: bool | None) -> None:  # fmt: skip
+        super().__init__(message, attempts, code=code)
+        self.status = status
+        self.retry_after = retry_after
+        self.may_retry = may_retry

@@ -1,0 +1,321 @@
+"""Prices, estimates and costs: ``Decimal`` US dollars, and unknown is never zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from routercore.values.images import Settings
+from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, nearest_ratio
+
+if TYPE_CHECKING:
+    from routercore.values.catalogue import ModelCard
+
+MILLION = Decimal(1_000_000)
+CHARACTERS_PER_TOKEN = 4
+"""A rough average for prompts; prompt tokens are a hundredth of an image's price or less."""
+
+
+class Per(StrEnum):
+    """What a price is for. Several lines with different units add up."""
+
+    IMAGE = "image"
+    MEGAPIXEL = "megapixel"
+    """Each megapixel of each image delivered, rounded up to a whole one."""
+    EXTRA_MEGAPIXEL = "extra_megapixel"
+    """Each megapixel of an image beyond its first, rounded up."""
+    PIXEL = "pixel"
+    INPUT_IMAGE = "input_image"
+    INPUT_MEGAPIXEL = "input_megapixel"
+    """Each megapixel of input, rounded up for each image."""
+    TEXT_IN = "text_in"
+    """A million tokens of prompt."""
+    IMAGE_IN = "image_in"
+    """A million tokens of input image."""
+    TEXT_OUT = "text_out"
+    """A million tokens of text (or thought) in the answer."""
+    IMAGE_OUT = "image_out"
+    """A million tokens of image in the answer."""
+
+
+TOKEN_UNITS = frozenset({Per.TEXT_IN, Per.IMAGE_IN, Per.TEXT_OUT, Per.IMAGE_OUT})
+OUTPUT_UNITS = frozenset({Per.IMAGE, Per.MEGAPIXEL, Per.PIXEL})
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """One line of a price list. A condition left out holds for every value.
+
+    Where several lines of one unit fit a request, the one with most conditions counts.
+    """
+
+    usd: Decimal
+    per: Per = Per.IMAGE
+    size: str | None = None
+    quality: str | None = None
+    tier: str | None = None
+    operation: str | None = None
+
+    @property
+    def conditions(self) -> int:
+        return sum(x is not None for x in (self.size, self.quality, self.tier, self.operation))
+
+
+def usd(amount: str, per: Per | str = Per.IMAGE, **conditions: str) -> Price:
+    """Shorthand for a price list's line: ``usd("0.04", size="1024x1024", quality="high")``."""
+    return Price(Decimal(amount), Per(per), **conditions)
+
+
+def usd_table(quality_by_size: dict[str, dict[str, str]]) -> tuple[Price, ...]:
+    """Per-image prices of a table ``{size: {quality: amount}}``."""
+    return tuple(
+        usd(amount, size=size, quality=quality)
+        for size, row in quality_by_size.items()
+        for quality, amount in row.items()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as an upstream counted them."""
+
+    text_in: int = 0
+    image_in: int = 0
+    text_out: int = 0
+    image_out: int = 0
+
+    @property
+    def input_tokens(self) -> int:
+        return self.text_in + self.image_in
+
+    @property
+    def output_tokens(self) -> int:
+        return self.text_out + self.image_out
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            text_in=self.text_in + other.text_in,
+            image_in=self.image_in + other.image_in,
+            text_out=self.text_out + other.text_out,
+            image_out=self.image_out + other.image_out,
+        )
+
+
+class Basis(StrEnum):
+    """Where an amount comes from."""
+
+    REPORTED = "reported"
+    """The vendor's answer said so."""
+    TOKENS = "tokens"
+    """Counted tokens times the price list."""
+    TABLE = "table"
+    """The price list had this very case."""
+    ESTIMATE = "estimate"
+    """Computed from neighbouring cases of the price list."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a request may cost at one target, before it runs; ``None`` where nobody knows."""
+
+    low: Decimal | None = None
+    expected: Decimal | None = None
+    high: Decimal | None = None
+    basis: Basis = Basis.UNKNOWN
+
+    @property
+    def is_known(self) -> bool:
+        return self.expected is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What was paid; ``usd`` is ``None``, never zero, where that is unknown."""
+
+    usd: Decimal | None
+    basis: Basis
+
+    def __add__(self, other: Cost) -> Cost:
+        if self.usd is None or other.usd is None:
+            return Cost(usd=None, basis=Basis.UNKNOWN)
+        weakest = max(self.basis, other.basis, key=list(Basis).index)
+        return Cost(usd=self.usd + other.usd, basis=weakest)
+
+
+UNKNOWN_COST = Cost(usd=None, basis=Basis.UNKNOWN)
+FREE = Cost(usd=Decimal(0), basis=Basis.REPORTED)
+
+
+def estimate(card: ModelCard, settings: Settings) -> Estimate:
+    """What ``settings`` may cost by the card's price list. Pure.
+
+    A quality or size left to the model makes a range: ``low`` to ``high`` over what it may pick,
+    ``expected`` for the card's defaults.
+    """
+    qualities = [settings.quality] if settings.quality or not card.qualities else [*card.qualities]
+    sizes = [size] if (size := billed_size(card, settings)) else _default_sizes(card)
+    cases = [_case(card, settings, size, quality) for size in sizes for quality in qualities]
+    amounts = [amount for amount, _ in cases if amount is not None]
+    if not amounts or len(amounts) < len(cases):
+        return Estimate()
+    default = _case(card, settings, sizes[0], settings.quality or card.default_quality)
+    expected, basis = default if default[0] is not None else (max(amounts), Basis.ESTIMATE)
+    if len(cases) > 1:
+        basis = Basis.ESTIMATE
+    return Estimate(low=min(amounts), expected=expected, high=max(amounts), basis=basis)
+
+
+def settle(card: ModelCard, settings: Settings, usage: Usage | None, reported: Decimal | None,
+           *, delivered: int) -> Cost:  # fmt: skip
+    """What an answer with ``delivered`` images cost: as reported, by tokens, or by the table."""
+    if reported is not None:
+        return Cost(usd=reported, basis=Basis.REPORTED)
+    if usage is not None and (by_tokens := token_cost(card.prices, usage)) is not None:
+        return Cost(usd=by_tokens, basis=Basis.TOKENS)
+    guess = estimate(card, _with_n(settings, delivered))
+    return Cost(usd=guess.expected, basis=guess.basis)
+
+
+def token_cost(prices: Iterable[Price], usage: Usage) -> Decimal | None:
+    """Price counted tokens; ``None`` where the list lacks a kind of token that was used."""
+    rates = {price.per: price.usd for price in prices if price.per in TOKEN_UNITS}
+    total = Decimal(0)
+    for unit in TOKEN_UNITS:
+        count = getattr(usage, unit.value)
+        if count and unit not in rates:
+            return None
+        total += rates.get(unit, Decimal(0)) * count / MILLION
+    return total if rates and usage.output_tokens else None
+
+
+def billed_size(card: ModelCard, settings: Settings) -> Size | None:
+    """The pixels that the settings lead to, or ``None`` if that is left to the model."""
+    if settings.size is not None:
+        return settings.size
+    if isinstance(card.sizes, RatioSizes) and (settings.aspect_ratio or settings.resolution):
+        ratio = settings.aspect_ratio or card.sizes.default_ratio
+        return card.sizes.expected(ratio, settings.resolution or card.sizes.default_tier)
+    return None
+
+
+def _default_sizes(card: ModelCard) -> list[Size | None]:
+    sizes = card.sizes
+    if isinstance(sizes, FixedSizes):
+        return [Size.parse(text) for text in sizes.sizes]
+    if isinstance(sizes, SizeRange):
+        return [Size.parse(sizes.default)]
+    if isinstance(sizes, RatioSizes):
+        return [sizes.expected(sizes.default_ratio, sizes.default_tier)]
+    return [None]
+
+
+def _case(
+    card: ModelCard, settings: Settings, size: Size | None, quality: str | None
+) -> tuple[Decimal | None, Basis]:
+    """The price of ``settings`` for one size and quality."""
+    tier = _tier(card, settings, size)
+    fits = [
+        price
+        for price in card.prices
+        if price.quality in (None, quality)
+        and price.tier in (None, tier)
+        and price.operation in (None, settings.operation.value)
+    ]
+    output, basis = _output_price(fits, size)
+    if output is None:
+        return None, Basis.UNKNOWN
+    return settings.n * output + _input_price(fits, settings), basis
+
+
+def _output_price(prices: Sequence[Price], size: Size | None) -> tuple[Decimal | None, Basis]:
+    """The price of one image."""
+    exact = [price for price in prices if price.size in (None, size and str(size))]
+    best = _most_specific(exact)
+    total, basis = Decimal(0), Basis.TABLE
+    if OUTPUT_UNITS.isdisjoint(best):
+        scaled = _scaled(prices, size)
+        if scaled is None:
+            return None, Basis.UNKNOWN
+        total, basis = scaled, Basis.ESTIMATE
+    for unit, price in best.items():
+        if unit in OUTPUT_UNITS or unit is Per.EXTRA_MEGAPIXEL:
+            if unit is not Per.IMAGE and size is None:
+                return None, Basis.UNKNOWN
+            total += price.usd * _count(unit, size)
+    return total, basis
+
+
+def _count(unit: Per, size: Size | None) -> int:
+    if unit is Per.IMAGE or size is None:
+        return 1
+    if unit is Per.PIXEL:
+        return size.pixels
+    return math.ceil(size.megapixels) - (unit is Per.EXTRA_MEGAPIXEL)
+
+
+def _scaled(prices: Sequence[Price], size: Size | None) -> Decimal | None:
+    """A size between the listed ones costs what the next larger one does; beyond, by pixels."""
+    listed = sorted(
+        (Size.parse(price.size).pixels, price.usd)
+        for price in prices
+        if price.per is Per.IMAGE and price.size
+    )
+    if not listed or size is None:
+        return None
+    for pixels, amount in listed:
+        if pixels >= size.pixels:
+            return amount
+    pixels, amount = listed[-1]
+    return amount * size.pixels / pixels
+
+
+def _input_price(prices: Sequence[Price], settings: Settings) -> Decimal:
+    """What the prompt and the input images add."""
+    best, total = _most_specific(prices), Decimal(0)
+    if Per.TEXT_IN in best:
+        tokens = math.ceil(len(settings.prompt) / CHARACTERS_PER_TOKEN)
+        total += best[Per.TEXT_IN].usd * tokens / MILLION
+    if Per.INPUT_IMAGE in best:
+        total += best[Per.INPUT_IMAGE].usd * len(settings.images)
+    if Per.INPUT_MEGAPIXEL in best:
+        total += best[Per.INPUT_MEGAPIXEL].usd * len(settings.images)
+    return total
+
+
+def _most_specific(prices: Iterable[Price]) -> dict[Per, Price]:
+    return {price.per: price for price in sorted(prices, key=lambda price: price.conditions)}
+
+
+def _tier(card: ModelCard, settings: Settings, size: Size | None) -> str | None:
+    """The resolution tier that a request falls into, for prices that go by tier."""
+    if settings.resolution:
+        return settings.resolution
+    sizes = card.sizes
+    if not isinstance(sizes, RatioSizes) or not sizes.tiers:
+        return None
+    if size is None:
+        return sizes.default_tier or sizes.tiers[0]
+    return nearest_tier(sizes, size)
+
+
+def nearest_tier(sizes: RatioSizes, size: Size) -> str | None:
+    """The tier whose area is closest to ``size``, or ``None`` where there are no tiers."""
+    if not sizes.tiers:
+        return None
+    return min(sizes.tiers, key=lambda tier: abs(math.log(sizes.area(tier) / size.pixels)))
+
+
+def fit_ratio(sizes: RatioSizes, size: Size) -> tuple[str, str | None]:
+    """The ratio and tier that come closest to ``size``."""
+    return nearest_ratio(size.ratio, sizes.ratios), nearest_tier(sizes, size)
+
+
+def _with_n(settings: Settings, n: int) -> Settings:
+    from dataclasses import replace
+
+    return replace(settings, n=n)
