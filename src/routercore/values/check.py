@@ -263,8 +263,8 @@ def _nearest_quality(offered: tuple[str, ...], level: float) -> str:
 
 def _format(f: _Fitting) -> None:
     card, asked = f.card, f.request.output_format
-    if asked is not None and not (asked in card.formats and (card.choose_format or
-                                                             asked == card.formats[0])):  # fmt: skip
+    offered = card.formats if card.choose_format else card.formats[:1]
+    if asked is not None and asked not in offered:
         if asked not in CONVERTIBLE or CONVERTIBLE.isdisjoint(card.formats):
             f.reject("output_format", f"{card.id!r} gives {', '.join(card.formats)}, not {asked}")
             return

@@ -17,7 +17,7 @@ class Fault(StrEnum):
     INVALID_REQUEST = "invalid_request"
     """The upstream calls the request wrong (400, 422)."""
     UNSUPPORTED = "unsupported"
-    """The upstream cannot do this at all (405, 413, 415, 501): wrong for it, maybe not for others."""
+    """The upstream cannot do this at all (405, 413, 415, 501); another may."""
     OVER_BUDGET = "over_budget"
     """A budget of ours does not allow the attempt."""
     LIMITED = "limited"
