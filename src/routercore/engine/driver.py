@@ -1,0 +1,321 @@
+"""The driver: performs the effects of one flow, and translates everything that goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, assert_never
+
+from routercore.engine.clock import Clock
+from routercore.engine.jsons import loads
+from routercore.engine.transport.base import (
+    MAX_RESPONSE_BYTES,
+    OpenResponse,
+    Phase,
+    Transport,
+    TransportError,
+)
+from routercore.provider.flow import Call, Effect, Emit, Flow, NextEvent, Open, Run, Wait
+from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent, origin_matches
+from routercore.provider.spec import Provider
+from routercore.provider.sse import EventDecoder
+from routercore.values.events import Notice
+from routercore.values.faults import Failure, Fault, ProviderFailed
+
+T = TypeVar("T")
+
+JITTER = 0.1
+"""Share of a ``Wait`` that is added at random, so that pollers do not march in step."""
+
+
+@dataclass(slots=True)
+class Contact:
+    """How far the billable exchanges of one attempt came, and how to find them at the vendor."""
+
+    phase: Phase = Phase.NOT_SENT
+    upstream_id: str | None = None
+
+    def reached(self, phase: Phase) -> None:
+        self.phase = max(self.phase, phase)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """Performs effects for one attempt at one target.
+
+    The secret stays in here: it is put on requests whose origin may have it, after the flow has
+    yielded them.
+    """
+
+    transport: Transport
+    clock: Clock
+    provider: Provider
+    secret: str | None = field(repr=False)
+    signed_origins: tuple[str, ...]
+    """Patterns of the origins that may receive the secret; they may also be private addresses."""
+    trusted_origins: frozenset[str]
+    """Further origins that may be private addresses."""
+    on_notice: Callable[[Notice], None]
+    jitter: Callable[[], float]
+    """Draws from 0 to 1."""
+    contact: Contact = field(default_factory=Contact)
+    max_bytes: int = MAX_RESPONSE_BYTES
+
+    async def run(self, start: Callable[[], Flow[T]], deadline: float) -> T:
+        """Drive a flow to its end, and close it whatever happens.
+
+        Args:
+            start: makes the flow.
+            deadline: on the clock's monotonic scale.
+
+        Raises:
+            ProviderFailed: with the failure, whatever went wrong: the flow, the network, the time.
+        """
+        try:
+            async with self.clock.timeout_at(deadline):
+                return await self._run(start)
+        except TimeoutError:
+            raise ProviderFailed(self._out_of_time()) from None
+
+    def _out_of_time(self) -> Failure:
+        if self.contact.phase is Phase.NOT_SENT:
+            return Failure(fault=Fault.NOT_SENT, message="time ran out before the request had left")
+        return Failure(fault=Fault.DEADLINE, message="time ran out while the upstream worked")
+
+    async def _run(self, start: Callable[[], Flow[T]]) -> T:
+        stream = _Stream()
+        try:
+            flow = _guard(start)
+            try:
+                async with AsyncExitStack() as stack:
+                    stream.stack = stack
+                    return await self._steps(flow, stream)
+            finally:
+                _close(flow)
+        except ProviderFailed:
+            raise
+        except ValueError as error:  # What ``json()`` raises: the answer is not what it should be.
+            message = f"the answer cannot be understood: {_short(error)}"
+            raise ProviderFailed(Failure(fault=Fault.REPLY_CUT, message=message)) from error
+        except _PluginError as error:
+            raise ProviderFailed(_plugin_failure(self.provider, error.cause)) from error.cause
+
+    async def _steps(self, flow: Flow[T], stream: _Stream) -> T:
+        step: Callable[[], Effect] = lambda: next(flow)  # noqa: E731
+        while True:
+            try:
+                effect = _advance(step)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            try:
+                reply = await self._perform(effect, stream)
+            except ProviderFailed as error:
+                failed = error
+                step = lambda: flow.throw(failed)  # noqa: B023, E731
+            else:
+                step = lambda: flow.send(reply)  # noqa: B023, E731
+
+    async def _perform(self, effect: Effect, stream: _Stream) -> Any:
+        match effect:
+            case Call():
+                return await self._call(effect.request, raw=effect.raw)
+            case Open():
+                return await self._open(effect.request, stream)
+            case NextEvent():
+                return await self._next_event(stream)
+            case Wait():
+                pause = max(0.0, effect.seconds) * (1 + JITTER * self.jitter())
+                return await self.clock.sleep(pause)
+            case Emit():
+                return self.on_notice(effect.notice)
+            case Run():
+                return await _run(effect)
+            case _:
+                assert_never(effect)
+
+    async def _call(self, request: HttpRequest, *, raw: bool) -> HttpResponse:
+        sent, is_private_ok = await self._signed(request)
+        try:
+            response = await self.transport.send(
+                sent, public_only=not is_private_ok, max_bytes=self.max_bytes
+            )
+        except TransportError as error:
+            raise self._lost(request, error) from error
+        except asyncio.CancelledError:
+            self._maybe_sent(request)
+            raise
+        return self._checked(request, response, raw=raw)
+
+    async def _open(self, request: HttpRequest, stream: _Stream) -> HttpResponse:
+        sent, is_private_ok = await self._signed(request)
+        try:
+            head = await stream.open(self.transport, sent, not is_private_ok, self.max_bytes)
+        except TransportError as error:
+            raise self._lost(request, error) from error
+        except asyncio.CancelledError:
+            self._maybe_sent(request)
+            raise
+        response = HttpResponse(
+            status=head.status, headers=head.headers, url=request.url, loads=loads,
+            received=self.clock.now().timestamp(),
+        )  # fmt: skip
+        if "text/event-stream" not in (response.header("content-type") or ""):
+            response = replace(response, body=await self._rest(stream))
+        return self._checked(request, response, raw=False)
+
+    async def _rest(self, stream: _Stream) -> bytes:
+        try:
+            return await stream.rest()
+        except TransportError as error:
+            raise ProviderFailed(_cut(error)) from error
+
+    async def _next_event(self, stream: _Stream) -> ServerEvent | None:
+        try:
+            event = await stream.next_event()
+        except TransportError as error:
+            raise ProviderFailed(_cut(error)) from error
+        return replace(event, loads=loads) if event else None
+
+    async def _signed(self, request: HttpRequest) -> tuple[HttpRequest, bool]:
+        """The request with its credential, if its origin may have it; and whether it is ours."""
+        origin = request.origin
+        is_ours = any(origin_matches(origin, pattern) for pattern in self.signed_origins)
+        if not is_ours or self.secret is None:
+            return request, is_ours or origin in self.trusted_origins
+        signed = self.provider.auth.sign(request, self.secret)
+        return (await signed if inspect.isawaitable(signed) else signed), True
+
+    def _checked(self, request: HttpRequest, response: HttpResponse, *, raw: bool) -> HttpResponse:
+        if request.is_billable:
+            self.contact.reached(Phase.HEADERS)
+            self.contact.upstream_id = response.header("x-request-id") or self.contact.upstream_id
+        if response.is_success or raw:
+            return response
+        raise ProviderFailed(self._classified(response))
+
+    def _classified(self, response: HttpResponse) -> Failure:
+        if 300 <= response.status < 400:
+            return Failure(
+                fault=Fault.REDIRECTED, status=response.status,
+                message="answered with a redirect, which is not followed",
+            )  # fmt: skip
+        try:
+            return self.provider.classify(response)
+        except Exception as error:  # noqa: BLE001 - the plugin boundary
+            return replace(_plugin_failure(self.provider, error), status=response.status)
+
+    def _lost(self, request: HttpRequest, error: TransportError) -> ProviderFailed:
+        if request.is_billable:
+            self.contact.reached(error.phase)
+        if error.phase is Phase.NOT_SENT:
+            return ProviderFailed(Failure(fault=Fault.NOT_SENT, message=str(error)))
+        if error.phase is Phase.SENT:
+            return ProviderFailed(Failure(fault=Fault.REPLY_LOST, message=str(error)))
+        return ProviderFailed(_cut(error))
+
+    def _maybe_sent(self, request: HttpRequest) -> None:
+        """A cancelled exchange says nothing of how far it came: the worst is assumed."""
+        if request.is_billable:
+            self.contact.reached(Phase.SENT)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The one open stream that a flow may have."""
+
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _response: OpenResponse | None = None
+    _events: AsyncIterator[ServerEvent] | None = None
+
+    async def open(
+        self, transport: Transport, request: HttpRequest, public_only: bool, max_bytes: int
+    ) -> OpenResponse:
+        opened = transport.open(request, public_only=public_only, max_bytes=max_bytes)
+        self._response = await self.stack.enter_async_context(opened)
+        self._events = None
+        return self._response
+
+    async def rest(self) -> bytes:
+        response, self._response = self._response, None
+        if response is None:
+            return b""
+        return b"".join([chunk async for chunk in response.chunks()])
+
+    async def next_event(self) -> ServerEvent | None:
+        if self._events is None:
+            if self._response is None:
+                return None
+            self._events = _events(self._response)
+        return await anext(self._events, None)
+
+
+async def _events(response: OpenResponse) -> AsyncIterator[ServerEvent]:
+    decoder = EventDecoder()
+    async for chunk in response.chunks():
+        for event in decoder.feed(chunk):
+            yield event
+
+
+class _PluginError(Exception):
+    """Carries what a plugin raised past the engine's own ``except`` clauses."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+def _guard(start: Callable[[], Flow[T]]) -> Flow[T]:
+    """Make the flow; a provider that returns anything but a generator is told apart here."""
+    try:
+        flow = start()
+    except (ProviderFailed, ValueError):
+        raise
+    except Exception as error:
+        raise _PluginError(error) from error
+    if not isinstance(flow, Generator):
+        raise _PluginError(TypeError(f"its flow is a {type(flow).__name__}, not a generator"))
+    return flow
+
+
+def _advance(step: Callable[[], Effect]) -> Effect:
+    """One step of the plugin's code."""
+    try:
+        return step()
+    except (StopIteration, ProviderFailed, ValueError):
+        raise
+    except Exception as error:
+        raise _PluginError(error) from error
+
+
+async def _run(effect: Run) -> Any:
+    """Await what the plugin wants awaited."""
+    try:
+        return await effect.function()
+    except (ProviderFailed, ValueError, TimeoutError):
+        raise
+    except Exception as error:
+        raise _PluginError(error) from error
+
+
+def _close(flow: Flow[Any]) -> None:
+    try:
+        flow.close()
+    except Exception as error:
+        raise _PluginError(error) from error
+
+
+def _cut(error: TransportError) -> Failure:
+    return Failure(fault=Fault.REPLY_CUT, message=str(error))
+
+
+def _plugin_failure(provider: Provider, error: Exception) -> Failure:
+    where = f"{type(error).__name__}: {_short(error)}"
+    return Failure(fault=Fault.PLUGIN, message=f"the provider {provider.name!r} raised {where}")
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:200]

@@ -1,0 +1,279 @@
+"""The engine: plans, admits, caches and runs requests. What every face of the router stands on."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random as random_module
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from datetime import date
+from typing import Protocol
+
+from routercore.engine.attempt import Attempter
+from routercore.engine.clock import Clock, SystemClock
+from routercore.engine.health import HealthBook
+from routercore.engine.keys import KeyPool
+from routercore.engine.models import Catalogue, ModelEntry
+from routercore.engine.observers import Observers
+from routercore.engine.runner import Runner, Upstream, UpstreamLimits
+from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
+from routercore.engine.streaming import stream_items
+from routercore.engine.transport.base import Transport
+from routercore.routing.plan import (
+    Health,
+    Plan,
+    Strategy,
+    Target,
+    Terms,
+    Turn,
+    UnknownPrice,
+    make_plan,
+)
+from routercore.routing.policy import Policy
+from routercore.values.errors import (
+    ModelNotFoundError,
+    RequestError,
+    RouterError,
+    UnsupportedError,
+)
+from routercore.values.events import Notice, Observer, StreamItem
+from routercore.values.images import ImageRequest, ImageResult
+
+NoticeListener = Callable[[str, Notice], None]
+
+
+class CallerLimits(Protocol):
+    """Keeps the promises made to callers."""
+
+    def admit(self, caller: Caller, images: int) -> AbstractAsyncContextManager[object]:
+        """Hold a place for one request of so many images, while it runs.
+
+        Raises:
+            LimitError: there is no room now; says when.
+        """
+        ...
+
+
+class ResultCache(Protocol):
+    """Remembers results, and lets equal requests that run at the same time share one."""
+
+    async def serve(
+        self, caller: Caller, request: ImageRequest, produce: Callable[[], object]
+    ) -> ImageResult: ...
+
+
+class Engine:
+    """Everything behind the faces; made of a setup, strategies and injected effects."""
+
+    def __init__(
+        self,
+        setup: RouterSetup,
+        *,
+        strategies: Mapping[str, Strategy],
+        transport: Transport,
+        upstream_limits: UpstreamLimits,
+        caller_limits: CallerLimits,
+        cache: ResultCache,
+        observers: Iterable[Observer] = (),
+        clock: Clock | None = None,
+        random: random_module.Random | None = None,
+    ) -> None:
+        self.setup = setup
+        self.clock = clock or SystemClock()
+        self.random = random or random_module.SystemRandom()
+        self.catalogue = Catalogue(setup)
+        self._strategies = strategies
+        self._transport = transport
+        self._callers = caller_limits
+        self._cache = cache
+        self._turns: dict[tuple[str, ...], int] = {}
+        self._health = HealthBook()
+        self._observers = Observers(observers)
+        self._upstreams = {p.name: self._upstream(p.name) for p in setup.providers}
+        self._runner = Runner(
+            upstreams=self._upstreams,
+            limits=upstream_limits,
+            health=self._health,
+            observers=self._observers,
+            clock=self.clock,
+            random=self.random,
+            attempt_timeout=setup.attempt_timeout,
+        )
+
+    def _upstream(self, name: str) -> Upstream:
+        setup = next(p for p in self.setup.providers if p.name == name)
+        attempter = Attempter(
+            setup=setup, transport=self._transport, clock=self.clock, random=self.random,
+            max_image_bytes=self.setup.max_image_bytes,
+        )  # fmt: skip
+        return Upstream(attempter=attempter, keys=KeyPool(setup.keys))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._transport.close()
+
+    def models(self, caller: Caller = LOCAL_CALLER) -> list[ModelEntry]:
+        """Every model that ``caller`` may use, once."""
+        return self.catalogue.entries(caller, self._today())
+
+    def plan(self, request: ImageRequest, caller: Caller = LOCAL_CALLER) -> Plan:
+        """What would be tried, in which order, at what price, and why not the rest.
+
+        Makes no network call and takes no turn: asking does not change what comes next.
+
+        Raises:
+            RouterError: the model is unknown, or the request is wrong in itself.
+        """
+        route, targets = self._route(request, caller)
+        return self._plan(request, route, targets, self._peek)
+
+    async def generate(
+        self,
+        request: ImageRequest,
+        caller: Caller = LOCAL_CALLER,
+        *,
+        on_notice: NoticeListener = lambda target, notice: None,
+        request_id: str | None = None,
+    ) -> ImageResult:
+        """Do a request: through limits and cache, over its plan.
+
+        Raises:
+            RouterError: it could not be done; the class says why.
+        """
+        return await self._serve(request, caller, on_notice, stream=False, request_id=request_id)
+
+    def stream(
+        self, request: ImageRequest, caller: Caller = LOCAL_CALLER, *, request_id: str | None = None
+    ) -> AsyncIterator[StreamItem]:
+        """Do a request, and give intermediate images as they come; the result is the last item.
+
+        Raises:
+            RouterError: from the iterator, as :meth:`generate` does.
+        """
+
+        async def produce(on_notice: NoticeListener) -> ImageResult:
+            return await self._serve(request, caller, on_notice, stream=True, request_id=request_id)
+
+        return stream_items(produce)
+
+    async def _serve(
+        self,
+        request: ImageRequest,
+        caller: Caller,
+        on_notice: NoticeListener,
+        *,
+        stream: bool,
+        request_id: str | None,
+    ) -> ImageResult:
+        route, targets = self._route(request, caller)
+        request_id = request_id or f"req_{self.random.getrandbits(96):024x}"
+        deadline = self.clock.monotonic() + self.setup.deadline
+
+        async def produce() -> ImageResult:
+            plan = self._plan(request, route, targets, self._take)
+            if not plan.candidates:
+                raise unsupported(plan)
+            return await self._runner.run(
+                plan, route=route, policy=self._policy(route), request_id=request_id,
+                deadline=deadline, stream=stream, on_notice=on_notice,
+            )  # fmt: skip
+
+        self._observers.emit("request.started", request_id, model=request.model, n=request.n)
+        try:
+            async with self._callers.admit(caller, request.n):
+                result = await self._cache.serve(caller, request, produce)
+        except RouterError as error:
+            self._observers.emit("request.failed", request_id, code=error.code, status=error.status)
+            raise
+        self._observers.emit(
+            "request.completed", request_id, target=result.target, images=len(result.images),
+            seconds=round(result.latency_s, 3), cache=result.cache,
+        )  # fmt: skip
+        return replace(result, id=request_id)
+
+    def _route(self, request: ImageRequest, caller: Caller) -> tuple[Route, list[Target]]:
+        if not caller.may_use(request.model):
+            raise ModelNotFoundError(f"this key may not use a model named {request.model!r}")
+        if not request.prompt and not request.images:
+            raise RequestError("the prompt is empty", param="prompt", code="invalid_value")
+        if request.n < 1:
+            raise RequestError("n is less than 1", param="n", code="invalid_value")
+        return self.catalogue.find(request.model)
+
+    def _plan(
+        self,
+        request: ImageRequest,
+        route: Route,
+        targets: list[Target],
+        turn: Callable[[tuple[str, ...]], Turn],
+    ) -> Plan:
+        ceilings = [x for x in (route.max_price, request.max_price) if x is not None]
+        plan = make_plan(
+            replace(request, strict=request.strict or route.strict),
+            targets,
+            self._strategy(route.strategy),
+            terms=Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None)),
+            health=self._target_health,
+            turn=turn,
+            today=self._today(),
+        )
+        self._refuse_unknown_price(plan, route)
+        return plan
+
+    def _refuse_unknown_price(self, plan: Plan, route: Route) -> None:
+        unknown = [r.target for r in plan.rejected if "price is unknown" in r.reasons[0].message]
+        if route.unknown_price is UnknownPrice.ERROR and unknown:
+            names = ", ".join(unknown)
+            message = f"the price of {names} is unknown, and unknown_price is 'error'"
+            raise RequestError(message, param="model", code="price_unknown")
+
+    def _strategy(self, name: str) -> Strategy:
+        return self._strategies[name]
+
+    def _policy(self, route: Route) -> Policy:
+        return Policy(
+            max_attempts=self.setup.max_attempts,
+            on_refusal=route.on_refusal,
+            on_unknown=route.on_unknown,
+            max_exposure=self.setup.max_exposure,
+        )
+
+    def _target_health(self, target: Target) -> Health:
+        vitals = self._health.of(target.name)
+        upstream = self._upstreams[target.provider]
+        seconds, reason = upstream.keys.closed_for(self.clock.monotonic())
+        return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=seconds,
+                      reason=reason)  # fmt: skip
+
+    def _peek(self, names: tuple[str, ...]) -> Turn:
+        return Turn(self._turns.get(names, 0), self.random)
+
+    def _take(self, names: tuple[str, ...]) -> Turn:
+        turn = self._peek(names)
+        self._turns[names] = turn.number + 1
+        return turn
+
+    def _today(self) -> date:
+        return self.clock.now().date()
+
+    def authenticate(self, secret: str) -> Caller | None:
+        """The caller that a secret stands for, in time that does not depend on how wrong it is."""
+        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+        found: Caller | None = None
+        for entry in self.setup.callers:
+            known = entry.hash or hashlib.sha256((entry.key or "").encode()).hexdigest()
+            if hmac.compare_digest(known.encode(), digest.encode()):
+                found = entry.caller
+        return found
+
+
+def unsupported(plan: Plan) -> UnsupportedError:
+    """The error for a plan without candidates: which parameter excluded each target."""
+    lines = [
+        f"{rejected.target}: {'; '.join(f'{r.param}: {r.message}' for r in rejected.reasons)}"
+        for rejected in plan.rejected
+    ]
+    message = f"no target can do this request for {plan.request.model!r}. " + " | ".join(lines)
+    return UnsupportedError(message, {r.target: r.reasons for r in plan.rejected})

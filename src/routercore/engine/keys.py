@@ -1,0 +1,51 @@
+"""The keys of one configured provider: which to use next, and which to leave alone for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Key:
+    """One credential and what is known of it."""
+
+    index: int
+    secret: str | None = field(repr=False)
+    in_flight: int = 0
+    parked_until: float = 0.0
+    reason: str = ""
+
+
+class KeyPool:
+    """The credentials of one provider; a provider without any has one that is ``None``."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        self._keys = [Key(index, secret) for index, secret in enumerate(secrets or (None,))]
+        self._turn = 0
+
+    def choose(self, now: float, *, besides: frozenset[int] = frozenset()) -> Key | None:
+        """The least busy key that is not parked; equally busy ones take turns.
+
+        Args:
+            now: the clock's monotonic time.
+            besides: keys that were tried already.
+        """
+        free = [k for k in self._keys if k.parked_until <= now and k.index not in besides]
+        if not free:
+            return None
+        self._turn += 1
+        return min(free, key=lambda k: (k.in_flight, (k.index - self._turn) % len(self._keys)))
+
+    def park(self, key: Key, until: float, reason: str) -> None:
+        """Leave ``key`` alone until then; never shortens an earlier parking."""
+        if until > key.parked_until:
+            key.parked_until, key.reason = until, reason
+
+    def closed_for(self, now: float) -> tuple[float, str]:
+        """Seconds until some key may be used, and why not now."""
+        soonest = min(self._keys, key=lambda k: k.parked_until)
+        return max(0.0, soonest.parked_until - now), soonest.reason
+
+    def soonest(self) -> Key:
+        """The key that is free first, parked or not."""
+        return min(self._keys, key=lambda k: (k.parked_until, k.in_flight))

@@ -1,0 +1,148 @@
+"""Names to targets: configured models, aliases, ``provider:model``, and the catalogue."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from routercore.engine.setup import Caller, ProviderSetup, Route, RouterSetup, TargetSetup
+from routercore.routing.plan import Target
+from routercore.values.catalogue import ModelCard
+from routercore.values.errors import ModelNotFoundError
+
+WILDCARD = "*"
+"""The id of a card that stands for every model its provider is asked for by name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """One public model, and everybody who serves it."""
+
+    name: str
+    targets: tuple[Target, ...]
+    route: Route | None = None
+    """Set where the configuration names the model."""
+    aliases: tuple[str, ...] = ()
+
+
+class Catalogue:
+    """Everything that can be asked for by name."""
+
+    def __init__(self, setup: RouterSetup) -> None:
+        self._defaults = setup.defaults
+        self._providers = {provider.name: provider for provider in setup.providers}
+        self._cards = {p.name: _cards(p) for p in setup.providers}
+        self._routes = {route.name: route for route in setup.routes}
+        self._aliases = {alias: route for route in setup.routes for alias in route.aliases}
+        self._by_name = self._index()
+
+    def find(self, model: str) -> tuple[Route, list[Target]]:
+        """The route and targets of a model, fallback models behind with ``via`` set.
+
+        Looked up as a configured model, an alias, ``provider:model``, a catalogue name, in that
+        order.
+
+        Raises:
+            ModelNotFoundError: nobody serves it; names the nearest that somebody does.
+        """
+        route = self._routes.get(model) or self._aliases.get(model)
+        targets = self._of_route(route) if route else self._of_name(model)
+        if not targets:
+            raise ModelNotFoundError(self._unknown(model))
+        route = route or replace(self._defaults, name=model)
+        for fallback in route.fallback_models:
+            _, more = self.find(fallback) if fallback != model else (route, [])
+            targets += [replace(target, via=fallback) for target in more if target.via is None]
+        return route, _distinct(targets)
+
+    def target(self, entry: TargetSetup) -> list[Target]:
+        """What ``provider:model`` stands for; empty where nothing does."""
+        provider, _, model = entry.name.partition(":")
+        card = self._card(provider, model)
+        if card is None:
+            return []
+        options = entry.options
+        return [Target(provider=provider, card=card, weight=entry.weight, options=options)]
+
+    def entries(self, caller: Caller, today: date) -> list[ModelEntry]:
+        """What ``caller`` may use and somebody serves today, by public name, each once."""
+        entries: dict[str, ModelEntry] = {}
+        for route in self._routes.values():
+            targets = tuple(self._of_route(route))
+            entries[route.name] = ModelEntry(name=route.name, targets=targets, route=route,
+                                             aliases=route.aliases)  # fmt: skip
+        for name, targets in self._canonical().items():
+            if name not in entries:
+                aliases = {alias for t in targets for alias in t.card.names} - {name}
+                entries[name] = ModelEntry(name=name, targets=tuple(targets),
+                                           aliases=tuple(sorted(aliases)))  # fmt: skip
+        return [
+            entry
+            for entry in entries.values()
+            if caller.may_use(entry.name)
+            and any(not target.card.is_retired(today) for target in entry.targets)
+        ]
+
+    def nearest(self, name: str) -> list[str]:
+        """Names like ``name``, for messages."""
+        known = [*self._routes, *self._aliases, *self._by_name]
+        known += [f"{p}:{id}" for p, cards in self._cards.items() for id in cards]
+        return difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+
+    def _unknown(self, model: str) -> str:
+        near = self.nearest(model)
+        hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+        return f"no enabled provider serves the model {model!r}{hint}"
+
+    def _of_route(self, route: Route) -> list[Target]:
+        entries = route.targets
+        if not entries:
+            return self._by_name.get(route.name, [])
+        return [target for entry in entries for target in self.target(entry)]
+
+    def _of_name(self, model: str) -> list[Target]:
+        provider, colon, _ = model.partition(":")
+        if colon and provider in self._providers:
+            return self.target(TargetSetup(name=model))
+        return list(self._by_name.get(model, ()))
+
+    def _card(self, provider: str, model: str) -> ModelCard | None:
+        cards = self._cards.get(provider, {})
+        if model in cards and model != WILDCARD:
+            return cards[model]
+        for card in cards.values():
+            if model in card.names and card.id != WILDCARD:
+                return card
+        if WILDCARD in cards and model:
+            return replace(cards[WILDCARD], id=model, name=model)
+        return None
+
+    def _index(self) -> dict[str, list[Target]]:
+        index: dict[str, list[Target]] = {}
+        for target in self._all():
+            for name in target.card.names:
+                index.setdefault(name, []).append(target)
+        return index
+
+    def _canonical(self) -> Mapping[str, list[Target]]:
+        index: dict[str, list[Target]] = {}
+        for target in self._all():
+            index.setdefault(target.card.name, []).append(target)
+        return index
+
+    def _all(self) -> Iterable[Target]:
+        for provider, cards in self._cards.items():
+            for card in cards.values():
+                if card.id != WILDCARD:
+                    yield Target(provider=provider, card=card)
+
+
+def _cards(setup: ProviderSetup) -> dict[str, ModelCard]:
+    declared = {card.id: card for card in setup.provider.catalogue()}
+    return {**declared, **{card.id: card for card in setup.cards}}
+
+
+def _distinct(targets: Sequence[Target]) -> list[Target]:
+    return list({target.name: target for target in reversed(targets)}.values())[::-1]

@@ -1,0 +1,372 @@
+"""One request over its plan: attempt, record, decide, until it is done or nothing is left."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from routercore.engine.attempt import (
+    NOTHING,
+    Attempter,
+    CallOutcome,
+    delivered_usage,
+    together,
+)
+from routercore.engine.clock import Clock
+from routercore.engine.health import HealthBook
+from routercore.engine.keys import Key, KeyPool
+from routercore.engine.observers import Observers
+from routercore.engine.setup import ProviderSetup, Route
+from routercore.engine.transport.base import Phase
+from routercore.routing.failing import error_of
+from routercore.routing.plan import Candidate, Plan
+from routercore.routing.policy import (
+    RULES,
+    Decision,
+    Move,
+    Policy,
+    Situation,
+    charge_of,
+    decide,
+)
+from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
+from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
+from routercore.values.images import Image, ImageRequest, ImageResult, Warning
+from routercore.values.money import Cost
+
+
+class UpstreamLimits(Protocol):
+    """Paces the calls with one upstream key."""
+
+    def slot(
+        self, setup: ProviderSetup, key: int, images: int, deadline: float
+    ) -> AbstractAsyncContextManager[object]:
+        """Hold room for one call of so many images.
+
+        Raises:
+            ProviderFailed: ``limited``, if there is no room before ``deadline``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """One configured provider at work."""
+
+    attempter: Attempter
+    keys: KeyPool
+
+    @property
+    def setup(self) -> ProviderSetup:
+        return self.attempter.setup
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What one request has come to so far."""
+
+    images: list[Image] = field(default_factory=list)
+    outcomes: list[CallOutcome] = field(default_factory=list)
+    records: list[AttemptRecord] = field(default_factory=list)
+    warnings: list[Warning] = field(default_factory=list)
+    cost: Cost = NOTHING
+    exposed: int = 0
+    sent_partials: int = 0
+    failure: Failure | None = None
+    target: str = ""
+
+
+@dataclass(slots=True)
+class _At:
+    """Where in the plan a request stands."""
+
+    index: int = 0
+    tries: int = 0
+    used_keys: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runner:
+    """Runs requests over their plans."""
+
+    upstreams: dict[str, Upstream]
+    limits: UpstreamLimits
+    health: HealthBook
+    observers: Observers
+    clock: Clock
+    random: random.Random
+    attempt_timeout: float
+
+    async def run(
+        self,
+        plan: Plan,
+        *,
+        route: Route,
+        policy: Policy,
+        request_id: str,
+        deadline: float,
+        stream: bool = False,
+        on_notice: Callable[[str, Notice], None] = lambda target, notice: None,
+    ) -> ImageResult:
+        """Try the plan's candidates until all images are there or policy says stop.
+
+        Raises:
+            RouterError: nothing could be had; it carries every attempt.
+        """
+        run = _Run(self, plan, policy, request_id, deadline, stream, on_notice)
+        return await run.finish()
+
+
+class _Run:
+    """One request on its way."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        plan: Plan,
+        policy: Policy,
+        request_id: str,
+        deadline: float,
+        stream: bool,
+        on_notice: Callable[[str, Notice], None],
+    ) -> None:
+        self.runner, self.plan, self.policy = runner, plan, policy
+        self.id, self.deadline, self.stream, self.on_notice = (
+            request_id, deadline, stream, on_notice,
+        )  # fmt: skip
+        self.clock = runner.clock
+        self.began, self.created = self.clock.monotonic(), self.clock.now()
+        self.so_far = _Progress()
+
+    async def finish(self) -> ImageResult:
+        at = _At()
+        while True:
+            candidate = self.plan.candidates[at.index]
+            failure = await self._attempt(candidate, at)
+            if failure is None:
+                return self._result(())
+            decision = self._decide(failure, candidate, at)
+            self._conclude(decision)
+            if decision.move is Move.STOP:
+                return self._stopped(failure)
+            if decision.delay:
+                await self.clock.sleep(decision.delay)
+            if decision.move is Move.NEXT:
+                at = _At(index=at.index + 1)
+
+    async def _attempt(self, candidate: Candidate, at: _At) -> Failure | None:
+        """One try at one target; its failure, or ``None`` when nothing is missing any more."""
+        upstream = self.runner.upstreams[candidate.target.provider]
+        now, number = self.clock.monotonic(), len(self.so_far.records) + 1
+        key = upstream.keys.choose(now, besides=at.used_keys) or upstream.keys.soonest()
+        at.tries += 1
+        at.used_keys |= {key.index}
+        self._emit("attempt.started", target=candidate.name, number=number)
+        vitals = self.runner.health.of(candidate.name)
+        vitals.in_flight += 1
+        key.in_flight += 1
+        try:
+            outcomes = await self._calls(candidate, upstream, key, number)
+        finally:
+            vitals.in_flight -= 1
+            key.in_flight -= 1
+        failure = self._absorb(candidate, upstream, key, outcomes, now, number)
+        if failure is None:
+            vitals.succeeded(self.clock.monotonic() - now)
+        return failure
+
+    async def _calls(
+        self, candidate: Candidate, upstream: Upstream, key: Key, number: int
+    ) -> list[CallOutcome]:
+        """The calls of one attempt, side by side: several where ``n`` is more than one call's."""
+        missing = self.plan.request.n - len(self.so_far.images)
+        sizes = _split(missing, candidate.target.card.max_n)
+        return await together(
+            [
+                partial(self._call, candidate, upstream, key, n, f"{self.id}-{number}-{index}")
+                for index, n in enumerate(sizes)
+            ]
+        )
+
+    async def _call(
+        self, candidate: Candidate, upstream: Upstream, key: Key, n: int, idempotency_key: str
+    ) -> CallOutcome:
+        deadline = min(self.deadline, self.clock.monotonic() + self.runner.attempt_timeout)
+        try:
+            async with self.runner.limits.slot(upstream.setup, key.index, n, deadline):
+                return await upstream.attempter.call(
+                    candidate,
+                    self.plan.request,
+                    n=n,
+                    secret=key.secret,
+                    deadline=deadline,
+                    stream=self.stream,
+                    idempotency_key=idempotency_key,
+                    on_notice=partial(self._notice, candidate.name),
+                )
+        except ProviderFailed as error:
+            return CallOutcome(failure=error.failure)
+
+    def _notice(self, target: str, notice: Notice) -> None:
+        match notice:
+            case Partial():
+                self.so_far.sent_partials += 1
+                self._emit("attempt.partial", target=target, index=notice.index)
+            case Progress():
+                self._emit("attempt.progress", target=target, fraction=notice.fraction,
+                           message=notice.message)  # fmt: skip
+            case Accepted():
+                self._emit("attempt.accepted", target=target)
+        self.on_notice(target, notice)
+
+    def _absorb(
+        self,
+        candidate: Candidate,
+        upstream: Upstream,
+        key: Key,
+        outcomes: list[CallOutcome],
+        began: float,
+        number: int,
+    ) -> Failure | None:
+        """Take in what the calls of an attempt brought, and record it."""
+        so_far, now = self.so_far, self.clock.monotonic()
+        images = [image for outcome in outcomes for image in outcome.images]
+        failures = [outcome.failure for outcome in outcomes if outcome.failure]
+        failure = failures[0] if failures else self._short(len(images))
+        cost = sum((outcome.cost for outcome in outcomes), NOTHING)
+        if images:
+            so_far.images += images
+            so_far.target = candidate.name
+            so_far.warnings += [w for w in candidate.warnings if w not in so_far.warnings]
+        so_far.outcomes += outcomes
+        so_far.cost += cost
+        so_far.failure = failure
+        so_far.exposed += any(charge_of(one) is not Charge.NONE for one in failures)
+        phase = max((outcome.contact.phase for outcome in outcomes), default=Phase.NOT_SENT)
+        handles = [outcome.handle for outcome in outcomes if outcome.handle]
+        ids = [o.contact.upstream_id for o in outcomes if o.contact.upstream_id]
+        record = AttemptRecord(
+            target=candidate.name, number=number, started_s=began - self.began,
+            duration_s=now - began, images=len(images), failure=failure, cost=cost,
+            phase=phase.name.lower(), handle=handles[0] if handles else None,
+            upstream_id=ids[0] if ids else None,
+        )  # fmt: skip
+        so_far.records.append(record)
+        for one in failures:
+            self._park(upstream.keys, key, one, now)
+        self._tell(record)
+        return failure
+
+    def _short(self, delivered: int) -> Failure | None:
+        """Fewer images than asked for, though nothing failed."""
+        missing = self.plan.request.n - len(self.so_far.images) - delivered
+        if missing <= 0:
+            return None
+        return Failure(fault=Fault.NO_IMAGE, message=f"{missing} images fewer than asked for")
+
+    def _park(self, keys: KeyPool, key: Key, failure: Failure, now: float) -> None:
+        rule = RULES[failure.fault]
+        if rule.parks_key:
+            seconds = failure.retry_after or rule.parks_key
+            keys.park(key, now + seconds, failure.fault)
+
+    def _decide(self, failure: Failure, candidate: Candidate, at: _At) -> Decision:
+        if self.so_far.sent_partials:
+            return Decision(Move.STOP, "partial images were sent already")
+        if failure.fault is Fault.NO_IMAGE and self.so_far.images:
+            return Decision(Move.STOP, "what the upstream left out is not paid for twice")
+        now = self.clock.monotonic()
+        keys = self.runner.upstreams[candidate.target.provider].keys
+        situation = Situation(
+            attempts=len(self.so_far.records),
+            same_target=at.tries,
+            remaining=self.deadline - now,
+            expected=candidate.expected_latency,
+            has_other_key=keys.choose(now, besides=at.used_keys) is not None,
+            has_next=at.index + 1 < len(self.plan.candidates),
+            exposed=self.so_far.exposed,
+        )
+        return decide(failure, situation, self.policy, self.runner.random)
+
+    def _conclude(self, decision: Decision) -> None:
+        """Write into the last record what was decided, and why."""
+        records = self.so_far.records
+        records[-1] = replace(records[-1], decision=decision.reason)
+
+    def _stopped(self, failure: Failure) -> ImageResult:
+        """Keep what there is; raise where there is nothing."""
+        if self.so_far.images:
+            missing = self.plan.request.n - len(self.so_far.images)
+            return self._result((failure,) * missing)
+        raise error_of(self.so_far.records, self.policy)
+
+    def _result(self, missing: tuple[Failure, ...]) -> ImageResult:
+        so_far, request = self.so_far, self.plan.request
+        generated = [o.generated for o in so_far.outcomes if o.generated]
+        last = generated[-1] if generated else None
+        return ImageResult(
+            id=self.id,
+            created=self.created,
+            images=tuple(so_far.images),
+            model=request.model,
+            target=so_far.target,
+            cost=so_far.cost,
+            usage=delivered_usage(so_far.outcomes),
+            quality=(last and last.quality) or request.quality,
+            background=(last and last.background) or request.background,
+            warnings=(*so_far.warnings, *_fidelity(request, so_far)),
+            attempts=tuple(so_far.records),
+            missing=missing,
+            latency_s=self.clock.monotonic() - self.began,
+            safety_identifier=request.safety_identifier or request.user,
+        )
+
+    def _tell(self, record: AttemptRecord) -> None:
+        name = "attempt.failed" if record.failure else "attempt.succeeded"
+        fault = record.failure.fault.value if record.failure else None
+        message = record.failure.message if record.failure else None
+        self._emit(name, target=record.target, number=record.number, fault=fault, message=message,
+                   seconds=round(record.duration_s, 3), images=record.images)  # fmt: skip
+
+    def _emit(self, name: str, **fields: object) -> None:
+        self.runner.observers.emit(name, self.id, **fields)
+
+
+def _split(n: int, most: int) -> list[int]:
+    """Sizes of the calls that make ``n`` images: full ones first."""
+    full, rest = divmod(n, most)
+    return [most] * full + ([rest] if rest else [])
+
+
+def _fidelity(request: ImageRequest, so_far: _Progress) -> list[Warning]:
+    """What came out otherwise than asked for, though nobody had said so before."""
+    known = {warning.param for warning in so_far.warnings}
+    warnings = []
+    sizes = {
+        str(image.size) for image in so_far.images if image.size and image.size != request.size
+    }
+    if request.size is not None and "size" not in known and sizes:
+        delivered = ", ".join(sorted(sizes))
+        warnings.append(
+            Warning(code="size_changed", param="size", requested=str(request.size),
+                    delivered=delivered, message=f"the provider delivered {delivered}")
+        )  # fmt: skip
+    formats = {image.format for image in so_far.images} - {request.output_format}
+    if request.output_format is not None and "output_format" not in known and formats:
+        delivered = ", ".join(sorted(formats))
+        warnings.append(
+            Warning(code="output_format_changed", param="output_format",
+                    requested=request.output_format, delivered=delivered,
+                    message=f"the provider delivered {delivered}")
+        )  # fmt: skip
+    return warnings
+
+
+def created_unix(created: datetime) -> int:
+    """Seconds since 1970, as the Images API wants them."""
+    return int(created.timestamp())

@@ -1,0 +1,125 @@
+"""What a router is made of: plain values, however the configuration was written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fnmatch import fnmatchcase
+
+from routercore.provider.spec import Provider
+from routercore.routing.plan import UnknownPrice
+from routercore.routing.policy import OnRefusal, OnUnknown
+from routercore.values.catalogue import ModelCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Rates and concurrency; ``None`` is unlimited."""
+
+    requests: float | None = None
+    requests_per: float = 60.0
+    """Seconds of the window of ``requests``."""
+    images: float | None = None
+    images_per: float = 60.0
+    concurrency: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSetup:
+    """One configured provider."""
+
+    name: str
+    provider: Provider
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    base_url: str | None = None
+    result_origins: frozenset[str] = frozenset()
+    limits: Limits = NO_LIMITS
+    """For each key by itself."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    cards: tuple[ModelCard, ...] = ()
+    """Cards declared in the configuration; they take the place of the provider's of that id."""
+
+    @property
+    def effective_base_url(self) -> str:
+        return (self.base_url or self.provider.origins[0]).rstrip("/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSetup:
+    """One entry of a route: ``provider:model``."""
+
+    name: str
+    weight: float = 1.0
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How requests for one model are served; the defaults hold for models without a route."""
+
+    name: str = ""
+    strategy: str = "fallback"
+    targets: tuple[TargetSetup, ...] = ()
+    aliases: tuple[str, ...] = ()
+    fallback_models: tuple[str, ...] = ()
+    on_refusal: OnRefusal = OnRefusal.STOP
+    on_unknown: OnUnknown = OnUnknown.FAILOVER
+    unknown_price: UnknownPrice = UnknownPrice.LAST
+    max_price: Decimal | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who calls this router: a configured key, or the program that embeds it."""
+
+    name: str
+    limits: Limits = NO_LIMITS
+    models: tuple[str, ...] = ("*",)
+    """Patterns of the public model names that may be used."""
+
+    def may_use(self, model: str) -> bool:
+        return any(fnmatchcase(model, pattern) for pattern in self.models)
+
+
+LOCAL_CALLER = Caller(name="local")
+"""The program that embeds the router; no key, no limits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerKey:
+    """A secret that stands for a caller: in clear, or as the SHA-256 of it in hexadecimal."""
+
+    caller: Caller
+    key: str | None = field(default=None, repr=False)
+    hash: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSetup:
+    """The result cache; off unless it has a time to live."""
+
+    ttl: float | None = None
+    """Seconds."""
+    max_bytes: int = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouterSetup:
+    """Everything a router needs to know."""
+
+    providers: tuple[ProviderSetup, ...] = ()
+    routes: tuple[Route, ...] = ()
+    defaults: Route = Route()
+    """Strategy and terms of models that have no route."""
+    callers: tuple[CallerKey, ...] = ()
+    deadline: float = 180.0
+    attempt_timeout: float = 120.0
+    max_attempts: int = 3
+    max_exposure: float = 2.0
+    max_image_bytes: int = 64 * 1024 * 1024
+    cache: CacheSetup = CacheSetup()

@@ -1,0 +1,237 @@
+"""Plugins: found by entry point, loaded one by one, attributed, and checked for conflicts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import Any, TypeVar
+
+import pluggy
+
+from routercore.provider import hooks
+from routercore.provider.spec import API_VERSION, Provider
+from routercore.routing.plan import Strategy
+from routercore.values.errors import PluginError
+from routercore.values.events import Observer
+
+BUILTIN = "routercore"
+SUPPORTED_API_VERSIONS = (API_VERSION,)
+BUILTIN_MODULES = ("routercore.providers", "routercore.strategies")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginReport:
+    """One plugin as it was found: what it contributes, or why it failed."""
+
+    name: str
+    """The entry point's name."""
+    distribution: str
+    version: str
+    providers: tuple[str, ...] = ()
+    strategies: tuple[str, ...] = ()
+    observers: tuple[str, ...] = ()
+    problem: str | None = None
+
+    @property
+    def is_broken(self) -> bool:
+        return self.problem is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginChoice:
+    """Which plugins an operator wants."""
+
+    allow: frozenset[str] | None = None
+    """Names of entry points or distributions; nothing else is even imported."""
+    deny: frozenset[str] = frozenset()
+    prefer: Mapping[str, str] = field(default_factory=dict)
+    """For a contributed name that two plugins claim: the distribution that wins."""
+
+    def permits(self, *names: str) -> bool:
+        if self.deny.intersection(names):
+            return False
+        return self.allow is None or bool(self.allow.intersection(names))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A plugin on its way to be loaded."""
+
+    name: str
+    distribution: str
+    version: str
+    load: Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributions:
+    """All that the loaded plugins contribute, by name, and a report on each plugin."""
+
+    providers: Mapping[str, Provider]
+    strategies: Mapping[str, Strategy]
+    observers: tuple[Observer, ...]
+    reports: tuple[PluginReport, ...]
+
+
+def load_plugins(
+    choice: PluginChoice | None = None, extra: Sequence[tuple[str, Any]] = ()
+) -> Contributions:
+    """Find and load the built-in and the installed plugins.
+
+    A plugin that fails to import, to register or to keep the interface is reported and skipped.
+
+    Args:
+        choice: which plugins are wanted; all unless given.
+        extra: further plugin modules or objects, as ``(name, plugin)``; for tests and for
+            applications that bring their own.
+
+    Raises:
+        PluginError: two plugins claim one name and ``choice`` does not say which wins.
+    """
+    choice = choice or PluginChoice()
+    loaded = [
+        _load(found)
+        for found in (*_builtin(), *_installed(), *_given(extra))
+        if found.distribution == BUILTIN or choice.permits(found.name, found.distribution)
+    ]
+    return Contributions(
+        providers=_merged("provider", loaded, lambda one: one.providers, choice),
+        strategies=_merged("strategy", loaded, lambda one: one.strategies, choice),
+        observers=tuple(observer for one in loaded for observer in one.observers),
+        reports=tuple(one.report for one in loaded),
+    )
+
+
+def _builtin() -> Iterable[_Found]:
+    from importlib import import_module
+
+    from routercore import __version__
+
+    for module in BUILTIN_MODULES:
+        yield _Found(
+            name=module.removeprefix("routercore."), distribution=BUILTIN, version=__version__,
+            load=lambda module=module: import_module(module),
+        )  # fmt: skip
+
+
+def _installed() -> Iterable[_Found]:
+    seen: set[tuple[str, str]] = set()
+    for distribution in distributions():
+        for point in distribution.entry_points:
+            if point.group == hooks.PROJECT and (point.name, point.value) not in seen:
+                seen.add((point.name, point.value))
+                yield _entry(distribution, point)
+
+
+def _entry(distribution: Distribution, point: EntryPoint) -> _Found:
+    return _Found(
+        name=point.name,
+        distribution=distribution.metadata["Name"],
+        version=distribution.version,
+        load=point.load,
+    )
+
+
+def _given(extra: Sequence[tuple[str, Any]]) -> Iterable[_Found]:
+    for name, plugin in extra:
+        yield _Found(name=name, distribution=name, version="", load=lambda p=plugin: p)  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    """What one plugin brought."""
+
+    report: PluginReport
+    providers: Sequence[Provider] = ()
+    strategies: Sequence[Strategy] = ()
+    observers: Sequence[Observer] = ()
+
+
+def _load(found: _Found) -> _Loaded:
+    """Load one plugin in a manager of its own, so that what it contributes is known to be its."""
+    about = {"name": found.name, "distribution": found.distribution, "version": found.version}
+    try:
+        manager = pluggy.PluginManager(hooks.PROJECT)
+        manager.add_hookspecs(hooks)
+        manager.register(found.load(), name=found.name)
+        manager.check_pending()
+        providers = _gather(manager.hook.routercore_providers)
+        strategies = _gather(manager.hook.routercore_strategies)
+        observers = _gather(manager.hook.routercore_observers)
+        problem = _problem(providers, strategies, observers)
+    except Exception as error:  # noqa: BLE001 - the plugin boundary
+        return _Loaded(report=PluginReport(**about, problem=f"{type(error).__name__}: {error}"))
+    if problem:
+        return _Loaded(report=PluginReport(**about, problem=problem))
+    report = PluginReport(
+        **about,
+        providers=tuple(provider.name for provider in providers),
+        strategies=tuple(strategy.name for strategy in strategies),
+        observers=tuple(type(observer).__name__ for observer in observers),
+    )
+    return _Loaded(report=report, providers=providers, strategies=strategies, observers=observers)
+
+
+def _gather(hook: Callable[[], list[Iterable[Any]]]) -> list[Any]:
+    return [item for contribution in hook() for item in contribution]
+
+
+def _problem(providers: list[Any], strategies: list[Any], observers: list[Any]) -> str | None:
+    """What is wrong with the things that a plugin contributes, or ``None``."""
+    for provider in providers:
+        if not isinstance(provider, Provider):
+            missing = _missing(provider, Provider)
+            return f"{type(provider).__name__} is no provider: it lacks {missing}"
+        if provider.api_version not in SUPPORTED_API_VERSIONS:
+            versions = ", ".join(map(str, SUPPORTED_API_VERSIONS))
+            return (
+                f"provider {provider.name!r} is written for version {provider.api_version!r} of "
+                f"the interface; this routercore supports {versions}"
+            )
+        if not provider.origins:
+            return f"provider {provider.name!r} names no origin"
+        list(provider.catalogue())
+    for strategy in strategies:
+        if not isinstance(getattr(strategy, "name", None), str) or not hasattr(strategy, "rank"):
+            return f"{type(strategy).__name__} is no strategy: it lacks a name or rank()"
+    for observer in observers:
+        if not callable(getattr(observer, "notify", None)):
+            return f"{type(observer).__name__} is no observer: it lacks notify()"
+    return None
+
+
+def _missing(thing: object, protocol: type) -> str:
+    names = [n for n in vars(protocol) if not n.startswith("_") and not hasattr(thing, n)]
+    return ", ".join(names)
+
+
+def _merged(
+    kind: str,
+    loaded: Sequence[_Loaded],
+    things: Callable[[_Loaded], Sequence[T]],
+    choice: PluginChoice,
+) -> dict[str, T]:
+    """By name; a name that is claimed twice needs a decision."""
+    claims: dict[str, list[tuple[str, T]]] = {}
+    for one in loaded:
+        for thing in things(one):
+            name = str(thing.name)  # type: ignore[attr-defined]
+            claims.setdefault(name, []).append((one.report.distribution, thing))
+    return {name: _winner(kind, name, claimed, choice) for name, claimed in claims.items()}
+
+
+def _winner(kind: str, name: str, claimed: list[tuple[str, T]], choice: PluginChoice) -> T:
+    if len(claimed) == 1:
+        return claimed[0][1]
+    preferred = choice.prefer.get(name)
+    for distribution, thing in claimed:
+        if distribution == preferred:
+            return thing
+    owners = " and ".join(sorted({distribution for distribution, _ in claimed}))
+    raise PluginError(
+        f"the {kind} {name!r} is claimed by {owners}; set [plugins.prefer] {name} = "
+        f'"{claimed[0][0]}" (or the other), or list one of them under [plugins] deny'
+    )

@@ -1,0 +1,215 @@
+"""The Router: what applications hold. Configuration and plugins on top of the engine."""
+
+from __future__ import annotations
+
+import os
+import random as random_module
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from routercore import config as configuration
+from routercore.engine.clock import Clock, SystemClock
+from routercore.engine.engine import Engine, NoticeListener
+from routercore.engine.models import ModelEntry
+from routercore.engine.setup import LOCAL_CALLER, Caller, RouterSetup
+from routercore.engine.transport import default_transport
+from routercore.engine.transport.base import Transport
+from routercore.plugins import Contributions, PluginReport, load_plugins
+from routercore.routing.plan import Plan
+from routercore.state.memory import MemoryCache, MemoryCallerLimits, MemoryUpstreamLimits
+from routercore.values.events import Observer, StreamItem
+from routercore.values.images import ImageRequest, ImageResult, InputImage
+from routercore.values.sizes import Size
+
+
+class Router:
+    """Routes image requests to providers.
+
+    ::
+
+        async with Router.auto() as router:
+            result = await router.generate("a lighthouse at dusk")
+            result.images[0].save("lighthouse.png")
+
+    Make one and keep it: it holds connections, limits, caches and what it has learnt of each
+    provider. It belongs to the event loop in which it is first used; from threads, use
+    :class:`routercore.SyncRouter`.
+    """
+
+    def __init__(
+        self,
+        setup: RouterSetup,
+        contributions: Contributions,
+        *,
+        transport: Transport | None = None,
+        observers: Sequence[Observer] = (),
+        clock: Clock | None = None,
+        random: random_module.Random | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
+        self.plugins: tuple[PluginReport, ...] = contributions.reports
+        self.engine = Engine(
+            setup,
+            strategies=contributions.strategies,
+            transport=transport or default_transport(),
+            upstream_limits=MemoryUpstreamLimits(clock),
+            caller_limits=MemoryCallerLimits(clock),
+            cache=MemoryCache(setup.cache, clock),
+            observers=(*contributions.observers, *observers),
+            clock=clock,
+            random=random,
+        )
+
+    @classmethod
+    def from_config(
+        cls,
+        source: str | Path | Mapping[str, Any],
+        *,
+        environ: Mapping[str, str] | None = None,
+        plugins: Sequence[tuple[str, Any]] = (),
+        **injected: Any,
+    ) -> Self:
+        """A router as a TOML file, or a mapping of the same structure, describes it.
+
+        Args:
+            source: path of the file, or the mapping.
+            environ: where ``${NAME}`` is read from; the process's environment unless given.
+            plugins: further plugins, as ``(name, module or object)``.
+            injected: ``transport``, ``observers``, ``clock``, ``random``.
+
+        Raises:
+            ConfigError: lists every mistake, each with its place.
+            PluginError: two plugins claim one name.
+        """
+        environ = os.environ if environ is None else environ
+        document = configuration.parse(source, environ)
+        contributions = load_plugins(document.plugin_choice(), plugins)
+        return cls(configuration.build(document, contributions, environ), contributions, **injected)
+
+    @classmethod
+    def auto(
+        cls,
+        *,
+        environ: Mapping[str, str] | None = None,
+        plugins: Sequence[tuple[str, Any]] = (),
+        **injected: Any,
+    ) -> Self:
+        """A router over every installed provider whose key variable is set, and ``test``."""
+        return cls.from_config({}, environ=environ, plugins=plugins, **injected)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection. Requests still running fail."""
+        await self.engine.close()
+
+    async def generate(
+        self,
+        request: ImageRequest | str,
+        *,
+        caller: Caller = LOCAL_CALLER,
+        on_notice: NoticeListener | None = None,
+        request_id: str | None = None,
+        **settings: Any,
+    ) -> ImageResult:
+        """Make images from a prompt, or do whatever the request says.
+
+        Args:
+            request: a request, or a prompt that ``settings`` go with: ``model`` (``test/test``
+                unless given), ``size="1024x1024"``, ``quality``, ``n``, ``seed`` and every other
+                field of :class:`ImageRequest`.
+            caller: on whose behalf; limits, cache and model visibility go by it.
+            on_notice: told of progress as it happens, with the target's name.
+            request_id: the id to use; made up unless given.
+
+        Raises:
+            RouterError: it could not be done; see :mod:`routercore.values.errors`.
+        """
+        listener = on_notice or (lambda target, notice: None)
+        asked = make_request(request, **settings)
+        return await self.engine.generate(asked, caller, on_notice=listener, request_id=request_id)
+
+    async def edit(
+        self,
+        prompt: str,
+        images: Sequence[InputImage | bytes | str | Path],
+        *,
+        mask: InputImage | bytes | str | Path | None = None,
+        **settings: Any,
+    ) -> ImageResult:
+        """Make images from a prompt and pictures.
+
+        Args:
+            prompt: what to do with them.
+            images: pictures, their bytes, or paths of files.
+            mask: a picture whose fully transparent pixels say what to change.
+            settings: as for :meth:`generate`.
+
+        Raises:
+            RouterError: it could not be done.
+            OSError: a file cannot be read.
+        """
+        inputs = tuple(map(_input, images))
+        return await self.generate(
+            prompt, images=inputs, mask=None if mask is None else _input(mask), **settings
+        )
+
+    def stream(
+        self,
+        request: ImageRequest | str,
+        *,
+        caller: Caller = LOCAL_CALLER,
+        request_id: str | None = None,
+        **settings: Any,
+    ) -> AsyncIterator[StreamItem]:
+        """As :meth:`generate`, with intermediate images before the completed result."""
+        return self.engine.stream(make_request(request, **settings), caller, request_id=request_id)
+
+    def plan(
+        self, request: ImageRequest | str, *, caller: Caller = LOCAL_CALLER, **settings: Any
+    ) -> Plan:
+        """What would be tried, in which order, at what price, and why not the rest.
+
+        Makes no network call and changes nothing.
+        """
+        return self.engine.plan(make_request(request, **settings), caller)
+
+    def models(self, *, caller: Caller = LOCAL_CALLER) -> list[ModelEntry]:
+        """Every model that can be asked for, once, with all targets that serve it."""
+        return self.engine.models(caller)
+
+    def authenticate(self, secret: str) -> Caller | None:
+        """The configured caller that a key stands for, or ``None``."""
+        return self.engine.authenticate(secret)
+
+
+DEFAULT_MODEL = "test/test"
+
+
+def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
+    """A request out of a prompt and settings; a size may be text.
+
+    Raises:
+        TypeError: a setting does not exist, or comes beside a whole request.
+        ValueError: the size is not one.
+    """
+    if isinstance(request, ImageRequest):
+        if settings:
+            raise TypeError(f"give a request or settings, not both: {', '.join(settings)}")
+        return request
+    size = settings.get("size")
+    if isinstance(size, str):
+        settings["size"] = None if size == "auto" else Size.parse(size)
+    settings.setdefault("model", DEFAULT_MODEL)
+    return ImageRequest(prompt=request, **settings)
+
+
+def _input(image: InputImage | bytes | str | Path) -> InputImage:
+    if isinstance(image, InputImage):
+        return image
+    return InputImage.of(image) if isinstance(image, bytes) else InputImage.open(image)

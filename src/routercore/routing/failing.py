@@ -1,0 +1,63 @@
+"""What a caller is told when every attempt has failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from routercore.routing.policy import RULES, Policy, charge_of
+from routercore.values.errors import AttemptsFailedError, RefusedError, RequestError, RouterError
+from routercore.values.events import AttemptRecord
+from routercore.values.faults import Charge, Failure, Fault
+
+CALLERS_FAULTS = frozenset({Fault.INVALID_REQUEST, Fault.UNSUPPORTED})
+REFUSALS = frozenset({Fault.REFUSED, Fault.REFUSED_RESULT})
+MAX_RETRY_AFTER = 60.0
+"""Seconds; official clients ignore more, or stop retrying."""
+
+
+def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
+    """The error for a request of which nothing could be had: that of its last attempt.
+
+    A refusal and a wrong request are the caller's to mend. All rate limits together make one, with
+    the shortest wait. Whatever may have been paid for is marked so that no client sends it again
+    by itself.
+    """
+    failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
+    last = failures[-1]
+    if last.fault in REFUSALS:
+        return _refused(last, attempts)
+    if last.fault in CALLERS_FAULTS:
+        error = RequestError(_said(attempts[-1]), param=last.param, code=last.code)
+        error.attempts = tuple(attempts)  # type: ignore[attr-defined]
+        return error
+    may_be_paid = any(charge_of(failure) is not Charge.NONE for failure in failures)
+    rule = RULES[last.fault]
+    return AttemptsFailedError(
+        "; ".join(map(_said, attempts)),
+        attempts,
+        status=rule.status,
+        code=rule.code,
+        retry_after=_retry_after(failures) if rule.status in (429, 503) else None,
+        may_retry=False if may_be_paid else None,
+    )
+
+
+def _refused(failure: Failure, attempts: Sequence[AttemptRecord]) -> RefusedError:
+    categories = failure.categories
+    listed = f" safety_violations=[{', '.join(categories)}]." if categories else ""
+    return RefusedError(
+        f"The request was rejected by the provider's safety system: {failure.message}{listed}",
+        attempts,
+        categories=categories,
+        stage="output" if failure.fault is Fault.REFUSED_RESULT else "input",
+    )
+
+
+def _said(attempt: AttemptRecord) -> str:
+    failure = attempt.failure
+    return f"{attempt.target} failed ({failure.fault}): {failure.message}" if failure else ""
+
+
+def _retry_after(failures: Sequence[Failure]) -> float | None:
+    waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
+    return min(min(waits), MAX_RETRY_AFTER) if waits else None

@@ -1,0 +1,224 @@
+"""The plan: which targets would be tried, in which order, at what price, and why not the rest."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from routercore.values.catalogue import ModelCard
+from routercore.values.check import Fit, Rejection, check
+from routercore.values.images import ImageRequest, Warning
+from routercore.values.money import Estimate, estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A deployment that is a candidate: a configured provider and one of its model cards."""
+
+    provider: str
+    """The provider's name in the configuration."""
+    card: ModelCard
+    weight: float = 1.0
+    options: Mapping[str, object] = field(default_factory=dict)
+    """Provider options of this deployment, under the caller's own."""
+    via: str | None = None
+    """The fallback model through which it became a candidate, if not the model asked for."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}:{self.card.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What the engine has seen of one target lately."""
+
+    latency: float | None = None
+    """Decaying mean of successful calls, in seconds."""
+    in_flight: int = 0
+    closed_for: float = 0.0
+    """Seconds until it may be tried again: every key parked, or the circuit open."""
+    reason: str = ""
+
+
+WELL = Health()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A target that can do the request, as it would do it."""
+
+    target: Target
+    request: ImageRequest
+    """The request, fitted to the target's card."""
+    warnings: tuple[Warning, ...]
+    estimate: Estimate
+    health: Health = WELL
+
+    @property
+    def name(self) -> str:
+        return self.target.name
+
+    @property
+    def expected_latency(self) -> float:
+        return self.health.latency or self.target.card.latency
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A target that is not tried, and every reason."""
+
+    target: str
+    reasons: tuple[Rejection, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be tried, and why the rest would not."""
+
+    request: ImageRequest
+    strategy: str
+    candidates: tuple[Candidate, ...]
+    rejected: tuple[Rejected, ...]
+
+
+class UnknownPrice(StrEnum):
+    """What becomes of a target whose price nobody knows."""
+
+    LAST = "last"
+    EXCLUDE = "exclude"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a strategy may draw on: how many plans came before, and randomness."""
+
+    number: int
+    random: random.Random
+
+
+class Strategy(Protocol):
+    """Ranks the targets that can do a request. Pure: the same arguments, the same order."""
+
+    @property
+    def name(self) -> str: ...
+
+    def rank(self, candidates: Sequence[Candidate], turn: Turn) -> Sequence[Candidate]:
+        """All candidates, best first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a route lays down beside its strategy."""
+
+    unknown_price: UnknownPrice = UnknownPrice.LAST
+    max_price: Decimal | None = None
+
+
+def make_plan(
+    request: ImageRequest,
+    targets: Sequence[Target],
+    strategy: Strategy,
+    *,
+    terms: Terms,
+    health: Callable[[Target], Health],
+    turn: Callable[[tuple[str, ...]], Turn],
+    today: date,
+) -> Plan:
+    """Decide the order of trying. Pure, given its callables.
+
+    Args:
+        request: what is asked for.
+        targets: every deployment of the model, in the configured order; those of fallback models
+            behind, with ``via`` set.
+        strategy: ranks; applied to the targets of each model by itself, so that a fallback model
+            never comes before the model asked for.
+        terms: what the route lays down on price.
+        health: what is known of a target.
+        turn: the turn of a set of candidates, by their names; counts for each set by itself, so
+            that rotation is fair whatever mixture of requests arrives.
+        today: for models that were shut down.
+    """
+    ranked: list[Candidate] = []
+    rejected: list[Rejected] = []
+    for group in _groups(targets):
+        fit: list[Candidate] = []
+        for target in group:
+            checked = _candidate(request, target, terms, health, today)
+            (fit if isinstance(checked, Candidate) else rejected).append(checked)  # type: ignore[arg-type]
+        if fit:
+            order = strategy.rank(fit, turn(tuple(candidate.name for candidate in fit)))
+            ranked.extend(sorted(order, key=lambda one: one.health.closed_for > 0))
+    ranked, dear = _priced(ranked, terms)
+    return Plan(request=request, strategy=strategy.name, candidates=tuple(ranked),
+                rejected=(*rejected, *dear))  # fmt: skip
+
+
+def _groups(targets: Sequence[Target]) -> list[list[Target]]:
+    groups: dict[str | None, list[Target]] = {}
+    for target in targets:
+        groups.setdefault(target.via, []).append(target)
+    return list(groups.values())
+
+
+def _candidate(
+    request: ImageRequest,
+    target: Target,
+    terms: Terms,
+    health: Callable[[Target], Health],
+    today: date,
+) -> Candidate | Rejected:
+    checked = check(target.card, request, today)
+    if not isinstance(checked, Fit):
+        return Rejected(target.name, checked)
+    return Candidate(
+        target=target,
+        request=checked.request,
+        warnings=(*_via(target), *checked.warnings),
+        estimate=estimate(target.card, checked.request),
+        health=health(target),
+    )
+
+
+def _via(target: Target) -> tuple[Warning, ...]:
+    if target.via is None:
+        return ()
+    message = f"served by the fallback model {target.via!r}"
+    return (Warning(code="model_fallback", param="model", message=message, delivered=target.via),)
+
+
+def _priced(candidates: list[Candidate], terms: Terms) -> tuple[list[Candidate], list[Rejected]]:
+    """Apply the policy on unknown prices and the ceiling on known ones."""
+    ceiling = terms.max_price
+    kept: list[Candidate] = []
+    dear: list[Rejected] = []
+    for candidate in candidates:
+        reason = _price_problem(candidate.estimate, terms.unknown_price, ceiling)
+        if reason is None:
+            kept.append(candidate)
+        else:
+            dear.append(Rejected(candidate.name, (Rejection("max_price", reason),)))
+    return kept, dear
+
+
+def _price_problem(price: Estimate, unknown: UnknownPrice, ceiling: Decimal | None) -> str | None:
+    if price.high is None:
+        if ceiling is not None:
+            return f"its price is unknown and the request may cost at most ${ceiling}"
+        return None if unknown is UnknownPrice.LAST else "its price is unknown"
+    if ceiling is not None and price.high > ceiling:
+        return f"it may cost ${price.high}, over the limit of ${ceiling}"
+    return None
+
+
+def with_options(candidate: Candidate, options: Mapping[str, object]) -> Candidate:
+    """The candidate with further deployment options."""
+    target = replace(candidate.target, options={**candidate.target.options, **options})
+    return replace(candidate, target=target)

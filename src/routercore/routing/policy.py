@@ -1,0 +1,222 @@
+"""What to do after a failure: a table with one row a class, and the decision that reads it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from routercore.values.faults import Charge, Failure, Fault
+
+
+class Again(StrEnum):
+    """Whether the same target may be asked once more."""
+
+    NEVER = "never"
+    ONCE = "once"
+    """Once, after a moment."""
+    PATIENT = "patient"
+    """Not before the upstream's ``Retry-After``, and only if the deadline allows."""
+
+
+class Onward(StrEnum):
+    """Whether the next target may be asked."""
+
+    NO = "no"
+    YES = "yes"
+    IF_ONLY_HERE = "if_only_here"
+    """If the provider says that the request is wrong for it alone."""
+    REFUSAL = "refusal"
+    """If the configuration lets refused prompts travel."""
+    EXPOSURE = "exposure"
+    """If the configuration lets a request be paid for twice, and the exposure cap allows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One row of the table of failures."""
+
+    same: Again = Again.NEVER
+    other_key: bool = False
+    onward: Onward = Onward.YES
+    breaker: bool = False
+    """Counts against the target's health."""
+    parks_key: float = 0.0
+    """Seconds for which the key is left alone, unless the upstream says how long."""
+    charge: Charge = Charge.NONE
+    """What it costs unless the provider declares otherwise."""
+    status: int = 502
+    code: str = "upstream_failed"
+    """What the client gets if this was the last word."""
+
+
+RULES: Mapping[Fault, Rule] = {
+    Fault.INVALID_REQUEST: Rule(
+        onward=Onward.IF_ONLY_HERE, status=400, code="invalid_request"
+    ),
+    Fault.UNSUPPORTED: Rule(onward=Onward.IF_ONLY_HERE, status=400, code="unsupported"),
+    Fault.OVER_BUDGET: Rule(status=402, code="budget_exceeded"),
+    Fault.LIMITED: Rule(status=429, code="rate_limit_exceeded"),
+    Fault.NOT_SENT: Rule(same=Again.ONCE, breaker=True, status=503, code="upstream_unreachable"),
+    Fault.RATE_LIMITED: Rule(
+        same=Again.PATIENT, other_key=True, parks_key=20.0, status=429, code="rate_limit_exceeded"
+    ),
+    Fault.OVERLOADED: Rule(
+        same=Again.PATIENT, breaker=True, status=503, code="upstream_overloaded"
+    ),
+    Fault.QUOTA: Rule(other_key=True, parks_key=600.0, status=503, code="provider_unavailable"),
+    Fault.UNAUTHENTICATED: Rule(
+        other_key=True, parks_key=600.0, status=503, code="provider_unavailable"
+    ),
+    Fault.FORBIDDEN: Rule(other_key=True, status=503, code="provider_unavailable"),
+    Fault.MODEL_NOT_FOUND: Rule(status=503, code="provider_unavailable"),
+    Fault.REFUSED: Rule(onward=Onward.REFUSAL, status=400, code="moderation_blocked"),
+    Fault.REPLY_LOST: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
+    Fault.REPLY_CUT: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
+    Fault.SERVER_ERROR: Rule(breaker=True, charge=Charge.UNKNOWN),
+    Fault.GATEWAY: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
+    Fault.REQUEST_TIMEOUT: Rule(breaker=True, charge=Charge.UNKNOWN),
+    Fault.CONFLICT: Rule(onward=Onward.NO, charge=Charge.UNKNOWN, status=409, code="conflict"),
+    Fault.REDIRECTED: Rule(onward=Onward.NO, charge=Charge.UNKNOWN),
+    Fault.JOB_FAILED: Rule(breaker=True, charge=Charge.UNKNOWN),
+    Fault.JOB_LOST: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
+    Fault.DEADLINE: Rule(
+        onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN, status=504,
+        code="deadline_exceeded",
+    ),
+    Fault.CANCELLED: Rule(onward=Onward.NO, charge=Charge.UNKNOWN, status=499, code="cancelled"),
+    Fault.REFUSED_RESULT: Rule(
+        onward=Onward.REFUSAL, charge=Charge.UNKNOWN, status=400, code="moderation_blocked"
+    ),
+    Fault.NO_IMAGE: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
+    Fault.BAD_IMAGE: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.CERTAIN),
+    Fault.RESULT_UNAVAILABLE: Rule(onward=Onward.EXPOSURE, charge=Charge.CERTAIN),
+    Fault.PLUGIN: Rule(onward=Onward.EXPOSURE, charge=Charge.UNKNOWN, code="plugin_failed"),
+}  # fmt: skip
+
+MAX_PATIENCE = 60.0
+"""A longer Retry-After is not waited for, whatever the deadline."""
+ONCE_DELAY = 0.05
+"""Full-jitter bound of the delay before a request that never left is sent again."""
+
+
+class OnRefusal(StrEnum):
+    STOP = "stop"
+    FALLBACK = "fallback"
+
+
+class OnUnknown(StrEnum):
+    FAILOVER = "failover"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a configuration decides about failures."""
+
+    max_attempts: int = 3
+    """Over all targets together."""
+    on_refusal: OnRefusal = OnRefusal.STOP
+    on_unknown: OnUnknown = OnUnknown.FAILOVER
+    max_exposure: float = 2.0
+    """How many times the dearest candidate's price one request may be exposed to."""
+
+
+class Move(StrEnum):
+    """What to do next."""
+
+    AGAIN = "again"
+    OTHER_KEY = "other_key"
+    NEXT = "next"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do next, when, and why in words."""
+
+    move: Move
+    reason: str
+    delay: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What a decision is made on, beside the failure."""
+
+    attempts: int
+    """Made so far, over all targets."""
+    same_target: int
+    """Made so far at this target."""
+    remaining: float
+    """Seconds until the deadline."""
+    expected: float
+    """Seconds that a call to this target usually takes."""
+    has_other_key: bool = False
+    has_next: bool = False
+    exposed: int = 0
+    """Attempts so far, this one included, that may have been paid for and brought nothing."""
+
+
+def charge_of(failure: Failure) -> Charge:
+    """What a failure costs: as its provider declares, or as its class usually does."""
+    return failure.charge or RULES[failure.fault].charge
+
+
+def decide(failure: Failure, situation: Situation, policy: Policy, rng: random.Random) -> Decision:
+    """What to do after ``failure``. Pure, given the random source."""
+    rule = RULES[failure.fault]
+    if situation.attempts >= policy.max_attempts:
+        return Decision(Move.STOP, f"{policy.max_attempts} attempts were made")
+    if situation.remaining <= 0:
+        return Decision(Move.STOP, "the deadline has passed")
+    if rule.other_key and situation.has_other_key:
+        return Decision(Move.OTHER_KEY, f"{failure.fault}: another key may work")
+    onward = _onward(failure, rule, situation, policy)
+    first_again = rule.same is Again.ONCE and situation.same_target < 2
+    if onward.move is Move.NEXT and situation.has_next and not first_again:
+        return onward
+    return _again(failure, rule, situation, rng) or _without_next(onward, situation)
+
+
+def _onward(failure: Failure, rule: Rule, situation: Situation, policy: Policy) -> Decision:
+    """Whether the class of the failure lets the request travel on."""
+    fault, kind = failure.fault, rule.onward
+    if kind is Onward.YES:
+        return Decision(Move.NEXT, f"{fault}: the next target may work")
+    if kind is Onward.IF_ONLY_HERE and failure.only_here:
+        return Decision(Move.NEXT, f"{fault}: wrong for this provider alone")
+    if kind is Onward.REFUSAL and policy.on_refusal is OnRefusal.FALLBACK:
+        return Decision(Move.NEXT, f"{fault}: the configuration lets it travel")
+    if kind is Onward.EXPOSURE:
+        if charge_of(failure) is Charge.NONE:
+            return Decision(Move.NEXT, f"{fault}: nothing was charged")
+        if policy.on_unknown is OnUnknown.FAIL:
+            return Decision(Move.STOP, f"{fault}: it may have been charged, and on_unknown is fail")
+        if situation.exposed + 1 > policy.max_exposure:
+            return Decision(Move.STOP, f"{fault}: one more try would exceed max_exposure")
+        return Decision(Move.NEXT, f"{fault}: it may have been charged, and on_unknown is failover")
+    return Decision(Move.STOP, f"{fault} ends the request")
+
+
+def _again(
+    failure: Failure, rule: Rule, situation: Situation, rng: random.Random
+) -> Decision | None:
+    """Whether the same target is asked once more, and when."""
+    if rule.same is Again.ONCE and situation.same_target < 2:
+        return Decision(
+            Move.AGAIN, f"{failure.fault}: it never left, once more", rng.uniform(0, ONCE_DELAY)
+        )
+    if rule.same is Again.PATIENT:
+        back_off = rng.uniform(0, min(20.0, 2.0**situation.same_target))
+        delay = failure.retry_after if failure.retry_after is not None else back_off
+        if delay <= min(MAX_PATIENCE, situation.remaining - situation.expected):
+            return Decision(Move.AGAIN, f"{failure.fault}: again after {delay:.1f} s", delay)
+    return None
+
+
+def _without_next(onward: Decision, situation: Situation) -> Decision:
+    if onward.move is Move.NEXT and not situation.has_next:
+        return Decision(Move.STOP, "no target is left")
+    return onward

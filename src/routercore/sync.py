@@ -1,0 +1,113 @@
+"""The Router for programs without asyncio: the same names, safe from many threads."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from routercore.engine.models import ModelEntry
+from routercore.plugins import PluginReport
+from routercore.router import Router
+from routercore.routing.plan import Plan
+from routercore.values.events import StreamItem
+from routercore.values.images import ImageRequest, ImageResult
+
+T = TypeVar("T")
+
+
+class SyncRouter:
+    """A :class:`Router` in an event loop of its own, on a thread of its own.
+
+    ::
+
+        with SyncRouter.auto() as router:
+            router.generate("a lighthouse at dusk").images[0].save("lighthouse.png")
+    """
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name="routercore", daemon=True
+        )
+        self._thread.start()
+
+    @classmethod
+    def from_config(cls, source: str | Path | Mapping[str, Any], **options: Any) -> Self:
+        """As :meth:`Router.from_config`."""
+        return cls(Router.from_config(source, **options))
+
+    @classmethod
+    def auto(cls, **options: Any) -> Self:
+        """As :meth:`Router.auto`."""
+        return cls(Router.auto(**options))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection and end the thread. May be called twice."""
+        if self._loop.is_closed():
+            return
+        self._await(self._router.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def plugins(self) -> tuple[PluginReport, ...]:
+        return self._router.plugins
+
+    def generate(self, request: ImageRequest | str, **settings: Any) -> ImageResult:
+        """As :meth:`Router.generate`; blocks. An interrupt cancels the request."""
+        return self._await(self._router.generate(request, **settings))
+
+    def edit(self, prompt: str, images: Any, **settings: Any) -> ImageResult:
+        """As :meth:`Router.edit`; blocks."""
+        return self._await(self._router.edit(prompt, images, **settings))
+
+    def stream(self, request: ImageRequest | str, **settings: Any) -> Iterator[StreamItem]:
+        """As :meth:`Router.stream`; leaving the iteration early cancels the request."""
+        items = self._router.stream(request, **settings)
+        try:
+            while True:
+                try:
+                    yield self._await(_next(items))
+                except StopAsyncIteration:
+                    return
+        finally:
+            self._await(items.aclose())  # type: ignore[attr-defined]
+
+    def plan(self, request: ImageRequest | str, **settings: Any) -> Plan:
+        """As :meth:`Router.plan`."""
+        return self._await(self._call(self._router.plan, request, **settings))
+
+    def models(self, **options: Any) -> list[ModelEntry]:
+        """As :meth:`Router.models`."""
+        return self._await(self._call(self._router.models, **options))
+
+    @staticmethod
+    async def _call(function: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    def _await(self, work: Coroutine[Any, Any, T]) -> T:
+        if self._loop.is_closed():
+            work.close()
+            raise RuntimeError("this router is closed")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+
+async def _next(items: Any) -> StreamItem:
+    item: StreamItem = await anext(items)
+    return item
