@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any, TypeVar
 
@@ -106,14 +108,12 @@ def load_plugins(
 
 
 def _builtin() -> Iterable[_Found]:
-    from importlib import import_module
-
     from routercore import __version__
 
     for module in BUILTIN_MODULES:
         yield _Found(
             name=module.removeprefix("routercore."), distribution=BUILTIN, version=__version__,
-            load=lambda module=module: import_module(module),
+            load=partial(import_module, module),
         )  # fmt: skip
 
 
@@ -137,7 +137,11 @@ def _entry(distribution: Distribution, point: EntryPoint) -> _Found:
 
 def _given(extra: Sequence[tuple[str, Any]]) -> Iterable[_Found]:
     for name, plugin in extra:
-        yield _Found(name=name, distribution=name, version="", load=lambda p=plugin: p)  # type: ignore[misc]
+        yield _Found(name=name, distribution=name, version="", load=partial(_same, plugin))
+
+
+def _same(plugin: Any) -> Any:
+    return plugin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +156,7 @@ class _Loaded:
 
 def _load(found: _Found) -> _Loaded:
     """Load one plugin in a manager of its own, so that what it contributes is known to be its."""
-    about = {"name": found.name, "distribution": found.distribution, "version": found.version}
+    report = PluginReport(name=found.name, distribution=found.distribution, version=found.version)
     try:
         manager = pluggy.PluginManager(hooks.PROJECT)
         manager.add_hookspecs(hooks)
@@ -163,11 +167,11 @@ def _load(found: _Found) -> _Loaded:
         observers = _gather(manager.hook.routercore_observers)
         problem = _problem(providers, strategies, observers)
     except Exception as error:  # noqa: BLE001 - the plugin boundary
-        return _Loaded(report=PluginReport(**about, problem=f"{type(error).__name__}: {error}"))
+        problem = f"{type(error).__name__}: {error}"
     if problem:
-        return _Loaded(report=PluginReport(**about, problem=problem))
-    report = PluginReport(
-        **about,
+        return _Loaded(report=replace(report, problem=problem))
+    report = replace(
+        report,
         providers=tuple(provider.name for provider in providers),
         strategies=tuple(strategy.name for strategy in strategies),
         observers=tuple(type(observer).__name__ for observer in observers),

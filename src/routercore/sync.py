@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -86,15 +86,19 @@ class SyncRouter:
 
     def plan(self, request: ImageRequest | str, **settings: Any) -> Plan:
         """As :meth:`Router.plan`."""
-        return self._await(self._call(self._router.plan, request, **settings))
+        return self._on_loop(lambda: self._router.plan(request, **settings))
 
     def models(self, **options: Any) -> list[ModelEntry]:
         """As :meth:`Router.models`."""
-        return self._await(self._call(self._router.models, **options))
+        return self._on_loop(lambda: self._router.models(**options))
 
-    @staticmethod
-    async def _call(function: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
+    def _on_loop(self, function: Callable[[], T]) -> T:
+        """Call ``function`` where all state lives."""
+
+        async def call() -> T:
+            return function()
+
+        return self._await(call())
 
     def _await(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop.is_closed():

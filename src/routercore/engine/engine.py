@@ -176,7 +176,7 @@ class Engine:
             if not plan.candidates:
                 raise unsupported(plan)
             return await self._runner.run(
-                plan, route=route, policy=self._policy(route), request_id=request_id,
+                plan, policy=self._policy(route), request_id=request_id,
                 deadline=deadline, stream=stream, on_notice=on_notice,
             )  # fmt: skip
 

@@ -73,10 +73,10 @@ class Catalogue:
             targets = tuple(self._of_route(route))
             entries[route.name] = ModelEntry(name=route.name, targets=targets, route=route,
                                              aliases=route.aliases)  # fmt: skip
-        for name, targets in self._canonical().items():
+        for name, served in self._canonical().items():
             if name not in entries:
-                aliases = {alias for t in targets for alias in t.card.names} - {name}
-                entries[name] = ModelEntry(name=name, targets=tuple(targets),
+                aliases = {alias for target in served for alias in target.card.names} - {name}
+                entries[name] = ModelEntry(name=name, targets=tuple(served),
                                            aliases=tuple(sorted(aliases)))  # fmt: skip
         return [
             entry

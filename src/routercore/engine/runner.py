@@ -6,7 +6,6 @@ import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import partial
 from typing import Protocol
 
@@ -21,7 +20,7 @@ from routercore.engine.clock import Clock
 from routercore.engine.health import HealthBook
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
-from routercore.engine.setup import ProviderSetup, Route
+from routercore.engine.setup import ProviderSetup
 from routercore.engine.transport.base import Phase
 from routercore.routing.failing import error_of
 from routercore.routing.plan import Candidate, Plan
@@ -106,7 +105,6 @@ class Runner:
         self,
         plan: Plan,
         *,
-        route: Route,
         policy: Policy,
         request_id: str,
         deadline: float,
@@ -365,8 +363,3 @@ def _fidelity(request: ImageRequest, so_far: _Progress) -> list[Warning]:
                     message=f"the provider delivered {delivered}")
         )  # fmt: skip
     return warnings
-
-
-def created_unix(created: datetime) -> int:
-    """Seconds since 1970, as the Images API wants them."""
-    return int(created.timestamp())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -152,7 +152,10 @@ def make_plan(
         fit: list[Candidate] = []
         for target in group:
             checked = _candidate(request, target, terms, health, today)
-            (fit if isinstance(checked, Candidate) else rejected).append(checked)  # type: ignore[arg-type]
+            if isinstance(checked, Candidate):
+                fit.append(checked)
+            else:
+                rejected.append(checked)
         if fit:
             order = strategy.rank(fit, turn(tuple(candidate.name for candidate in fit)))
             ranked.extend(sorted(order, key=lambda one: one.health.closed_for > 0))
@@ -216,9 +219,3 @@ def _price_problem(price: Estimate, unknown: UnknownPrice, ceiling: Decimal | No
     if ceiling is not None and price.high > ceiling:
         return f"it may cost ${price.high}, over the limit of ${ceiling}"
     return None
-
-
-def with_options(candidate: Candidate, options: Mapping[str, object]) -> Candidate:
-    """The candidate with further deployment options."""
-    target = replace(candidate.target, options={**candidate.target.options, **options})
-    return replace(candidate, target=target)
