@@ -37,8 +37,24 @@ from routercore.provider.http import (
     post_form,
     post_json,
 )
+from routercore.provider.reading import (
+    at,
+    fraction_at,
+    list_at,
+    number_at,
+    text_at,
+    whole_at,
+)
 from routercore.provider.row import Row
-from routercore.provider.rungs import Job, JobState, JobStatus, OneShot, patiently
+from routercore.provider.rungs import (
+    Job,
+    JobState,
+    JobStatus,
+    OneShot,
+    ended,
+    patiently,
+    unnamed_job,
+)
 from routercore.provider.spec import API_VERSION, Cancels, Discovers, Provider, Resumes
 from routercore.values.catalogue import Form, MaskPolarity, ModelCard
 from routercore.values.events import Accepted, Event, Observer, Partial, Progress
@@ -103,16 +119,21 @@ __all__ = [
     "Usage",
     "Wait",
     "accepted",
+    "at",
     "bearer",
     "call",
     "classify_openai",
     "classify_status",
     "compact",
+    "ended",
     "fail",
     "fields",
+    "fraction_at",
     "get",
     "hookimpl",
+    "list_at",
     "next_event",
+    "number_at",
     "open_stream",
     "partial",
     "patiently",
@@ -121,9 +142,12 @@ __all__ = [
     "progress",
     "refused",
     "run",
+    "text_at",
+    "unnamed_job",
     "usd",
     "usd_table",
     "wait",
+    "whole_at",
 ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from routercore.provider.http import HttpResponse
+from routercore.provider.reading import list_at, text_at
 from routercore.values.faults import Failure, Fault
 
 STATUS_FAULTS = {
@@ -82,8 +83,9 @@ def classify_openai(response: HttpResponse) -> Failure:
     if not isinstance(error, dict):
         error = {"message": str(error)}
     code = str(error.get("code") or error.get("type") or "") or None
-    message = str(error.get("message") or body.get("detail") or "")
-    param = error.get("param")
+    detail, place = _detail(body.get("detail"))
+    message = str(error.get("message") or detail)
+    param = error.get("param") or place
     failure = classify_status(
         response, message, code=code, param=param if isinstance(param, str) else None
     )
@@ -95,6 +97,19 @@ def classify_openai(response: HttpResponse) -> Failure:
     if "model_not_found" in words:
         return replace(failure, fault=Fault.MODEL_NOT_FOUND)
     return failure
+
+
+def _detail(detail: Any) -> tuple[str, str | None]:
+    """The words and the field of FastAPI's ``detail``: a text, or a list of problems."""
+    if not isinstance(detail, list):
+        return str(detail or ""), None
+    problems = [(text_at(item, "msg") or "", list_at(item, "loc")) for item in detail]
+    words = [f"{_field(place)}: {what}" if place else what for what, place in problems]
+    return "; ".join(words), _field(problems[0][1]) if problems and problems[0][1] else None
+
+
+def _field(place: list[Any]) -> str:
+    return ".".join(str(step) for step in place if step != "body") or "body"
 
 
 def _categories(error: dict[str, Any]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from routercore.provider.classify import classify_openai
 from routercore.provider.flow import Flow, accepted, call, fail, progress, wait
 from routercore.provider.http import HttpRequest, HttpResponse
 from routercore.provider.spec import API_VERSION
-from routercore.values.faults import Failure, Fault, ProviderFailed
+from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import Generated, Task
 
 PATIENT_FAULTS = frozenset(
@@ -23,6 +23,13 @@ PATIENT_FAULTS = frozenset(
 LOST_JOB_POLLS = 3
 """How often a job may be unknown to the vendor before it is given up."""
 MAX_POLL_WAIT = 15.0
+COLLECT_TRIES = 8
+"""How often a finished job's result is asked for: over about a minute."""
+TURNED_AWAY = frozenset(
+    {Fault.UNAUTHENTICATED, Fault.FORBIDDEN, Fault.QUOTA, Fault.INVALID_REQUEST,
+     Fault.UNSUPPORTED, Fault.RATE_LIMITED, Fault.OVERLOADED, Fault.NOT_SENT}
+)  # fmt: skip
+"""Faults that cost nothing at a submit, and say nothing about money at a poll."""
 
 
 class OneShot:
@@ -72,13 +79,19 @@ class JobStatus:
     message: str = ""
     fraction: float | None = None
     categories: tuple[str, ...] = ()
+    code: str | None = None
+    """The vendor's own word for what went wrong."""
+    charge: Charge | None = None
+    """What the vendor bills for a job that ended so; ``None`` leaves it to the fault's default."""
 
 
 class Job:
     """A provider of polled jobs: ``build``, ``handle``, ``poll``, ``status``, ``parse``.
 
     A failed poll is asked again and never becomes a new submit. A state that the vendor has not
-    documented counts as pending, because giving up on it would lose a paid picture.
+    documented counts as pending, because giving up on it would lose a paid picture. A provider
+    whose vendor can call a job off adds ``cancel``, see
+    :class:`~routercore.provider.spec.Cancels`.
     """
 
     name: ClassVar[str]
@@ -93,7 +106,11 @@ class Job:
         raise NotImplementedError
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
-        """JSON by which the accepted job can be found again, also by another process."""
+        """JSON by which the accepted job can be found again, also by another process.
+
+        It holds all that ``poll``, ``collect`` and ``parse`` will need, and no credential. Where
+        the answer names no job, raise :func:`unnamed_job`.
+        """
         raise NotImplementedError
 
     def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
@@ -122,10 +139,13 @@ class Job:
         return (yield from self.resume(task, handle))
 
     def resume(self, task: Task, handle: Mapping[str, Any]) -> Flow[Generated]:
-        response = yield from self._finished(handle)
-        follow = self.collect(handle, response)
-        if follow is not None:
-            response = yield from patiently(follow)
+        try:
+            response = yield from self._finished(handle)
+            follow = self.collect(handle, response)
+            if follow is not None:
+                response = yield from patiently(follow, tries=COLLECT_TRIES)
+        except ProviderFailed as error:
+            raise _after_work(error) from error
         return self.parse(task, handle, response)
 
     def _finished(self, handle: Mapping[str, Any]) -> Flow[HttpResponse]:
@@ -147,14 +167,20 @@ class Job:
             yield from progress(status.fraction, status.message)
 
 
-def patiently(request: HttpRequest) -> Flow[HttpResponse]:
-    """Make a free call until it is answered, waiting longer each time; the deadline ends it."""
+def patiently(request: HttpRequest, *, tries: int | None = None) -> Flow[HttpResponse]:
+    """Make a free call until it is answered, waiting longer each time.
+
+    Args:
+        request: a request that costs nothing to repeat.
+        tries: how often to ask at most; without it, the deadline alone ends the asking.
+    """
     delay = 1.0
     while True:
         try:
             return (yield from call(request))
         except ProviderFailed as error:
-            if error.failure.fault not in PATIENT_FAULTS:
+            tries = tries - 1 if tries is not None else None
+            if error.failure.fault not in PATIENT_FAULTS or tries == 0:
                 raise
             yield from wait(max(delay, error.failure.retry_after or 0.0))
             delay = min(delay * 2, MAX_POLL_WAIT)
@@ -171,4 +197,21 @@ _ENDS = {
 def ended(status: JobStatus) -> ProviderFailed:
     """The failure that a job's last status stands for."""
     message = status.message or f"the job ended as {status.state}"
-    return fail(_ENDS[status.state], message, categories=status.categories)
+    return fail(_ENDS[status.state], message, categories=status.categories, code=status.code,
+                charge=status.charge)  # fmt: skip
+
+
+def unnamed_job(response: HttpResponse) -> ProviderFailed:
+    """The failure of a submit that succeeded without saying which job it began.
+
+    The vendor may be at work on it, so that it must not be submitted a second time unknowingly.
+    """
+    return fail(Fault.REPLY_CUT, f"the answer names no job: {response.text[:200]}",
+                status=response.status)  # fmt: skip
+
+
+def _after_work(error: ProviderFailed) -> ProviderFailed:
+    """A poll that is turned away says nothing of the job, which may be done and billed."""
+    if error.failure.fault not in TURNED_AWAY or error.failure.charge is not None:
+        return error
+    return ProviderFailed(replace(error.failure, charge=Charge.UNKNOWN))

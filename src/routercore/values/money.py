@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from routercore.values.catalogue import ModelCard
 
 MILLION = Decimal(1_000_000)
+BILLED_MEGAPIXEL = 1024 * 1024
+"""Vendors that bill by megapixels count 1024x1024 as one (BFL and fal, November 2026)."""
 CHARACTERS_PER_TOKEN = 4
 """A rough average for prompts; prompt tokens are a hundredth of an image's price or less."""
 
@@ -255,7 +257,7 @@ def _count(unit: Per, size: Size | None) -> int:
         return 1
     if unit is Per.PIXEL:
         return size.pixels
-    return math.ceil(size.megapixels) - (unit is Per.EXTRA_MEGAPIXEL)
+    return math.ceil(size.pixels / BILLED_MEGAPIXEL) - (unit is Per.EXTRA_MEGAPIXEL)
 
 
 def _scaled(prices: Sequence[Price], size: Size | None) -> Decimal | None:
