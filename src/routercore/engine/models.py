@@ -9,11 +9,8 @@ from datetime import date
 
 from routercore.engine.setup import Caller, ProviderSetup, Route, RouterSetup, TargetSetup
 from routercore.routing.plan import Target
-from routercore.values.catalogue import ModelCard
+from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.errors import ModelNotFoundError
-
-WILDCARD = "*"
-"""The id of a card that stands for every model its provider is asked for by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +113,7 @@ class Catalogue:
             if model in card.names and card.id != WILDCARD:
                 return card
         if WILDCARD in cards and model:
-            return replace(cards[WILDCARD], id=model, name=model)
+            return cards[WILDCARD].named(model)
         return None
 
     def _index(self) -> dict[str, list[Target]]:

@@ -1,8 +1,8 @@
-"""What HTTP statuses usually mean; the base that a provider's ``classify`` refines."""
+"""What HTTP statuses and error words usually mean; the base that ``classify`` refines."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
 from routercore.provider.http import HttpResponse
@@ -37,12 +37,36 @@ STATUS_FAULTS = {
 }
 REFUSAL_CODES = frozenset(
     {"moderation_blocked", "content_policy_violation", "content_filter",
-     "image_content_policy_violation", "content_moderation", "request_moderated"}
+     "image_content_policy_violation", "content_moderation", "request_moderated",
+     "sensitive_words_detected"}
 )  # fmt: skip
 QUOTA_CODES = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "credit_balance_exhausted",
-     "insufficient_credits", "insufficient_user_quota"}
+     "insufficient_credits", "insufficient_user_quota", "deposit_required"}
 )  # fmt: skip
+WORD_FAULTS: Mapping[str, Fault] = {
+    **dict.fromkeys(REFUSAL_CODES, Fault.REFUSED),
+    **dict.fromkeys(QUOTA_CODES, Fault.QUOTA),
+    "model_not_found": Fault.MODEL_NOT_FOUND,
+    "invalid_api_key": Fault.UNAUTHENTICATED,
+    "rate_limit_error": Fault.RATE_LIMITED,
+    "rate_limit_exceeded": Fault.RATE_LIMITED,
+    "slow_down": Fault.OVERLOADED,
+    "server_is_overloaded": Fault.OVERLOADED,
+    "service_unavailable_error": Fault.OVERLOADED,
+}
+"""Codes and types that say more than any status."""
+VAGUE_WORD_FAULTS: Mapping[str, Fault] = {
+    "invalid_request_error": Fault.INVALID_REQUEST,
+    "image_generation_user_error": Fault.INVALID_REQUEST,
+    "unknown_parameter": Fault.INVALID_REQUEST,
+    "invalid_value": Fault.INVALID_REQUEST,
+    "unauthorized": Fault.UNAUTHENTICATED,
+    "authentication_error": Fault.UNAUTHENTICATED,
+    "access_denied": Fault.FORBIDDEN,
+    "permission_error": Fault.FORBIDDEN,
+}
+"""Types that come with many statuses, and count where there is no error status."""
 
 
 def classify_status(response: HttpResponse, message: str = "", **details: Any) -> Failure:
@@ -53,19 +77,11 @@ def classify_status(response: HttpResponse, message: str = "", **details: Any) -
         message: the vendor's own words; the beginning of the body unless given.
         details: further fields of :class:`Failure`.
     """
-    status = response.status
-    fault = STATUS_FAULTS.get(status) or (
-        Fault.REDIRECTED
-        if 300 <= status < 400
-        else Fault.UNSUPPORTED
-        if status < 500 or status == 501
-        else Fault.SERVER_ERROR
-    )
     return Failure(
         **{
-            "fault": fault,
-            "message": (message or response.text or f"HTTP {status}")[:500],
-            "status": status,
+            "fault": _status_fault(response.status),
+            "message": (message or _plain_text(response) or f"HTTP {response.status}")[:500],
+            "status": response.status,
             "retry_after": response.retry_after(),
             **details,
         }
@@ -76,27 +92,47 @@ def classify_openai(response: HttpResponse) -> Failure:
     """The failure behind OpenAI's error shape, which most compatible services copy.
 
     Understands ``{"error": {...}}``, the same without the envelope, ``{"error": "text"}`` and
-    FastAPI's ``{"detail": ...}``. Codes decide before statuses.
+    FastAPI's ``{"detail": ...}``. Codes decide before statuses. An error that came with a success
+    status, or inside a stream, is a server error unless its words or its own ``status`` say more.
     """
     body = response.object()
-    error = body.get("error", body)
+    error = body.get("error") or body
     if not isinstance(error, dict):
         error = {"message": str(error)}
-    code = str(error.get("code") or error.get("type") or "") or None
-    detail, place = _detail(body.get("detail"))
-    message = str(error.get("message") or detail)
+    detail, place = _detail(error.get("detail") or body.get("detail"))
     param = error.get("param") or place
-    failure = classify_status(
-        response, message, code=code, param=param if isinstance(param, str) else None
+    return classify_status(
+        response,
+        str(error.get("message") or detail),
+        fault=_fault(response.status, body, error),
+        code=str(error.get("code") or error.get("type") or "")[:100] or None,
+        param=param if isinstance(param, str) else None,
+        categories=_categories(error),
     )
-    words = {str(error.get("code")), str(error.get("type"))}
-    if words & REFUSAL_CODES:
-        return replace(failure, fault=Fault.REFUSED, categories=_categories(error))
-    if words & QUOTA_CODES:
-        return replace(failure, fault=Fault.QUOTA)
-    if "model_not_found" in words:
-        return replace(failure, fault=Fault.MODEL_NOT_FOUND)
-    return failure
+
+
+def _fault(status: int, body: Mapping[str, Any], error: Mapping[str, Any]) -> Fault:
+    words = [str(error.get("code")), str(error.get("type"))]
+    for word in words:
+        if word in WORD_FAULTS:
+            return WORD_FAULTS[word]
+    if not 200 <= status < 300:
+        return _status_fault(status)
+    for value in (error.get("status"), body.get("status"), error.get("code"), body.get("code")):
+        if isinstance(value, int) and 400 <= value < 600:
+            return _status_fault(value)
+    for word in words:
+        if word in VAGUE_WORD_FAULTS:
+            return VAGUE_WORD_FAULTS[word]
+    return Fault.SERVER_ERROR
+
+
+def _status_fault(status: int) -> Fault:
+    if status in STATUS_FAULTS:
+        return STATUS_FAULTS[status]
+    if 300 <= status < 400:
+        return Fault.REDIRECTED
+    return Fault.UNSUPPORTED if status < 500 or status == 501 else Fault.SERVER_ERROR
 
 
 def _detail(detail: Any) -> tuple[str, str | None]:
@@ -112,7 +148,11 @@ def _field(place: list[Any]) -> str:
     return ".".join(str(step) for step in place if step != "body") or "body"
 
 
-def _categories(error: dict[str, Any]) -> tuple[str, ...]:
-    details = error.get("moderation_details")
-    words = details.get("categories") if isinstance(details, dict) else None
-    return tuple(str(word) for word in words) if isinstance(words, list) else ()
+def _plain_text(response: HttpResponse) -> str:
+    """The body for a message, unless it is a web page."""
+    text = response.text.strip()
+    return "" if text.startswith("<") else text
+
+
+def _categories(error: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(word) for word in list_at(error, "moderation_details", "categories"))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urljoin
 
 from routercore.provider.auth import Auth
 from routercore.provider.classify import classify_openai
@@ -13,28 +14,36 @@ from routercore.provider.http import (
     HttpRequest,
     HttpResponse,
     Part,
+    ServerEvent,
     compact,
     fields,
     get,
     post_form,
     post_json,
 )
+from routercore.provider.images_api import as_images, as_object, as_raw_image, count
+from routercore.provider.reading import list_at
 from routercore.provider.spec import API_VERSION
-from routercore.values.catalogue import ModelCard
+from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.faults import Failure, Fault, ProviderFailed
-from routercore.values.images import Generated, Operation, RawImage, Task
-from routercore.values.money import Usage
+from routercore.values.images import Generated, Operation, Task
 
 PASSED_ON = (
     "quality", "background", "moderation", "style", "output_format", "output_compression",
     "input_fidelity", "complexity", "frame_count", "frame_duration_ms", "svg", "user",
-    "safety_identifier", "partial_images",
+    "safety_identifier",
 )  # fmt: skip
+NOT_STREAMED = frozenset({"gif", "svg"})
+"""Formats that come in one piece, whatever was asked."""
+ERROR_FIELDS = frozenset({"message", "detail", "code"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A service that speaks OpenAI's Images API. A card that accepts a setting has it sent."""
+    """A service that speaks OpenAI's Images API. A card that accepts a setting has it sent.
+
+    Where a service differs, a subclass overrides ``body``, ``classify`` or ``discovered``.
+    """
 
     name: str
     auth: Auth
@@ -43,10 +52,18 @@ class Row:
     generations_path: str = "/images/generations"
     edits_path: str = "/images/edits"
     models_path: str | None = "/models"
-    image_field: str = "image[]"
+    """Relative to the base URL, also with ``../``; ``None`` where nothing lists the models."""
+    lists_other_models: bool = False
+    """Whether the list also has models that make no images; silent entries are then left out."""
+    image_field: str = "image"
+    """The form's field for one input image."""
+    images_field: str = "image[]"
+    """The form's field, repeated, for several."""
     mask_field: str = "mask"
     response_format: str | None = None
     """What to ask for, such as ``b64_json``; ``None`` where the service rejects the field."""
+    reports_cost: bool = False
+    """Whether ``cost`` in an answer is what was charged, in US dollars."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of every request."""
     api_version: int = API_VERSION
@@ -56,26 +73,29 @@ class Row:
 
     def generate(self, task: Task) -> Flow[Generated]:
         request = self.build(task)
-        if task.stream and task.card.partial_images:
-            return (yield from self._streamed(request))
+        if _streams(task):
+            return (yield from self._streamed(task, request))
         response = yield from call(request)
-        return parse_images(response)
+        return self.parse(task, response)
 
     def classify(self, response: HttpResponse) -> Failure:
+        """Also called for errors that come with status 200, in a body or in a stream."""
         return classify_openai(response)
 
     def build(self, task: Task) -> HttpRequest:
         """The request for a task: JSON to generate, a multipart form to edit."""
         body = self.body(task)
-        headers = {"idempotency_key": task.idempotency_key} if task.idempotency_key else {}
         if task.operation is Operation.GENERATE:
-            return post_json(task.url(self.generations_path), body, **headers)
-        return post_form(task.url(self.edits_path), self._parts(task, body), **headers)
+            request = post_json(task.url(self.generations_path), body)
+        else:
+            request = post_form(task.url(self.edits_path), self._parts(task, body))
+        if not task.idempotency_key:
+            return request
+        return request.with_headers({"idempotency-key": task.idempotency_key})
 
     def body(self, task: Task) -> dict[str, Any]:
         """The fields of the request, without the images."""
-        streams = task.stream and task.card.partial_images
-        settings = {name: getattr(task, name) for name in PASSED_ON}
+        streams = _streams(task)
         return compact(
             {
                 "model": task.model,
@@ -83,7 +103,7 @@ class Row:
                 "n": task.n if task.n > 1 else None,
                 "size": str(task.size) if task.size else None,
                 "response_format": self.response_format,
-                **settings,
+                **{name: getattr(task, name) for name in PASSED_ON},
                 "partial_images": (task.partial_images or 0) if streams else None,
                 "stream": True if streams else None,
                 **self.extra,
@@ -91,108 +111,110 @@ class Row:
             }
         )
 
+    def parse(self, task: Task, response: HttpResponse) -> Generated:
+        """Read an answer of the Images API; url and base64 are taken as they come, item by item."""
+        body = as_object(response.json, "the answer")
+        if not body.get("data") and _is_error(body):
+            raise ProviderFailed(self.classify(response))
+        return self._images(task, body)
+
+    def discover(self, base_url: str) -> Flow[Sequence[ModelCard]]:
+        """The models that the service lists, as :meth:`discovered` declares each of them."""
+        if self.models_path is None:
+            return self.cards
+        path = self.models_path.lstrip("/")
+        response = yield from call(get(urljoin(f"{base_url}/", path)))
+        cards = [self.discovered(entry) for entry in listed(response)]
+        return [card for card in cards if card is not None]
+
+    def discovered(self, entry: Mapping[str, Any]) -> ModelCard | None:
+        """The card of one entry of the service's list, or ``None`` if it is not offered.
+
+        Declared models keep their cards; others take after the wildcard card, if there is one.
+        """
+        id = str(entry["id"])
+        for card in self.cards:
+            if card.id == id:
+                return card
+        makes_images = _makes_images(entry)
+        if makes_images is False or (makes_images is None and self.lists_other_models):
+            return None
+        return next((card.named(id) for card in self.cards if card.id == WILDCARD), None)
+
+    def _images(self, task: Task, body: Mapping[str, Any]) -> Generated:
+        lifetime = task.card.url_lifetime
+        return as_images(body, url_lifetime=lifetime, reports_cost=self.reports_cost)
+
     def _parts(self, task: Task, body: dict[str, Any]) -> list[Part]:
         parts = fields(_flat(body))
-        name = self.image_field if len(task.images) > 1 else self.image_field.removesuffix("[]")
+        name = self.images_field if len(task.images) > 1 else self.image_field
         for image in task.images:
             parts.append(Part(name, image.data, image.filename, image.media_type))
-        for label, image_or_none in ((self.mask_field, task.mask), ("markup", task.markup)):
-            if image_or_none is not None:
-                media_type = image_or_none.media_type
-                parts.append(Part(label, image_or_none.data, f"{label}.png", media_type))
+        for label, overlay in ((self.mask_field, task.mask), ("markup", task.markup)):
+            if overlay is not None:
+                parts.append(Part(label, overlay.data, overlay.filename, overlay.media_type))
         return parts
 
-    def _streamed(self, request: HttpRequest) -> Flow[Generated]:
+    def _streamed(self, task: Task, request: HttpRequest) -> Flow[Generated]:
         head = yield from open_stream(request)
-        finals: list[Mapping[str, Any]] = []
+        finals: list[Generated] = []
         while (event := (yield from next_event())) is not None:
             if event.data == "[DONE]":
                 break
-            data = event.json()
-            if not isinstance(data, dict):
-                raise fail(Fault.REPLY_CUT, "an event is not a JSON object")
+            data = as_object(event.json, "an event")
             kind = str(data.get("type") or event.event)
-            if kind.endswith(".partial_image"):
-                image = RawImage(base64=data.get("b64_json"))
-                yield from partial(int(data.get("partial_image_index") or 0), image)
+            if data.get("error") or kind == "error":
+                raise ProviderFailed(self.classify(_as_answer(head, event)))
+            if kind.endswith(".partial_image") and (image := as_raw_image(data)) is not None:
+                yield from partial(count(data, "partial_image_index"), image)
             elif kind.endswith(".completed"):
-                finals.append(data)
-            elif "error" in data or kind == "error":
-                raise ProviderFailed(self.classify(_as_error(head, event.data)))
-        if not finals and head.body:
-            return parse_images(head)  # It did not stream after all.
-        return generated_from({**(finals[-1] if finals else {}), "data": finals})
-
-    def discover(self, base_url: str) -> Flow[Sequence[ModelCard]]:
-        """The models that ``GET /models`` lists, declared where known and bare where not."""
-        if self.models_path is None:
-            return self.cards
-        response = yield from call(get(f"{base_url}{self.models_path}"))
-        listed = response.object().get("data")
-        ids = [str(m["id"]) for m in listed or () if isinstance(m, dict) and "id" in m]
-        known = {card.id: card for card in self.cards}
-        return [known.get(id) or ModelCard(id=id) for id in ids]
+                finals.append(self._images(task, {**data, "data": [data]}))
+        if finals:
+            return _joined(finals)
+        if head.body:
+            return self.parse(task, head)  # The service does not stream after all.
+        raise fail(Fault.REPLY_CUT, "the stream ended before a final image")
 
 
-def parse_images(response: HttpResponse) -> Generated:
-    """Read an answer of the Images API; url and base64 are taken as they come, item by item."""
-    body = response.object()
-    if "error" in body and not body.get("data"):
-        raise ProviderFailed(classify_openai(response))
-    return generated_from(body)
+def listed(response: HttpResponse) -> list[Mapping[str, Any]]:
+    """The entries of a model list, each with its ``id``.
+
+    OpenAI gives an object with ``data``, others a bare list, or an object keyed by id.
+    """
+    body = response.json()
+    entries = body.get("data", body) if isinstance(body, dict) else body
+    if isinstance(entries, dict):
+        entries = [{"id": id, **entry} for id, entry in entries.items() if isinstance(entry, dict)]
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in entries if isinstance(entry, dict) and entry.get("id")]
 
 
-def generated_from(body: Mapping[str, Any]) -> Generated:
-    """Read the body of an answer of the Images API."""
-    data = body.get("data")
-    items = [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-    images = tuple(image for item in items if (image := _image(item)) is not None)
-    if not images:
-        raise fail(Fault.NO_IMAGE, "the answer has no image")
-    return Generated(
-        images=images,
-        usage=_usage(body.get("usage")),
-        size=_word(body.get("size")),
-        quality=_word(body.get("quality")),
-        background=_word(body.get("background")),
-        safety_identifier=_word(body.get("safety_identifier")),
-    )
+def _is_error(body: Mapping[str, Any]) -> bool:
+    """Whether a body without images says what went wrong, with or without the envelope."""
+    return bool(body.get("error")) or ("data" not in body and not ERROR_FIELDS.isdisjoint(body))
 
 
-def _image(item: Mapping[str, Any]) -> RawImage | None:
-    revised = _word(item.get("revised_prompt"))
-    for key in ("b64_json", "url"):
-        value = item.get(key)
-        if isinstance(value, str) and value:
-            if key == "url" and not value.startswith("data:"):
-                return RawImage(url=value, revised_prompt=revised)
-            return RawImage(base64=value, revised_prompt=revised)
+def _makes_images(entry: Mapping[str, Any]) -> bool | None:
+    """Whether a listed model makes images, or ``None`` where the list does not say."""
+    for path in (("architecture", "output_modalities"), ("output_modalities",), ("output",)):
+        if outputs := list_at(entry, *path):
+            return "image" in outputs
     return None
 
 
-def _usage(value: Any) -> Usage | None:
-    if not isinstance(value, dict):
-        return None
-    inputs = value.get("input_tokens_details") or {}
-    outputs = value.get("output_tokens_details") or {}
-    total_in, total_out = _count(value.get("input_tokens")), _count(value.get("output_tokens"))
-    image_in, text_out = _count(inputs.get("image_tokens")), _count(outputs.get("text_tokens"))
-    if not total_in and not total_out:
-        return None
-    return Usage(
-        text_in=total_in - image_in,
-        image_in=image_in,
-        text_out=text_out,
-        image_out=total_out - text_out,
+def _streams(task: Task) -> bool:
+    return task.stream and task.card.partial_images > 0 and task.output_format not in NOT_STREAMED
+
+
+def _joined(finals: Sequence[Generated]) -> Generated:
+    """One result of a stream in which each image came in an event of its own."""
+    usages = [final.usage for final in finals if final.usage is not None]
+    return replace(
+        finals[-1],
+        images=tuple(image for final in finals for image in final.images),
+        usage=sum(usages[1:], usages[0]) if usages else None,
     )
-
-
-def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _word(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -204,6 +226,6 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _as_error(head: HttpResponse, data: str) -> HttpResponse:
-    """An error event as the response it would have been."""
-    return HttpResponse(status=400, headers=head.headers, body=data.encode(), loads=head.loads)
+def _as_answer(head: HttpResponse, event: ServerEvent) -> HttpResponse:
+    """An error event as an answer: there is no error status, so its words have to decide."""
+    return replace(head, body=event.data.encode())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 
@@ -35,12 +35,20 @@ PLAIN_SETTINGS = frozenset(
 """Settings that a card allows by listing their names in ``accepts``."""
 
 
+WILDCARD = "*"
+"""The id of a card that stands for every model that its provider does not list."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """One model at one provider, as data. What is not declared is not offered."""
 
     id: str
-    """The model's name in the provider's API."""
+    """The model's name in the provider's API.
+
+    ``*`` declares an open catalogue: asked for ``provider:anything`` that no other card names, the
+    router uses this card, :meth:`named` ``anything``.
+    """
     name: str = ""
     """The model's public name, the same at every provider; ``id`` unless given."""
     aliases: tuple[str, ...] = ()
@@ -97,6 +105,10 @@ class ModelCard:
     def names(self) -> tuple[str, ...]:
         """Everything that a caller may call it: public name, id and aliases."""
         return tuple(dict.fromkeys((self.name, self.id, *self.aliases)))
+
+    def named(self, id: str) -> ModelCard:
+        """A copy for another model of the same kind."""
+        return replace(self, id=id, name=id, aliases=())
 
     def is_retired(self, today: date) -> bool:
         return self.shutdown is not None and today > self.shutdown

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -20,6 +20,10 @@ BILLED_MEGAPIXEL = 1024 * 1024
 """Vendors that bill by megapixels count 1024x1024 as one (BFL and fal, November 2026)."""
 CHARACTERS_PER_TOKEN = 4
 """A rough average for prompts; prompt tokens are a hundredth of an image's price or less."""
+TOKENS_PER_INPUT_IMAGE = 1_536
+"""What OpenAI's models count for a picture of 1024x1536 or larger, the most of any input."""
+SAME_SHAPE = 1.02
+"""Sizes whose ratios differ by less are of one shape."""
 
 
 class Per(StrEnum):
@@ -61,15 +65,21 @@ class Price:
     quality: str | None = None
     tier: str | None = None
     operation: str | None = None
+    low: Decimal | None = None
+    """The least and the most it may come to, where the vendor only says about what it costs."""
+    high: Decimal | None = None
 
     @property
     def conditions(self) -> int:
         return sum(x is not None for x in (self.size, self.quality, self.tier, self.operation))
 
 
-def usd(amount: str, per: Per | str = Per.IMAGE, **conditions: str) -> Price:
+def usd(
+    amount: str, per: Per | str = Per.IMAGE, *, size: str | None = None,
+    quality: str | None = None, tier: str | None = None, operation: str | None = None,
+) -> Price:  # fmt: skip
     """Shorthand for a price list's line: ``usd("0.04", size="1024x1024", quality="high")``."""
-    return Price(Decimal(amount), Per(per), **conditions)
+    return Price(Decimal(amount), Per(per), size, quality, tier, operation)
 
 
 def usd_table(quality_by_size: dict[str, dict[str, str]]) -> tuple[Price, ...]:
@@ -159,17 +169,20 @@ def estimate(card: ModelCard, settings: Settings) -> Estimate:
     A quality or size left to the model makes a range: ``low`` to ``high`` over what it may pick,
     ``expected`` for the card's defaults.
     """
-    qualities = [settings.quality] if settings.quality or not card.qualities else [*card.qualities]
-    sizes = [size] if (size := billed_size(card, settings)) else _default_sizes(card)
-    cases = [_case(card, settings, size, quality) for size in sizes for quality in qualities]
-    amounts = [amount for amount, _ in cases if amount is not None]
-    if not amounts or len(amounts) < len(cases):
+    cases = list(_cases(card, settings))
+    amounts = [amount for amount, _ in cases]
+    known = [amount for amount in amounts if amount is not None]
+    if not known or len(known) < len(cases):
         return Estimate()
-    default = _case(card, settings, sizes[0], settings.quality or card.default_quality)
-    expected, basis = default if default[0] is not None else (max(amounts), Basis.ESTIMATE)
-    if len(cases) > 1:
+    expected, basis = _default_case(card, settings)
+    if expected is None:
+        expected, basis = max(known), Basis.ESTIMATE
+    low, high = _bound(card, settings, "low"), _bound(card, settings, "high")
+    if len(cases) > 1 or low or high:
         basis = Basis.ESTIMATE
-    return Estimate(low=min(amounts), expected=expected, high=max(amounts), basis=basis)
+    return Estimate(
+        low=min([*known, *low]), expected=expected, high=max([*known, *high]), basis=basis
+    )
 
 
 def settle(card: ModelCard, settings: Settings, usage: Usage | None, reported: Decimal | None,
@@ -203,6 +216,33 @@ def billed_size(card: ModelCard, settings: Settings) -> Size | None:
         ratio = settings.aspect_ratio or card.sizes.default_ratio
         return card.sizes.expected(ratio, settings.resolution or card.sizes.default_tier)
     return None
+
+
+def _cases(card: ModelCard, settings: Settings) -> Iterator[tuple[Decimal | None, Basis]]:
+    """The price for every size and quality that the settings leave open."""
+    qualities = [settings.quality] if settings.quality or not card.qualities else [*card.qualities]
+    size = billed_size(card, settings)
+    for open_size in [size] if size else _default_sizes(card):
+        for quality in qualities:
+            yield _case(card, settings, open_size, quality)
+
+
+def _default_case(card: ModelCard, settings: Settings) -> tuple[Decimal | None, Basis]:
+    size = billed_size(card, settings) or _default_sizes(card)[0]
+    return _case(card, settings, size, settings.quality or card.default_quality)
+
+
+def _bound(card: ModelCard, settings: Settings, end: str) -> list[Decimal]:
+    """The cases at the low or the high end of the prices, if any price has ends."""
+    ends = [getattr(price, end) for price in card.prices]
+    if all(amount is None for amount in ends):
+        return []
+    prices = [
+        price if amount is None else replace(price, usd=amount)
+        for price, amount in zip(card.prices, ends, strict=True)
+    ]
+    bounded = replace(card, prices=tuple(prices))
+    return [amount for amount, _ in _cases(bounded, settings) if amount is not None]
 
 
 def _default_sizes(card: ModelCard) -> list[Size | None]:
@@ -261,19 +301,44 @@ def _count(unit: Per, size: Size | None) -> int:
 
 
 def _scaled(prices: Sequence[Price], size: Size | None) -> Decimal | None:
-    """A size between the listed ones costs what the next larger one does; beyond, by pixels."""
-    listed = sorted(
-        (Size.parse(price.size).pixels, price.usd)
+    """Between listed sizes of the nearest shape a price goes by pixels, beyond them in proportion.
+
+    Larger does not mean dearer: models that are paid by the token charge most for a square.
+    """
+    listed = {
+        Size.parse(price.size): price.usd
         for price in prices
         if price.per is Per.IMAGE and price.size
-    )
+    }
     if not listed or size is None:
         return None
-    for pixels, amount in listed:
-        if pixels >= size.pixels:
-            return amount
-    pixels, amount = listed[-1]
-    return amount * size.pixels / pixels
+    nearest = min(_shape_distance(other, size) for other in listed)
+    allowed = nearest + math.log(SAME_SHAPE)
+    points = sorted(
+        {
+            other.pixels: amount
+            for other, amount in listed.items()
+            if _shape_distance(other, size) <= allowed
+        }.items()
+    )
+    return _interpolated(points, size.pixels)
+
+
+def _interpolated(points: Sequence[tuple[int, Decimal]], pixels: int) -> Decimal:
+    below = [point for point in points if point[0] <= pixels]
+    above = [point for point in points if point[0] >= pixels]
+    if not above:
+        known, amount = below[-1]
+        return amount * pixels / known
+    if not below or above[0] == below[-1]:
+        return above[0][1]
+    (start, low), (end, high) = below[-1], above[0]
+    return low + (high - low) * (pixels - start) / (end - start)
+
+
+def _shape_distance(a: Size, b: Size) -> float:
+    """How far two shapes are apart, on a logarithmic scale, upright or not."""
+    return abs(abs(math.log(a.ratio)) - abs(math.log(b.ratio)))
 
 
 def _input_price(prices: Sequence[Price], settings: Settings) -> Decimal:
@@ -282,6 +347,9 @@ def _input_price(prices: Sequence[Price], settings: Settings) -> Decimal:
     if Per.TEXT_IN in best:
         tokens = math.ceil(len(settings.prompt) / CHARACTERS_PER_TOKEN)
         total += best[Per.TEXT_IN].usd * tokens / MILLION
+    if Per.IMAGE_IN in best:
+        tokens = TOKENS_PER_INPUT_IMAGE * len(settings.images)
+        total += best[Per.IMAGE_IN].usd * tokens / MILLION
     if Per.INPUT_IMAGE in best:
         total += best[Per.INPUT_IMAGE].usd * len(settings.images)
     if Per.INPUT_MEGAPIXEL in best:
@@ -318,6 +386,4 @@ def fit_ratio(sizes: RatioSizes, size: Size) -> tuple[str, str | None]:
 
 
 def _with_n(settings: Settings, n: int) -> Settings:
-    from dataclasses import replace
-
     return replace(settings, n=n)

@@ -1,0 +1,88 @@
+"""Reads answers of OpenAI's Images API, as loosely as the services that copy it write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from routercore.provider.flow import fail
+from routercore.provider.reading import at, list_at, number_at, text_at
+from routercore.values.faults import Fault
+from routercore.values.images import Generated, RawImage
+from routercore.values.money import Usage
+
+
+def as_object(load: Callable[[], Any], what: str) -> Mapping[str, Any]:
+    """What ``load`` reads, if it is a JSON object; a ``reply_cut`` failure if it is not."""
+    try:
+        value = load()
+    except (ValueError, RecursionError):
+        raise fail(Fault.REPLY_CUT, f"{what} is not JSON") from None
+    if not isinstance(value, dict):
+        raise fail(Fault.REPLY_CUT, f"{what} is not a JSON object")
+    return value
+
+
+def as_images(
+    body: Mapping[str, Any], *, url_lifetime: float | None = None, reports_cost: bool = False
+) -> Generated:
+    """Read the body of an answer; all but an image is optional.
+
+    Raises:
+        ProviderFailed: there is no image.
+    """
+    read = [as_raw_image(item, url_lifetime) for item in list_at(body, "data")]
+    images = tuple(image for image in read if image is not None)
+    if not images:
+        raise fail(Fault.NO_IMAGE, "the answer has no image")
+    return Generated(
+        images=images,
+        usage=as_usage(body.get("usage")),
+        cost_usd=as_cost(body.get("cost")) if reports_cost else None,
+        size=text_at(body, "size"),
+        quality=text_at(body, "quality"),
+        background=text_at(body, "background"),
+        model=text_at(body, "model"),
+        safety_identifier=text_at(body, "safety_identifier"),
+    )
+
+
+def as_raw_image(item: Any, url_lifetime: float | None = None) -> RawImage | None:
+    """Read one item; base64 is preferred, because it needs no further exchange."""
+    revised = text_at(item, "revised_prompt")
+    inline, url = text_at(item, "b64_json"), text_at(item, "url")
+    if url is not None and url.startswith("data:"):
+        inline = inline or url
+    if inline is not None:
+        return RawImage(base64=inline, revised_prompt=revised)
+    if url is not None:
+        return RawImage(url=url, expires_in=url_lifetime, revised_prompt=revised)
+    return None
+
+
+def as_usage(value: Any) -> Usage | None:
+    """Read counted tokens; ``None`` where nothing was counted."""
+    total_in, total_out = count(value, "input_tokens"), count(value, "output_tokens")
+    image_in = count(value, "input_tokens_details", "image_tokens")
+    text_out = count(value, "output_tokens_details", "text_tokens")
+    if not total_in and not total_out:
+        return None
+    return Usage(
+        text_in=max(0, total_in - image_in),
+        image_in=image_in,
+        text_out=text_out,
+        image_out=max(0, total_out - text_out),
+    )
+
+
+def as_cost(value: Any) -> Decimal | None:
+    """Read an amount of US dollars; ``None`` for anything that is none."""
+    amount = number_at(value)
+    return amount if amount is not None and amount >= 0 else None
+
+
+def count(value: Any, *path: str) -> int:
+    """The natural number at ``path``, or 0 where there is none."""
+    found = at(value, *path)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else 0
