@@ -91,7 +91,16 @@ def test_estimates_of_classic_models_are_the_listed_prices(id: str) -> None:
 
 @pytest.mark.parametrize(
     "size",
-    ["2048x2048", "1280x720", "1152x2048", "3072x1024", "1600x1200", "3840x1600", "1248x832"],
+    [
+        "2048x2048",
+        "1360x768",
+        "1152x2048",
+        "3072x1024",
+        "1600x1200",
+        "3840x1600",
+        "1248x832",
+        "864x800",
+    ],
 )
 def test_unlisted_sizes_are_estimated_near_the_truth(size: str) -> None:
     """A size that no list has is estimated, from sizes of its shape, to within a tenth."""

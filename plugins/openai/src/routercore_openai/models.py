@@ -45,8 +45,9 @@ GRID_EDGES = {
 }
 """The longer edge of the grid on which a model of each quality works; see ``output_tokens``."""
 LISTED_SIZES = (
-    "1024x1024", "2048x2048", "1024x768", "2048x1536", "1024x1536", "1536x1024", "2880x1920",
-    "1920x1080", "2560x1440", "3840x2160", "2016x864", "3360x1440", "1536x512", "3840x1280",
+    "832x832", "1024x1024", "2048x2048", "1024x768", "2048x1536", "1008x672", "1024x1536",
+    "1536x1024", "2880x1920", "1280x720", "1920x1080", "2560x1440", "3840x2160", "2016x864",
+    "3360x1440", "1536x512", "3840x1280",
 )  # fmt: skip
 """Two or more sizes of each common shape: at one shape, tokens grow linearly with pixels."""
 OUTPUT_RATE = 30
