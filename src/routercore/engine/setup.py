@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from routercore.provider.spec import Provider
 from routercore.routing.plan import UnknownPrice
@@ -109,6 +110,52 @@ class CacheSetup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSetup:
+    """Where the server keeps images that it answers with as URLs: ``[store]``."""
+
+    directory: Path | None = None
+    """A folder of its own; one in the user's home unless given. Workers must share it."""
+    retention: float = 86_400.0
+    """Seconds after which an image is deleted."""
+    url_lifetime: float | None = None
+    """Seconds that a signed URL can be read; as long as the image is kept unless given."""
+    open: bool = False
+    """True for URLs without a signature: who knows the address may read the image."""
+    secret: str | None = field(default=None, repr=False)
+    """What URLs are signed with; made once and kept in the folder unless given."""
+
+    def __post_init__(self) -> None:
+        if self.secret is not None and len(self.secret) < MIN_SECRET:
+            raise ValueError(f"the secret of the store is shorter than {MIN_SECRET} characters")
+
+
+MIN_SECRET = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSetup:
+    """How the server behaves: ``[server]``."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    allow_anonymous: bool = False
+    """Listen beyond this machine although no caller key is configured."""
+    default_model: str | None = None
+    """The model of requests that name none; such requests are refused unless given."""
+    default_response: tuple[str, ...] = ("url", "b64_json")
+    """What an image is answered as where the request has no ``response_format``."""
+    public_url: str | None = None
+    """The origin of image URLs, such as ``https://images.example``; that of the request unless
+    given."""
+    trust_forwarded: bool = False
+    """Believe ``X-Forwarded-Proto`` and ``X-Forwarded-Host``: only behind a proxy that sets both."""
+    max_body_bytes: int = 256 * 1024 * 1024
+    """Of one request."""
+    max_buffered_bytes: int = 1024 * 1024 * 1024
+    """Of all requests that are being read or worked on together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterSetup:
     """Everything a router needs to know."""
 
@@ -123,3 +170,5 @@ class RouterSetup:
     max_exposure: float = 2.0
     max_image_bytes: int = 64 * 1024 * 1024
     cache: CacheSetup = CacheSetup()
+    store: StoreSetup = StoreSetup()
+    server: ServerSetup = ServerSetup()
