@@ -1,0 +1,134 @@
+"""The endpoints of Stability AI's Stable Image API, as data: one model card each.
+
+Fields: the vendor's OpenAPI as generated into ComfyUI, 2025-10-12. Prices: the vendor's price
+update of 2025-08-01 for editing and upscaling; credits as read on 2026-11-21 for the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from routercore.provider import (
+    Form,
+    InputSize,
+    MaskPolarity,
+    ModelCard,
+    Operation,
+    RatioSizes,
+    usd,
+)
+
+RATIOS = ("1:1", "16:9", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
+STYLED = frozenset({"style"})
+BOTH = frozenset({Operation.GENERATE, Operation.EDIT})
+EDIT = frozenset({Operation.EDIT})
+INPAINT = frozenset({Operation.INPAINT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a model lives and how its fields are called, as far as they differ."""
+
+    path: str
+    prompt: str | None = "prompt"
+    """The prompt's field; ``None`` where the endpoint takes no words."""
+    images: tuple[str, ...] = ("image",)
+    needs: tuple[str, ...] = ()
+    """Options without which the vendor refuses the request."""
+    is_job: bool = False
+
+
+ENDPOINTS = {
+    "ultra": Endpoint(path="generate/ultra"),
+    "core": Endpoint(path="generate/core"),
+    "sd3.5-large": Endpoint(path="generate/sd3"),
+    "sd3.5-large-turbo": Endpoint(path="generate/sd3"),
+    "sd3.5-medium": Endpoint(path="generate/sd3"),
+    "inpaint": Endpoint(path="edit/inpaint"),
+    "erase": Endpoint(path="edit/erase", prompt=None),
+    "outpaint": Endpoint(path="edit/outpaint"),
+    "search-and-replace": Endpoint(path="edit/search-and-replace", needs=("search_prompt",)),
+    "search-and-recolor": Endpoint(path="edit/search-and-recolor", needs=("select_prompt",)),
+    "remove-background": Endpoint(path="edit/remove-background", prompt=None),
+    "replace-background-and-relight": Endpoint(
+        path="edit/replace-background-and-relight",
+        prompt="background_prompt",
+        images=("subject_image", "background_reference"),
+        is_job=True,
+    ),
+    "upscale-fast": Endpoint(path="upscale/fast", prompt=None),
+    "upscale-conservative": Endpoint(path="upscale/conservative"),
+    "upscale-creative": Endpoint(path="upscale/creative", is_job=True),
+    "sketch": Endpoint(path="control/sketch"),
+    "structure": Endpoint(path="control/structure"),
+    "style": Endpoint(path="control/style"),
+    "style-transfer": Endpoint(path="control/style-transfer", images=("init_image", "style_image")),
+}
+
+
+def _card(id: str, name: str, price: str, *aliases: str, **details: Any) -> ModelCard:
+    common: dict[str, Any] = {
+        "formats": ("png", "jpeg", "webp"),
+        "forms": (Form.BASE64, Form.BYTES),
+        "max_prompt": 10_000,
+        "seed": True,
+        "negative_prompt": True,
+        "prices": (usd(price),),
+        "price_source": "https://platform.stability.ai/pricing",
+        "price_date": date(2026, 11, 21),
+    }
+    return ModelCard(id=id, name=name, aliases=aliases, **{**common, **details})
+
+
+def _generator(id: str, name: str, price: str, *aliases: str, pixels: int = 1024 * 1024,
+               **details: Any) -> ModelCard:  # fmt: skip
+    sizes = RatioSizes(ratios=RATIOS, tier_pixels={"1K": pixels})
+    return _card(id, name, price, *aliases, sizes=sizes, accepts=STYLED, **details)
+
+
+def _editor(id: str, price: str, **details: Any) -> ModelCard:
+    common: dict[str, Any] = {
+        "operations": EDIT,
+        "sizes": InputSize(),
+        "max_images": 1,
+        "price_source": "https://stability.ai/api-pricing-update-25",
+        "price_date": date(2025, 8, 1),
+    }
+    return _card(id, f"stable-image-{id}", price, **{**common, **details})
+
+
+def _masked(id: str, price: str, **details: Any) -> ModelCard:
+    return _editor(id, price, operations=INPAINT, mask=MaskPolarity.WHITE, **details)
+
+
+CARDS = (
+    _generator("ultra", "stable-image-ultra", "0.08", operations=BOTH, max_images=1, latency=12.0),
+    _generator("core", "stable-image-core", "0.03", pixels=1536 * 1024, latency=5.0,
+               unverified=frozenset({"sizes"})),
+    _generator("sd3.5-large", "sd3.5-large", "0.065", "stable-diffusion-3.5-large",
+               operations=BOTH, max_images=1, latency=10.0),
+    _generator("sd3.5-large-turbo", "sd3.5-large-turbo", "0.04",
+               "stable-diffusion-3.5-large-turbo", operations=BOTH, max_images=1, latency=4.0),
+    _generator("sd3.5-medium", "sd3.5-medium", "0.035", "stable-diffusion-3.5-medium",
+               operations=BOTH, max_images=1, latency=6.0),
+    _masked("inpaint", "0.05", accepts=STYLED),
+    _masked("erase", "0.05", negative_prompt=False),
+    _editor("outpaint", "0.04", accepts=STYLED, negative_prompt=False,
+            unverified=frozenset({"prices"})),
+    _editor("search-and-replace", "0.05", accepts=STYLED),
+    _editor("search-and-recolor", "0.05", accepts=STYLED, unverified=frozenset({"prices"})),
+    _editor("remove-background", "0.05", formats=("png", "webp"), backgrounds=("transparent",),
+            seed=False, negative_prompt=False),
+    _editor("replace-background-and-relight", "0.08", max_images=2, latency=30.0,
+            unverified=frozenset({"prices", "max_images"})),
+    _editor("upscale-fast", "0.02", seed=False, negative_prompt=False, latency=3.0),
+    _editor("upscale-conservative", "0.40", latency=20.0),
+    _editor("upscale-creative", "0.60", accepts=STYLED, latency=60.0),
+    _editor("sketch", "0.05", accepts=STYLED),
+    _editor("structure", "0.05", accepts=STYLED),
+    _editor("style", "0.05", sizes=RatioSizes(ratios=RATIOS)),
+    _editor("style-transfer", "0.08", max_images=2,
+            unverified=frozenset({"prices", "max_images"})),
+)  # fmt: skip
