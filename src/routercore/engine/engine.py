@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import random as random_module
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import date
@@ -40,18 +40,23 @@ from routercore.values.errors import (
 )
 from routercore.values.events import Notice, Observer, StreamItem
 from routercore.values.images import ImageRequest, ImageResult
+from routercore.values.limits import Admission
 
 NoticeListener = Callable[[str, Notice], None]
+AdmissionListener = Callable[[Admission], None]
 
 
 class CallerLimits(Protocol):
     """Keeps the promises made to callers."""
 
-    def admit(self, caller: Caller, images: int) -> AbstractAsyncContextManager[object]:
+    def admit(self, caller: Caller, images: int) -> AbstractAsyncContextManager[Admission]:
         """Hold a place for one request of so many images, while it runs.
+
+        Entering gives what is left of each limit. Who is not admitted uses nothing up.
 
         Raises:
             LimitError: there is no room now; says when.
+            RequestError: there never is room for so many images.
         """
         ...
 
@@ -60,8 +65,16 @@ class ResultCache(Protocol):
     """Remembers results, and lets equal requests that run at the same time share one."""
 
     async def serve(
-        self, caller: Caller, request: ImageRequest, produce: Callable[[], object]
-    ) -> ImageResult: ...
+        self,
+        caller: Caller,
+        request: ImageRequest,
+        produce: Callable[[], Awaitable[ImageResult]],
+    ) -> ImageResult:
+        """A remembered result, that of an equal request under way, or what ``produce`` makes.
+
+        Says in ``cache`` which of them it is. Only what ``produce`` makes costs anything.
+        """
+        ...
 
 
 class Engine:
@@ -135,26 +148,45 @@ class Engine:
         caller: Caller = LOCAL_CALLER,
         *,
         on_notice: NoticeListener = lambda target, notice: None,
+        on_admission: AdmissionListener = lambda admission: None,
         request_id: str | None = None,
     ) -> ImageResult:
         """Do a request: through limits and cache, over its plan.
 
+        Args:
+            request: what is asked for.
+            caller: on whose behalf.
+            on_notice: told of progress as it happens, with the target's name.
+            on_admission: told what is left of the caller's limits, once, before any work.
+            request_id: the id to use; made up unless given.
+
         Raises:
             RouterError: it could not be done; the class says why.
         """
-        return await self._serve(request, caller, on_notice, stream=False, request_id=request_id)
+        return await self._serve(
+            request, caller, on_notice, on_admission, stream=False, request_id=request_id
+        )
 
     def stream(
-        self, request: ImageRequest, caller: Caller = LOCAL_CALLER, *, request_id: str | None = None
+        self,
+        request: ImageRequest,
+        caller: Caller = LOCAL_CALLER,
+        *,
+        on_admission: AdmissionListener = lambda admission: None,
+        request_id: str | None = None,
     ) -> AsyncIterator[StreamItem]:
         """Do a request, and give intermediate images as they come; the result is the last item.
+
+        Streams pass by the cache.
 
         Raises:
             RouterError: from the iterator, as :meth:`generate` does.
         """
 
         async def produce(on_notice: NoticeListener) -> ImageResult:
-            return await self._serve(request, caller, on_notice, stream=True, request_id=request_id)
+            return await self._serve(
+                request, caller, on_notice, on_admission, stream=True, request_id=request_id
+            )
 
         return stream_items(produce)
 
@@ -163,6 +195,7 @@ class Engine:
         request: ImageRequest,
         caller: Caller,
         on_notice: NoticeListener,
+        on_admission: AdmissionListener,
         *,
         stream: bool,
         request_id: str | None,
@@ -182,8 +215,10 @@ class Engine:
 
         self._observers.emit("request.started", request_id, model=request.model, n=request.n)
         try:
-            async with self._callers.admit(caller, request.n):
-                result = await self._cache.serve(caller, request, produce)
+            async with self._callers.admit(caller, request.n) as admission:
+                on_admission(admission)
+                work = produce() if stream else self._cache.serve(caller, request, produce)
+                result = await work
         except RouterError as error:
             self._observers.emit("request.failed", request_id, code=error.code, status=error.status)
             raise

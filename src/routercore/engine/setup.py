@@ -107,6 +107,8 @@ class CacheSetup:
     ttl: float | None = None
     """Seconds."""
     max_bytes: int = 512 * 1024 * 1024
+    only_seeded: bool = False
+    """Leave out requests without a seed, whose pictures are meant to differ each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from routercore.values.check import Rejection
 from routercore.values.events import AttemptRecord
+from routercore.values.limits import Admission
 
 
 class RouterError(Exception):
@@ -84,15 +85,20 @@ class UnsupportedError(RequestError):
 
 
 class LimitError(RouterError):
-    """A limit of this router's own; ``retry_after`` says when there is room."""
+    """A limit of this router's own; ``retry_after`` says when there is room.
+
+    ``admission`` has what is left of each limit, where the limit is a caller's.
+    """
 
     status = 429
     type = "rate_limit_error"
     code = "rate_limit_exceeded"
 
-    def __init__(self, message: str, *, retry_after: float, param: str | None = None) -> None:
+    def __init__(self, message: str, *, retry_after: float, param: str | None = None,
+                 admission: Admission | None = None) -> None:  # fmt: skip
         super().__init__(message, param=param)
         self.retry_after = retry_after
+        self.admission = admission
 
 
 class BudgetError(RouterError):

@@ -1,0 +1,197 @@
+"""Limits and result cache of one process, in its memory. They belong to one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+
+from cachetools import TTLCache
+
+from routercore.engine.clock import Clock
+from routercore.engine.setup import CacheSetup, Caller, Limits, ProviderSetup
+from routercore.state.fingerprint import fingerprint, input_bytes, is_shareable
+from routercore.state.flights import Flights
+from routercore.state.pacing import Pace
+from routercore.state.window import Window
+from routercore.values.errors import LimitError, RequestError
+from routercore.values.images import ImageRequest, ImageResult
+from routercore.values.limits import Admission
+from routercore.values.money import FREE, Usage
+
+BUSY_RETRY_AFTER = 1.0
+"""Seconds; when one of the requests in flight will end is not known to anybody."""
+RESULT_OVERHEAD = 4096
+"""Bytes that a cached result is taken to need beside its images."""
+HASH_ON_LOOP = 1024 * 1024
+"""Bytes of input that are hashed on the event loop; more of them go to a thread."""
+
+
+class MemoryCallerLimits:
+    """Keeps the promises made to callers: exact over any window, and kept at once or not at all."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._books: dict[str, _Book] = {}
+
+    @asynccontextmanager
+    async def admit(self, caller: Caller, images: int) -> AsyncIterator[Admission]:
+        """See :class:`routercore.engine.engine.CallerLimits`."""
+        book = self._book(caller)
+        admission = book.enter(caller, images, self._clock.monotonic())
+        try:
+            yield admission
+        finally:
+            book.in_flight -= 1
+
+    def _book(self, caller: Caller) -> _Book:
+        book = self._books.get(caller.name)
+        if book is None or book.limits != caller.limits:
+            in_flight = book.in_flight if book else 0
+            book = self._books[caller.name] = _Book(caller.limits, in_flight)
+        return book
+
+
+class _Book:
+    """What one caller has used."""
+
+    def __init__(self, limits: Limits, in_flight: int) -> None:
+        self.limits = limits
+        self.in_flight = in_flight
+        self._requests = _window(limits.requests, limits.requests_per)
+        self._images = _window(limits.images, limits.images_per)
+
+    def enter(self, caller: Caller, images: int, now: float) -> Admission:
+        """Take one request and its images, or nothing at all."""
+        self._refuse_impossible(images)
+        waits = {
+            "requests": self._requests.wait(1, now) if self._requests else 0.0,
+            "images": self._images.wait(images, now) if self._images else 0.0,
+            "concurrent requests": self._busy(),
+        }
+        what, wait = max(waits.items(), key=lambda item: item[1])
+        if wait > 0:
+            message = f"{caller.name!r} has reached its limit of {what}; try again in {wait:.1f} s"
+            raise LimitError(message, retry_after=wait, admission=self._left(now))
+        for window, amount in ((self._requests, 1), (self._images, images)):
+            if window:
+                window.take(amount, now)
+        self.in_flight += 1
+        return self._left(now)
+
+    def _busy(self) -> float:
+        most = self.limits.concurrency
+        return BUSY_RETRY_AFTER if most is not None and self.in_flight >= most else 0.0
+
+    def _refuse_impossible(self, images: int) -> None:
+        if self._images and images > self._images.limit:
+            most = f"{self._images.limit} images in {self._images.per:g} s"
+            raise RequestError(f"{images} images are over this key's limit of {most}", param="n",
+                               code="invalid_value")  # fmt: skip
+
+    def _left(self, now: float) -> Admission:
+        return Admission(
+            requests=self._requests.allowance(now) if self._requests else None,
+            images=self._images.allowance(now) if self._images else None,
+        )
+
+
+def _window(limit: float | None, per: float) -> Window | None:
+    """A window over whole ones: half a request a second is one in two."""
+    if limit is None:
+        return None
+    return Window(math.floor(limit), per) if limit >= 1 else Window(1, per / limit)
+
+
+class MemoryUpstreamLimits:
+    """Paces calls, for each key of each provider by itself."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._paces: dict[tuple[str, int], Pace] = {}
+
+    def slot(
+        self, setup: ProviderSetup, key: int, images: int, deadline: float
+    ) -> AbstractAsyncContextManager[None]:
+        """See :class:`routercore.engine.runner.UpstreamLimits`."""
+        pace = self._paces.get((setup.name, key))
+        if pace is None:
+            pace = self._paces[setup.name, key] = Pace(setup.limits, self._clock)
+        return pace.slot(images, deadline)
+
+
+class MemoryCache:
+    """Results by exact request, bounded by bytes and age; off unless it has a time to live.
+
+    While it is on, equal requests of one caller that run at the same time share one result, too.
+    """
+
+    def __init__(self, setup: CacheSetup, clock: Clock) -> None:
+        self._setup = setup
+        self._clock = clock
+        self._flights: Flights[ImageResult] = Flights()
+        self._results: TTLCache[str, ImageResult] = TTLCache(
+            setup.max_bytes, setup.ttl or 0, timer=clock.monotonic, getsizeof=result_bytes
+        )
+
+    async def serve(
+        self,
+        caller: Caller,
+        request: ImageRequest,
+        produce: Callable[[], Awaitable[ImageResult]],
+    ) -> ImageResult:
+        """See :class:`routercore.engine.engine.ResultCache`."""
+        if not self._covers(request):
+            return await produce()
+        began = self._clock.monotonic()
+        key = await _key(caller.name, request)
+        known = self._results.get(key)
+        if known is not None:
+            return self._shared(known, request, "hit", began)
+
+        async def work() -> ImageResult:
+            result = await produce()
+            self._keep(key, result)
+            return result
+
+        result, is_mine = await self._flights.join(key, work)
+        if is_mine:
+            return replace(result, cache="miss")
+        return self._shared(result, request, "joined", began)
+
+    def _covers(self, request: ImageRequest) -> bool:
+        if not self._setup.ttl or (self._setup.only_seeded and request.seed is None):
+            return False
+        return is_shareable(request)
+
+    def _keep(self, key: str, result: ImageResult) -> None:
+        is_whole = bool(result.images) and not result.missing
+        if is_whole and result_bytes(result) <= self._setup.max_bytes:
+            self._results[key] = result
+
+    def _shared(
+        self, result: ImageResult, request: ImageRequest, how: str, began: float
+    ) -> ImageResult:
+        """Somebody else's result: nothing was tried, counted or paid for this request."""
+        return replace(
+            result,
+            cache=how,
+            cost=FREE,
+            usage=Usage() if result.usage is not None else None,
+            attempts=(),
+            latency_s=self._clock.monotonic() - began,
+            safety_identifier=request.safety_identifier or request.user,
+        )
+
+
+async def _key(caller: str, request: ImageRequest) -> str:
+    if input_bytes(request) <= HASH_ON_LOOP:
+        return fingerprint(caller, request)
+    return await asyncio.to_thread(fingerprint, caller, request)
+
+
+def result_bytes(result: ImageResult) -> int:
+    """About how much memory a result takes."""
+    return sum(len(image.data) for image in result.images) + RESULT_OVERHEAD
