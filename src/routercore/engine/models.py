@@ -132,7 +132,7 @@ class Catalogue:
     def _all(self) -> Iterable[Target]:
         for provider, cards in self._cards.items():
             for card in cards.values():
-                if card.id != WILDCARD:
+                if card.id != WILDCARD and card.is_public:
                     yield Target(provider=provider, card=card)
 
 

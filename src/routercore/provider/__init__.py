@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from routercore.provider.auth import Auth, Header, NoAuth, bearer
+from routercore.provider.cards import card_from
 from routercore.provider.classify import classify_openai, classify_status
 from routercore.provider.flow import (
     Call,
@@ -56,7 +57,7 @@ from routercore.provider.rungs import (
     unnamed_job,
 )
 from routercore.provider.spec import API_VERSION, Cancels, Discovers, Provider, Resumes
-from routercore.values.catalogue import Form, MaskPolarity, ModelCard
+from routercore.values.catalogue import WILDCARD, Form, MaskPolarity, ModelCard
 from routercore.values.events import Accepted, Event, Observer, Partial, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import Generated, InputImage, Operation, RawImage, Task
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "API_VERSION",
+    "WILDCARD",
     "Accepted",
     "AnySize",
     "Auth",
@@ -122,6 +124,7 @@ __all__ = [
     "at",
     "bearer",
     "call",
+    "card_from",
     "classify_openai",
     "classify_status",
     "compact",

@@ -29,14 +29,16 @@ class Header:
     env: str | None
     name: str = "authorization"
     prefix: str = ""
+    optional: bool = False
+    """Whether the service may do without a key, as many local servers do."""
 
     def sign(self, request: HttpRequest, secret: str) -> HttpRequest:
         return request.with_headers({self.name: f"{self.prefix}{secret}"})
 
 
-def bearer(env: str) -> Header:
+def bearer(env: str, *, optional: bool = False) -> Header:
     """``Authorization: Bearer KEY``."""
-    return Header(env, prefix="Bearer ")
+    return Header(env, prefix="Bearer ", optional=optional)
 
 
 @dataclass(frozen=True, slots=True)

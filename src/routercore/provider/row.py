@@ -25,7 +25,7 @@ from routercore.provider.images_api import as_images, as_object, as_raw_image, c
 from routercore.provider.reading import list_at
 from routercore.provider.spec import API_VERSION
 from routercore.values.catalogue import WILDCARD, ModelCard
-from routercore.values.faults import Failure, Fault, ProviderFailed
+from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import Generated, Operation, Task
 
 PASSED_ON = (
@@ -64,6 +64,8 @@ class Row:
     """What to ask for, such as ``b64_json``; ``None`` where the service rejects the field."""
     reports_cost: bool = False
     """Whether ``cost`` in an answer is what was charged, in US dollars."""
+    failures_are_free: bool = False
+    """Whether the service says that it bills no request to which it answers with an error."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of every request."""
     api_version: int = API_VERSION
@@ -80,7 +82,8 @@ class Row:
 
     def classify(self, response: HttpResponse) -> Failure:
         """Also called for errors that come with status 200, in a body or in a stream."""
-        return classify_openai(response)
+        failure = classify_openai(response)
+        return replace(failure, charge=Charge.NONE) if self.failures_are_free else failure
 
     def build(self, task: Task) -> HttpRequest:
         """The request for a task: JSON to generate, a multipart form to edit."""

@@ -52,6 +52,8 @@ class ModelCard:
     name: str = ""
     """The model's public name, the same at every provider; ``id`` unless given."""
     aliases: tuple[str, ...] = ()
+    is_public: bool = True
+    """False for a model that is only found as ``provider:model``, never by its bare name."""
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
     sizes: Sizes = field(default_factory=AnySize)
     qualities: tuple[str, ...] = ()
