@@ -11,6 +11,8 @@ from routercore.provider.http import HttpRequest, HttpResponse
 
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 CONNECT_TIMEOUT = 10.0
+WRITE_TIMEOUT = 30.0
+"""Without any progress of a request's body, in seconds; long bodies may take longer."""
 
 
 class Phase(IntEnum):
@@ -48,6 +50,26 @@ class TooLargeError(TransportError):
         super().__init__(f"the answer is larger than {limit:,} bytes", Phase.HEADERS)
 
 
+def mark_phase(error: BaseException, phase: Phase) -> None:
+    """Remember on an exception that is not ours, a cancellation, how far the exchange came."""
+    vars(error)["phase"] = phase
+
+
+def phase_of(error: BaseException) -> Phase:
+    """How far the exchange came that ``error``, or what caused it, ended.
+
+    For a cancelled exchange also: pass the ``CancelledError``, or the ``TimeoutError`` that a
+    time limit made of it. Where nobody knows it is ``SENT``, the careful answer.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        phase = vars(cause).get("phase")
+        if isinstance(phase, Phase):
+            return phase
+        cause = cause.__cause__ or cause.__context__
+    return Phase.SENT
+
+
 class OpenResponse(Protocol):
     """The head of an answer whose body is still to be read."""
 
@@ -72,7 +94,9 @@ class OpenResponse(Protocol):
 class Transport(Protocol):
     """Performs exchanges. Follows no redirect, retries nothing, keeps no cookie, trusts no proxy.
 
-    Time limits are the engine's: it cancels. A cancelled exchange leaves no socket behind.
+    Time limits are the engine's: it cancels. A cancelled exchange leaves no socket behind, and
+    ``phase_of`` tells how far it came. Only connecting, and a body that makes no progress, have
+    limits here.
     Billable requests never travel on a connection that has been idle, because a connection that
     the other side closed meanwhile cannot be told from one that died after the request.
     """
