@@ -1,0 +1,155 @@
+"""The developer's whole interface: `python3 make.py nox` runs all that a change must pass."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+import nox
+
+sys.path.insert(0, str(Path(__file__).parent))
+import make
+
+nox.needs_version = ">=2025.5"
+# virtualenv and pip, because pip's own configuration names the package index that a site uses.
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_venv = "yes"
+
+OLDEST, *NEWER = PYTHONS = ("3.11", "3.12", "3.13")
+WHEELS = make.ROOT / "dist"
+SITE = make.ROOT / "build" / "docs"
+SOURCES = ("src", "tests", "plugins", "benchmarks", "docs", "make.py", "noxfile.py")
+
+
+@nox.session(python=OLDEST)
+def lint(session: nox.Session) -> None:
+    """Check style and formatting; `-- fix` mends what can be mended."""
+    session.install(*make.group("lint"))
+    paths = [path for path in SOURCES if Path(path).exists()]
+    fix = "fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), *paths)
+    session.run("ruff", "format", *([] if fix else ["--check"]), *paths)
+
+
+@nox.session(python=OLDEST)
+def types(session: nox.Session) -> None:
+    """Check the library, each plugin and the uses in tests/typing with mypy and pyright."""
+    install(session, *make.group("types"))
+    packages = sorted(make.ROOT.glob("plugins/*/src/*"))
+    session.run("mypy", "src/routercore", *map(str, packages))
+    session.run("mypy", "tests/typing")
+    session.run("pyright", "--pythonpath", python(session))
+
+
+@nox.session(python=OLDEST)
+def layers(session: nox.Session) -> None:
+    """Check the import rules, the size budgets and the repository's own promises."""
+    install(session)
+    session.run(
+        "pytest", "tests/test_layers.py", "tests/test_imports.py", "tests/test_repository.py"
+    )
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests on every supported Python that this machine has."""
+    install(session)
+    session.run("pytest", "-n", workers(), *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def coverage(session: nox.Session) -> None:
+    """Run the tests and require 95 % of the branches of src/routercore."""
+    install(session)
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-n", workers(), *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--fail-under=95")
+
+
+@nox.session(python=OLDEST)
+def minimums(session: nox.Session) -> None:
+    """Run the tests on the lowest versions that every pyproject.toml allows."""
+    file = Path(session.create_tmp()) / "minimums.txt"
+    file.write_text("\n".join(lowest_versions()) + "\n", encoding="utf-8")
+    session.log("lowest versions: %s", ", ".join(lowest_versions()))
+    install(session, "--constraint", str(file))
+    session.run("pytest", "-n", workers(), *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def docs(session: nox.Session) -> None:
+    """Build the documentation, every warning an error; nothing is fetched to show a page."""
+    install(session, *make.group("docs"))
+    shutil.rmtree(SITE, ignore_errors=True)
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", "html", "docs", str(SITE))
+    session.run("python", "docs/check_pages.py", str(SITE))
+
+
+@nox.session(python=OLDEST)
+def build(session: nox.Session) -> None:
+    """Build the wheels of the core and of each plugin, and run the tests on them alone."""
+    shutil.rmtree(WHEELS, ignore_errors=True)
+    session.install(*make.BUILD, *make.group("test"))
+    for project in (make.ROOT, *make.plugins()):
+        session.run(
+            *("python", "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"),
+            *("-qq", "--wheel-dir", str(WHEELS), str(project)),
+        )
+    wheels = sorted(WHEELS.glob("*.whl"))
+    core = [f"{path}[all]" for path in wheels if path.name.startswith("routercore-")]
+    session.install("--force-reinstall", "--no-deps", *map(str, wheels))
+    session.install(*core, *map(str, wheels))
+    away = Path(session.create_tmp()) / "away"
+    shutil.rmtree(away, ignore_errors=True)
+    # The tests without the sources they would otherwise find: only the wheels can be imported.
+    unwanted = shutil.ignore_patterns("src", ".*", "build", "dist", "node_modules", "__pycache__")
+    shutil.copytree(make.ROOT, away, ignore=unwanted)
+    with session.chdir(away):
+        repository = "--ignore=tests/test_repository.py"
+        session.run("pytest", "-n", workers(), repository, *session.posargs)
+
+
+def install(session: nox.Session, *more: str) -> None:
+    """Install the core with all extras, every plugin and the tools of the tests."""
+    session.install(*make.BUILD)
+    projects = make.editable([make.ROOT, *make.plugins()], "all")
+    session.install("--no-build-isolation", *projects, *make.group("test"), *more)
+
+
+def workers() -> str:
+    """How many tests run at a time."""
+    return str(min(os.cpu_count() or 1, 4))
+
+
+def python(session: nox.Session) -> str:
+    """The interpreter of the session's environment."""
+    return str(Path(session.bin) / Path(make.PYTHON).name)
+
+
+def lowest_versions() -> list[str]:
+    """Every direct requirement at its lower bound, as constraints for pip."""
+    lowest: dict[str, str] = {}
+    for project in (make.ROOT, *make.plugins()):
+        table = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extras = table.get("optional-dependencies", {}).values()
+        for requirement in chain(table.get("dependencies", []), *extras):
+            if requirement.startswith("routercore"):
+                continue
+            bound = re.match(r"([\w.-]+)(?:\[.*?\])?\s*>=\s*([\w.]+)", requirement)
+            if bound is None:
+                raise ValueError(f"{project.name}: {requirement!r} has no lower bound (>=)")
+            name, version = bound.groups()
+            lowest[name] = max(lowest.get(name, version), version, key=as_numbers)
+    return [f"{name}=={version}" for name, version in sorted(lowest.items())]
+
+
+def as_numbers(version: str) -> list[int]:
+    """A version such as 2.16 in the order of versions, not of text."""
+    return [int(part) for part in re.findall(r"\d+", version)]
