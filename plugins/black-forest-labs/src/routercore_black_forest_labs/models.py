@@ -86,8 +86,7 @@ CARDS = (
                              tier_pixels={"4MP": 2048 * 2048})),
     _flux_1("flux-dev", "0.025", "flux-1-dev", sizes=FLUX_1_SIZES),
     _flux_1("flux-pro-1.0-fill", "0.05", "flux-fill-pro", operations=frozenset({Operation.INPAINT}),
-            sizes=InputSize(), max_images=1, mask=MaskPolarity.WHITE,
-            unverified=frozenset({"formats", "mask"})),
+            sizes=InputSize(), max_images=1, mask=MaskPolarity.WHITE),
     _flux_1("flux-pro-1.0-expand", "0.05", operations=frozenset({Operation.EDIT}),
             sizes=InputSize(), max_images=1),
 )  # fmt: skip
