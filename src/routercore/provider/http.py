@@ -102,13 +102,13 @@ class HttpResponse:
         Raises:
             ValueError: the body is not JSON; the engine makes that a ``reply_cut``.
         """
-        return self.loads(self.body)
+        return _read(self.loads, self.body)
 
     def object(self) -> dict[str, Any]:
         """The body as a JSON object; an empty one if it is anything else. Never raises."""
         try:
             value = self.json()
-        except (ValueError, RecursionError):
+        except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
 
@@ -147,7 +147,15 @@ class ServerEvent:
         Raises:
             ValueError: the data is not JSON.
         """
-        return self.loads(self.data.encode())
+        return _read(self.loads, self.data.encode())
+
+
+def _read(loads: Callable[[bytes], Any], data: bytes) -> Any:
+    """JSON, with one exception for everything that is none, also for nesting without end."""
+    try:
+        return loads(data)
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
 
 
 def origin_of(url: str) -> str:

@@ -17,7 +17,7 @@ def as_object(load: Callable[[], Any], what: str) -> Mapping[str, Any]:
     """What ``load`` reads, if it is a JSON object; a ``reply_cut`` failure if it is not."""
     try:
         value = load()
-    except (ValueError, RecursionError):
+    except ValueError:
         raise fail(Fault.REPLY_CUT, f"{what} is not JSON") from None
     if not isinstance(value, dict):
         raise fail(Fault.REPLY_CUT, f"{what} is not a JSON object")

@@ -1,0 +1,104 @@
+"""Cards declared as plain data."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from routercore.provider import (
+    FixedSizes,
+    Form,
+    MaskPolarity,
+    ModelCard,
+    Operation,
+    Per,
+    Price,
+    RatioSizes,
+    SizeRange,
+    card_from,
+)
+
+
+def test_a_whole_card() -> None:
+    """Every kind of field is read from the values that TOML has."""
+    declared = {
+        "id": "sdxl",
+        "name": "sdxl-1.0",
+        "operations": ["generate", "inpaint"],
+        "sizes": ["1024×1024", "512x512"],
+        "qualities": ["fast", "fine"],
+        "forms": ["url", "base64"],
+        "url_lifetime": 60,
+        "choose_format": False,
+        "max_n": 4,
+        "mask": "white",
+        "accepts": ["user"],
+        "prices": [{"usd": "0.002"}, {"usd": 0.5, "per": "text_in"}],
+        "shutdown": date(2027, 1, 1),
+        "released": "2025-01-01",
+        "successor": "flux",
+    }
+    expected = ModelCard(
+        id="sdxl",
+        name="sdxl-1.0",
+        operations=frozenset({Operation.GENERATE, Operation.INPAINT}),
+        sizes=FixedSizes(("1024x1024", "512x512")),
+        qualities=("fast", "fine"),
+        forms=(Form.URL, Form.BASE64),
+        url_lifetime=60.0,
+        choose_format=False,
+        max_n=4,
+        mask=MaskPolarity.WHITE,
+        accepts=frozenset({"user"}),
+        prices=(Price(Decimal("0.002")), Price(Decimal("0.5"), Per.TEXT_IN)),
+        shutdown=date(2027, 1, 1),
+        released=date(2025, 1, 1),
+        successor="flux",
+    )
+    assert expected == card_from(declared)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ({"min_edge": 256, "multiple_of": 8}, SizeRange(min_edge=256, multiple_of=8)),
+        (
+            {"ratios": ["1:1", "16:9"], "tiers": ["1K"]},
+            RatioSizes(ratios=("1:1", "16:9"), tiers=("1K",)),
+        ),
+    ],
+)
+def test_sizes_as_a_table(sizes: Any, expected: Any) -> None:
+    """A table is a range, or ratios where it has some."""
+    assert expected == card_from({"id": "m", "sizes": sizes}).sizes
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        ({}, "needs an 'id'"),
+        ({"id": "m", "colour": 1}, "no field 'colour'"),
+        ({"id": "m", "max_n": "four"}, "'max_n' of the card 'm'"),
+        ({"id": "m", "max_n": True}, "'max_n'"),
+        ({"id": "m", "max_n": -1}, "'max_n'"),
+        ({"id": "m", "latency": "soon"}, "'latency'"),
+        ({"id": "m", "name": 3}, "'name'"),
+        ({"id": "m", "operations": ["paint"]}, "'operations'"),
+        ({"id": "m", "operations": "generate"}, "'operations'"),
+        ({"id": "m", "sizes": ["big"]}, "'sizes'"),
+        ({"id": "m", "sizes": {"ratios": ["wide"]}}, "'sizes'"),
+        ({"id": "m", "sizes": {"smallest": 3}}, "'sizes'"),
+        ({"id": "m", "prices": [{"per": "image"}]}, "'prices'"),
+        ({"id": "m", "prices": [{"usd": "1", "colour": "x"}]}, "'prices'"),
+        ({"id": "m", "seed": "yes"}, "'seed'"),
+        ({"id": "m", "shutdown": "soon"}, "'shutdown'"),
+        ({"id": "m", "accepts": ["colour"]}, "unknown settings"),
+    ],
+)
+def test_mistakes_are_named(declared: Any, message: str) -> None:
+    """A wrong field is refused by name."""
+    with pytest.raises(ValueError, match=message):
+        card_from(declared)
