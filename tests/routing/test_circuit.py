@@ -1,0 +1,102 @@
+"""The circuit of a target: when it opens, how it probes, and what never opens it."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routercore.routing.circuit import STANDARD, Circuit
+
+RNG = random.Random(7)
+
+
+def after(failures: int, *, at: float = 0.0, circuit: Circuit | None = None) -> Circuit:
+    circuit = circuit or Circuit()
+    for _ in range(failures):
+        circuit = circuit.started(at).failed(at, RNG)
+    return circuit
+
+
+def test_opens_after_five_failures_in_a_row() -> None:
+    """Four leave it closed, the fifth opens it for half to all of fifteen seconds."""
+    assert not after(4).is_open(0.0)
+    assert after(5).is_open(0.0)
+    assert 7.5 <= after(5).closed_for(0.0) <= 15.0
+
+
+def test_opens_at_half_failures_of_five_calls() -> None:
+    """Success between failures does not hide an unreliable target."""
+    circuit = Circuit().succeeded(0.0).succeeded(0.0)
+    assert not after(1, circuit=circuit).is_open(0.0)
+    assert after(3, circuit=circuit).is_open(0.0)
+
+
+def test_old_calls_are_forgotten() -> None:
+    """Failures that are older than the window do not count in the ratio."""
+    circuit = after(3)
+    assert not after(1, at=STANDARD.window + 1, circuit=circuit).is_open(STANDARD.window + 1)
+
+
+def test_lets_one_probe_through() -> None:
+    """When its time is over the first call is the probe, and the rest still go elsewhere."""
+    circuit = after(5)
+    later = circuit.open_until
+    assert not circuit.is_open(later)
+    assert circuit.started(later).is_open(later)
+
+
+def test_a_probe_that_succeeds_closes_it() -> None:
+    """Back in service at once, with a clean slate."""
+    circuit = after(5)
+    closed = circuit.started(circuit.open_until).succeeded(circuit.open_until)
+    assert not closed.is_open(circuit.open_until)
+    assert (0, 0) == (closed.opened, closed.row)
+
+
+def test_a_probe_that_fails_doubles_the_time() -> None:
+    """Each opening is twice as long as the last, up to the limit."""
+    circuit, lengths = after(5), []
+    for _ in range(8):
+        now = circuit.open_until
+        circuit = circuit.started(now).failed(now, RNG)
+        lengths.append(circuit.open_until - now)
+    bounds = [min(15.0 * 2**k, 300.0) for k in range(1, 9)]
+    assert all(b / 2 <= length <= b for length, b in zip(lengths, bounds, strict=True))
+
+
+def test_an_abandoned_probe_leaves_room_for_the_next() -> None:
+    """A cancelled probe says nothing, so another call may probe."""
+    circuit = after(5)
+    now = circuit.open_until
+    assert not circuit.started(now).abandoned().is_open(now)
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["start", "ok", "fail", "abandon"]), st.floats(0, 60)), max_size=60
+)
+
+
+@given(steps, st.randoms(use_true_random=False))
+def test_while_open_at_most_one_probe_is_let_through(
+    script: list[tuple[str, float]], rng: random.Random
+) -> None:
+    """Whatever happens, a circuit that is not closed admits one call until that call has ended."""
+    circuit, now, probing = Circuit(), 0.0, False
+    for step, seconds in script:
+        now += seconds
+        if step == "start":
+            admitted = not circuit.is_open(now)
+            assert not (admitted and probing)
+            if admitted:
+                probing = circuit.opened > 0
+                circuit = circuit.started(now)
+        elif step == "ok":
+            circuit, probing = circuit.succeeded(now), False
+        elif step == "fail":
+            circuit = circuit.failed(now, rng)
+            probing = False
+        else:
+            circuit, probing = circuit.abandoned(), False
+        assert circuit.closed_for(now) <= max(STANDARD.max_open, 1.0)
