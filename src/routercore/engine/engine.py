@@ -226,7 +226,7 @@ class Engine:
             "request.completed", request_id, target=result.target, images=len(result.images),
             seconds=round(result.latency_s, 3), cache=result.cache,
         )  # fmt: skip
-        return replace(result, id=request_id)
+        return result if result.id == request_id else replace(result, id=request_id)
 
     def _route(self, request: ImageRequest, caller: Caller) -> tuple[Route, list[Target]]:
         if not caller.may_use(request.model):
@@ -246,7 +246,7 @@ class Engine:
     ) -> Plan:
         ceilings = [x for x in (route.max_price, request.max_price) if x is not None]
         plan = make_plan(
-            replace(request, strict=request.strict or route.strict),
+            replace(request, strict=True) if route.strict else request,
             targets,
             self._strategy(route.strategy),
             terms=Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None)),

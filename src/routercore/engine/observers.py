@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,11 +11,33 @@ import structlog
 from routercore.values.events import Event, Observer
 
 
+NAME = "routercore"
+logging.getLogger(NAME).addHandler(logging.NullHandler())
+
+
+def _logger() -> Any:
+    """The application's structlog where it has configured one, else ``logging`` as it stands.
+
+    structlog that nobody configured prints everything to standard output, which a library must
+    not. Through ``logging`` it says nothing until the application wants to hear it.
+    """
+    if structlog.is_configured():
+        return structlog.get_logger(NAME)
+    processors = [
+        structlog.stdlib.filter_by_level,
+        structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True),
+    ]
+    target = logging.getLogger(NAME)
+    return structlog.wrap_logger(
+        target, processors=processors, wrapper_class=structlog.stdlib.BoundLogger
+    )
+
+
 class LogObserver:
-    """Writes events to structlog, which the application configures; names and numbers only."""
+    """Writes events to the log; names and numbers only."""
 
     def __init__(self) -> None:
-        self._log = structlog.get_logger("routercore")
+        self._log = _logger()
 
     def notify(self, event: Event) -> None:
         level = "warning" if event.name.endswith("failed") else "debug"
@@ -41,5 +64,5 @@ class Observers:
         if id(observer) not in self._broken:
             self._broken.add(id(observer))
             kind = type(observer).__qualname__
-            structlog.get_logger("routercore").warning("observer.failed", observer=kind,
+            _logger().warning("observer.failed", observer=kind,
                                                        error=repr(error)[:200])  # fmt: skip

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -158,6 +159,7 @@ def _read(loads: Callable[[bytes], Any], data: bytes) -> Any:
         raise ValueError("the JSON is nested too deeply") from error
 
 
+@lru_cache(maxsize=1024)
 def origin_of(url: str) -> str:
     """Scheme, host and port of a URL, in lower case, without a default port."""
     parts = urlsplit(url)

@@ -87,7 +87,8 @@ def check(card: ModelCard, request: ImageRequest, today: date) -> Fit | tuple[Re
         step(fitting)
     if fitting.rejections:
         return tuple(fitting.rejections)
-    return Fit(replace(request, **fitting.changes), tuple(fitting.warnings))
+    fitted = replace(request, **fitting.changes) if fitting.changes else request
+    return Fit(fitted, tuple(fitting.warnings))
 
 
 def _life(f: _Fitting) -> None:
