@@ -10,7 +10,6 @@ import structlog
 
 from routercore.values.events import Event, Observer
 
-
 NAME = "routercore"
 logging.getLogger(NAME).addHandler(logging.NullHandler())
 

@@ -150,7 +150,7 @@ class ServerSetup:
     """The origin of image URLs, such as ``https://images.example``; that of the request unless
     given."""
     trust_forwarded: bool = False
-    """Believe ``X-Forwarded-Proto`` and ``X-Forwarded-Host``: only behind a proxy that sets both."""
+    """Believe ``X-Forwarded-Proto`` and ``-Host``: only behind a proxy that sets both."""
     max_body_bytes: int = 256 * 1024 * 1024
     """Of one request."""
     max_buffered_bytes: int = 1024 * 1024 * 1024
