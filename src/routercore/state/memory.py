@@ -39,32 +39,33 @@ class MemoryCallerLimits:
     @asynccontextmanager
     async def admit(self, caller: Caller, images: int) -> AsyncIterator[Admission]:
         """See :class:`routercore.engine.engine.CallerLimits`."""
-        book = self._book(caller)
+        book = self._books.setdefault(caller.name, _Book())
         admission = book.enter(caller, images, self._clock.monotonic())
         try:
             yield admission
         finally:
             book.in_flight -= 1
 
-    def _book(self, caller: Caller) -> _Book:
-        book = self._books.get(caller.name)
-        if book is None or book.limits != caller.limits:
-            in_flight = book.in_flight if book else 0
-            book = self._books[caller.name] = _Book(caller.limits, in_flight)
-        return book
-
 
 class _Book:
     """What one caller has used."""
 
-    def __init__(self, limits: Limits, in_flight: int) -> None:
-        self.limits = limits
-        self.in_flight = in_flight
-        self._requests = _window(limits.requests, limits.requests_per)
-        self._images = _window(limits.images, limits.images_per)
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self._limits = Limits()
+        self._requests: Window | None = None
+        self._images: Window | None = None
+
+    def _adopt(self, limits: Limits) -> None:
+        """Go by other limits from now on, and remember what was used under the old ones."""
+        self._limits = limits
+        self._requests = _window(limits.requests, limits.requests_per, self._requests)
+        self._images = _window(limits.images, limits.images_per, self._images)
 
     def enter(self, caller: Caller, images: int, now: float) -> Admission:
         """Take one request and its images, or nothing at all."""
+        if caller.limits != self._limits:
+            self._adopt(caller.limits)
         self._refuse_impossible(images)
         waits = {
             "requests": self._requests.wait(1, now) if self._requests else 0.0,
@@ -82,7 +83,7 @@ class _Book:
         return self._left(now)
 
     def _busy(self) -> float:
-        most = self.limits.concurrency
+        most = self._limits.concurrency
         return BUSY_RETRY_AFTER if most is not None and self.in_flight >= most else 0.0
 
     def _refuse_impossible(self, images: int) -> None:
@@ -98,11 +99,14 @@ class _Book:
         )
 
 
-def _window(limit: float | None, per: float) -> Window | None:
+def _window(limit: float | None, per: float, old: Window | None) -> Window | None:
     """A window over whole ones: half a request a second is one in two."""
     if limit is None:
         return None
-    return Window(math.floor(limit), per) if limit >= 1 else Window(1, per / limit)
+    window = Window(math.floor(limit), per) if limit >= 1 else Window(1, per / limit)
+    if old is not None:
+        window.inherit(old)
+    return window
 
 
 class MemoryUpstreamLimits:

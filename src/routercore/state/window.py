@@ -43,11 +43,15 @@ class Window:
             self._entries.append((now, amount))
             self._used += amount
 
+    def inherit(self, old: Window) -> None:
+        """Take over the log of a window with another limit or length."""
+        self._entries, self._used = old._entries.copy(), old._used
+
     def allowance(self, now: float) -> Allowance:
         """What is left."""
         self._forget(now)
         reset = self._entries[-1][0] + self.per - now if self._entries else 0.0
-        return Allowance(limit=self.limit, remaining=self.limit - self._used, reset=reset)
+        return Allowance(limit=self.limit, remaining=max(0, self.limit - self._used), reset=reset)
 
     def _forget(self, now: float) -> None:
         entries = self._entries

@@ -1,0 +1,16 @@
+"""What every backend of limits and caches must do, as test classes to subclass.
+
+::
+
+    class TestMyCallerLimits(CallerLimitsContract):
+        def make(self, clock):
+            return MyCallerLimits(clock)
+
+Needs pytest, pytest-asyncio and Hypothesis.
+"""
+
+from routercore.testing.contracts.cache import ResultCacheContract
+from routercore.testing.contracts.callers import CallerLimitsContract
+from routercore.testing.contracts.upstreams import UpstreamLimitsContract
+
+__all__ = ["CallerLimitsContract", "ResultCacheContract", "UpstreamLimitsContract"]
