@@ -132,8 +132,12 @@ class Job:
     def classify(self, response: HttpResponse) -> Failure:
         return classify_openai(response)
 
+    def submit(self, task: Task) -> Flow[HttpResponse]:
+        """Begin the job; for vendors that want pictures uploaded first, more than one exchange."""
+        return (yield from call(self.build(task)))
+
     def generate(self, task: Task) -> Flow[Generated]:
-        response = yield from call(self.build(task))
+        response = yield from self.submit(task)
         handle = self.handle(task, response)
         yield from accepted(handle)
         return (yield from self.resume(task, handle))

@@ -1,0 +1,192 @@
+"""Replicate: predictions of official models, of versions and of deployments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from routercore.provider import (
+    WILDCARD,
+    Charge,
+    Failure,
+    Fault,
+    Flow,
+    Generated,
+    HttpRequest,
+    HttpResponse,
+    InputImage,
+    Job,
+    JobState,
+    JobStatus,
+    ModelCard,
+    Part,
+    Provider,
+    RawImage,
+    Size,
+    Task,
+    at,
+    bearer,
+    call,
+    classify_openai,
+    compact,
+    fail,
+    get,
+    hookimpl,
+    post_form,
+    post_json,
+    text_at,
+    unnamed_job,
+)
+from routercore_replicate.models import CARDS, INPUTS, RESULT_LIFETIME, Inputs
+
+__all__ = ["Replicate"]
+
+LISTED = frozenset(card.id for card in CARDS)
+STATES = {
+    "succeeded": JobState.DONE,
+    "failed": JobState.FAILED,
+    "canceled": JobState.FAILED,
+    "aborted": JobState.FAILED,
+}
+INLINE_BYTES = 256 * 1024
+"""Inputs up to this size go along as data URLs, larger ones are uploaded, as the vendor advises."""
+# There is no code for a refusal: the words of the failed prediction are all that tells it.
+REFUSAL = re.compile(r"NSFW|flagged as sensitive|\bE005\b", re.IGNORECASE)
+CODE = re.compile(r"\bE\d{3,4}\b")
+RESETS_IN = re.compile(r"resets in ~?(\d+)\s?s", re.IGNORECASE)
+
+
+class Replicate(Job):
+    """The API at api.replicate.com. Predictions are submitted without waiting for them, so that a
+    lost connection never leaves one unknown."""
+
+    name = "replicate"
+    auth = bearer("REPLICATE_API_TOKEN")
+    origins = ("https://api.replicate.com/v1",)
+    poll_every = 0.5
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        return CARDS
+
+    def build(self, task: Task) -> HttpRequest:
+        return _request(task, [image.data_url for image in _pictures(task)])
+
+    def submit(self, task: Task) -> Flow[HttpResponse]:
+        sources = []
+        for image in _pictures(task):
+            sources.append((yield from _source(task, image)))
+        return (yield from call(_request(task, sources)))
+
+    def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
+        body = response.object()
+        job = text_at(body, "id")
+        poll = text_at(body, "urls", "get")
+        if job is None and poll is None:
+            raise unnamed_job(response)
+        home = poll or task.url(f"/predictions/{job}")
+        return {
+            "id": job,
+            "poll": home,
+            "cancel": text_at(body, "urls", "cancel") or f"{home}/cancel",
+        }
+
+    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
+        return get(handle["poll"])
+
+    def status(self, response: HttpResponse) -> JobStatus:
+        body = response.object()
+        word = text_at(body, "status") or ""
+        state = STATES.get(word, JobState.PENDING)
+        if state is not JobState.FAILED:
+            return JobStatus(state, word)
+        error = text_at(body, "error") or f"the prediction was {word}"
+        code = CODE.search(error)
+        if REFUSAL.search(error):
+            state = JobState.REFUSED_RESULT
+        return JobStatus(state, error, code=code and code[0], charge=Charge.UNKNOWN)
+
+    def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
+        body = response.json()
+        output = at(body, "output")
+        urls = output if isinstance(output, list) else [output]
+        images = [
+            RawImage(url=url, expires_in=RESULT_LIFETIME)
+            for url in urls
+            if isinstance(url, str) and url
+        ]
+        if not images and at(body, "data_removed") is True:
+            raise fail(Fault.RESULT_UNAVAILABLE, "the output was deleted, as it is after an hour")
+        if not images:
+            raise fail(Fault.NO_IMAGE, "the prediction has no output")
+        return Generated(images=tuple(images))
+
+    def cancel(self, handle: Mapping[str, Any]) -> Flow[None]:
+        yield from call(post_json(handle["cancel"], None, billable=False), raw=True)
+
+    def classify(self, response: HttpResponse) -> Failure:
+        failure = classify_openai(response)
+        resets = RESETS_IN.search(failure.message)
+        if failure.fault is Fault.RATE_LIMITED and failure.retry_after is None and resets:
+            return replace(failure, retry_after=float(resets[1]))
+        return failure
+
+
+def _request(task: Task, sources: Sequence[str]) -> HttpRequest:
+    """A prediction, with the input images and then the mask as URLs."""
+    body: dict[str, Any] = {"input": compact({**_input(task, sources), **task.options})}
+    if task.model.startswith("deployments/"):
+        return post_json(task.url(f"/{task.model}/predictions"), body)
+    if "/" in task.model and ":" not in task.model:
+        return post_json(task.url(f"/models/{task.model}/predictions"), body)
+    return post_json(task.url("/predictions"), {"version": task.model, **body})
+
+
+def _input(task: Task, sources: Sequence[str]) -> dict[str, Any]:
+    names = INPUTS.get(task.model, Inputs() if task.model in LISTED else INPUTS[WILDCARD])
+    images = list(sources[: len(task.images)])
+    return {
+        "prompt": task.prompt,
+        "negative_prompt": task.negative_prompt,
+        "aspect_ratio": task.aspect_ratio,
+        **_size(task.size, names),
+        "num_outputs": task.n if task.card.max_n > 1 else None,
+        "seed": task.seed,
+        "style": task.style,
+        "output_format": "jpg" if task.output_format == "jpeg" else task.output_format,
+        "output_quality": task.output_compression,
+        names.images: (images if names.many else images[0]) if images else None,
+        "mask": sources[-1] if task.mask else None,
+    }
+
+
+def _size(size: Size | None, names: Inputs) -> dict[str, Any]:
+    if size is None:
+        return {}
+    if names.size == "text":
+        return {"size": str(size)}
+    ratio = {"aspect_ratio": "custom"} if names.size == "custom" else {}
+    return {**ratio, "width": size.width, "height": size.height}
+
+
+def _pictures(task: Task) -> list[InputImage]:
+    return [*task.images, *([task.mask] if task.mask else [])]
+
+
+def _source(task: Task, image: InputImage) -> Flow[str]:
+    """A URL by which the model can read a picture."""
+    if len(image.data) <= INLINE_BYTES:
+        return image.data_url
+    part = Part("content", image.data, image.filename, image.media_type)
+    response = yield from call(post_form(task.url("/files"), [part], billable=False))
+    url = text_at(response.object(), "urls", "get")
+    if url is None:
+        raise fail(Fault.SERVER_ERROR, "an upload was answered without a URL", charge=Charge.NONE)
+    return url
+
+
+@hookimpl
+def routercore_providers() -> Iterable[Provider]:
+    """The providers of this plugin."""
+    return [Replicate()]
