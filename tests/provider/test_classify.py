@@ -45,6 +45,7 @@ def test_codes_decide_before_statuses(status: int, error: Any, expected: Fault) 
     ("body", "message", "param"),
     [
         ({"error": {"message": "wrong size", "param": "size"}}, "wrong size", "size"),
+        ({"error": {"message": "no image", "param": "image[]"}}, "no image", "image"),
         ({"error": {"message": "wrong size", "param": ""}}, "wrong size", None),
         ({"message": "wrong size"}, "wrong size", None),
         ({"error": "wrong size"}, "wrong size", None),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -342,6 +344,13 @@ def test_discovery_leaves_out_what_may_be_no_image_model() -> None:
     listing = [{"id": "m"}, {"id": "chat"}, {"id": "new", "output": ["image"]}]
     cards = play(row, row.discover(row.origins[0]), [ok(listing)]).result
     assert [card.id for card in cards] == ["m", "new"]
+
+
+def test_discovery_learns_a_last_day() -> None:
+    """A list that says when a declared model is shut down is believed."""
+    body = {"data": [{"id": "m", "shutdown_date": "2026-12-01"}]}
+    (card,) = play(ROW, ROW.discover(ROW.origins[0]), [ok(body)]).result
+    assert card == replace(CARD, shutdown=date(2026, 12, 1))
 
 
 def test_discovery_without_a_list() -> None:

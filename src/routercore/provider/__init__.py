@@ -40,6 +40,7 @@ from routercore.provider.http import (
 )
 from routercore.provider.reading import (
     at,
+    date_at,
     fraction_at,
     list_at,
     number_at,
@@ -128,6 +129,7 @@ __all__ = [
     "classify_openai",
     "classify_status",
     "compact",
+    "date_at",
     "ended",
     "fail",
     "fields",

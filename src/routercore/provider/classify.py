@@ -106,7 +106,7 @@ def classify_openai(response: HttpResponse) -> Failure:
         str(error.get("message") or detail),
         fault=_fault(response.status, body, error),
         code=str(error.get("code") or error.get("type") or "")[:100] or None,
-        param=param if isinstance(param, str) else None,
+        param=param.removesuffix("[]") if isinstance(param, str) else None,
         categories=_categories(error),
     )
 

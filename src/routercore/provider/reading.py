@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -57,3 +58,11 @@ def fraction_at(value: Any, *path: str | int) -> float | None:
     """The number at ``path`` where it lies between 0 and 1, such as a progress."""
     found = number_at(value, *path)
     return float(found) if found is not None and 0 <= found <= 1 else None
+
+
+def date_at(value: Any, *path: str | int) -> date | None:
+    """The day at ``path``, as ISO 8601 writes it; a time of day behind it is left out."""
+    try:
+        return date.fromisoformat((text_at(value, *path) or "")[:10])
+    except ValueError:
+        return None

@@ -22,7 +22,7 @@ from routercore.provider.http import (
     post_json,
 )
 from routercore.provider.images_api import as_images, as_object, as_raw_image, count
-from routercore.provider.reading import list_at
+from routercore.provider.reading import date_at, list_at
 from routercore.provider.spec import API_VERSION
 from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
@@ -133,12 +133,14 @@ class Row:
     def discovered(self, entry: Mapping[str, Any]) -> ModelCard | None:
         """The card of one entry of the service's list, or ``None`` if it is not offered.
 
-        Declared models keep their cards; others take after the wildcard card, if there is one.
+        Declared models keep their cards, but for a last day that the list knows better; others
+        take after the wildcard card, if there is one.
         """
         id = str(entry["id"])
         for card in self.cards:
             if card.id == id:
-                return card
+                last_day = date_at(entry, "shutdown_date")
+                return replace(card, shutdown=last_day) if last_day else card
         makes_images = _makes_images(entry)
         if makes_images is False or (makes_images is None and self.lists_other_models):
             return None

@@ -314,6 +314,8 @@ def _plain(f: _Fitting) -> None:
             f.reject(param, f"{f.card.id!r} takes no {param}")
         else:
             f.drop(param, f"{f.card.id!r} takes no {param}")
+    if f.request.markup is not None and f.request.mask is not None:
+        f.reject("markup", "a markup excludes a mask; send one of them")
     fidelity = f.request.input_fidelity
     if fidelity and f.card.fidelities and fidelity not in f.card.fidelities:
         f.drop("input_fidelity", f"{f.card.id!r} takes {', '.join(f.card.fidelities)}")

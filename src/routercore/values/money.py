@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from routercore.values.images import Settings
+from routercore.values.scaling import parse_size, scaled
 from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, nearest_ratio
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ CHARACTERS_PER_TOKEN = 4
 """A rough average for prompts; prompt tokens are a hundredth of an image's price or less."""
 TOKENS_PER_INPUT_IMAGE = 1_536
 """What OpenAI's models count for a picture of 1024x1536 or larger, the most of any input."""
-SAME_SHAPE = 1.02
-"""Sizes whose ratios differ by less are of one shape."""
 
 
 class Per(StrEnum):
@@ -301,44 +300,12 @@ def _count(unit: Per, size: Size | None) -> int:
 
 
 def _scaled(prices: Sequence[Price], size: Size | None) -> Decimal | None:
-    """Between listed sizes of the nearest shape a price goes by pixels, beyond them in proportion.
-
-    Larger does not mean dearer: models that are paid by the token charge most for a square.
-    """
     listed = {
-        Size.parse(price.size): price.usd
+        parse_size(price.size): price.usd
         for price in prices
         if price.per is Per.IMAGE and price.size
     }
-    if not listed or size is None:
-        return None
-    nearest = min(_shape_distance(other, size) for other in listed)
-    allowed = nearest + math.log(SAME_SHAPE)
-    points = sorted(
-        {
-            other.pixels: amount
-            for other, amount in listed.items()
-            if _shape_distance(other, size) <= allowed
-        }.items()
-    )
-    return _interpolated(points, size.pixels)
-
-
-def _interpolated(points: Sequence[tuple[int, Decimal]], pixels: int) -> Decimal:
-    below = [point for point in points if point[0] <= pixels]
-    above = [point for point in points if point[0] >= pixels]
-    if not above:
-        known, amount = below[-1]
-        return amount * pixels / known
-    if not below or above[0] == below[-1]:
-        return above[0][1]
-    (start, low), (end, high) = below[-1], above[0]
-    return low + (high - low) * (pixels - start) / (end - start)
-
-
-def _shape_distance(a: Size, b: Size) -> float:
-    """How far two shapes are apart, on a logarithmic scale, upright or not."""
-    return abs(abs(math.log(a.ratio)) - abs(math.log(b.ratio)))
+    return scaled(listed, size) if listed and size is not None else None
 
 
 def _input_price(prices: Sequence[Price], settings: Settings) -> Decimal:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
 from routercore.provider import (
@@ -18,9 +17,9 @@ from routercore.provider import (
     Price,
     Size,
     at,
+    date_at,
     list_at,
     number_at,
-    text_at,
     usd,
 )
 
@@ -66,7 +65,7 @@ def card_of(entry: Mapping[str, Any]) -> ModelCard:
         aliases=tuple(alias for alias in list_at(entry, "aliases") if isinstance(alias, str)),
         prices=_prices(entry),
         price_source=MODELS_PAGE,
-        released=_date(text_at(entry, "release_date")),
+        released=date_at(entry, "release_date"),
     )
     return _with_sizes(_with_labels(card, at(entry, "supported_params")), list_at(entry, "sizes"))
 
@@ -110,10 +109,3 @@ def _prices(entry: Mapping[str, Any]) -> tuple[Price, ...]:
         if average is not None and average >= 0:
             return (Price(average, low=number_at(spread, "min"), high=number_at(spread, "max")),)
     return ()
-
-
-def _date(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat((text or "")[:10])
-    except ValueError:
-        return None

@@ -31,4 +31,6 @@ class ImageRouter(Row):
 
     def discovered(self, entry: Mapping[str, Any]) -> ModelCard | None:
         card = super().discovered(entry)
-        return card_of(entry) if card is not None and card not in self.cards else card
+        if card is None or any(card.id == known.id for known in self.cards):
+            return card
+        return card_of(entry)
