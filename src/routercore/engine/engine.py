@@ -14,6 +14,7 @@ from typing import Protocol
 from routercore.engine.attempt import Attempter
 from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.health import HealthBook
+from routercore.engine.inputs import Inputs
 from routercore.engine.keys import KeyPool
 from routercore.engine.models import Catalogue, ModelEntry
 from routercore.engine.observers import Observers
@@ -103,6 +104,9 @@ class Engine:
         self._cache = cache
         self._turns: dict[tuple[str, ...], int] = {}
         self._health = HealthBook()
+        self._inputs = Inputs(
+            transport=transport, clock=self.clock, max_bytes=setup.max_image_bytes
+        )
         self._observers = Observers(observers)
         self._upstreams = {p.name: self._upstream(p.name) for p in setup.providers}
         self._runner = Runner(
@@ -217,6 +221,7 @@ class Engine:
         try:
             async with self._callers.admit(caller, request.n) as admission:
                 on_admission(admission)
+                request = await self._inputs.resolve(request)
                 work = produce() if stream else self._cache.serve(caller, request, produce)
                 result = await work
         except RouterError as error:

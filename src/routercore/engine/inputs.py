@@ -1,0 +1,91 @@
+"""Pictures that callers bring as URLs: fetched under the address guard before anything else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from routercore.engine.attempt import together
+from routercore.engine.clock import Clock
+from routercore.engine.download import fetch
+from routercore.engine.pixels import BadImageError, inspect
+from routercore.engine.transport.base import BlockedAddressError, Transport, TransportError
+from routercore.values.errors import RequestError
+from routercore.values.images import MEDIA_TYPES, ImageRequest, InputImage
+
+INPUT_SECONDS = 30.0
+"""The longest that fetching the pictures of one request may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Fetches what a request only refers to."""
+
+    transport: Transport
+    clock: Clock
+    max_bytes: int
+
+    async def resolve(self, request: ImageRequest) -> ImageRequest:
+        """The request with the bytes of every picture.
+
+        Raises:
+            RequestError: a URL is not allowed, does not answer in time, or is no picture.
+        """
+        pictures = {"mask": request.mask, "markup": request.markup}
+        if not any(map(_is_elsewhere, (*request.images, *pictures.values()))):
+            return request
+        wanted = [("image", image) for image in request.images] + list(pictures.items())
+        try:
+            async with self.clock.timeout_at(self.clock.monotonic() + INPUT_SECONDS):
+                found = await together([partial(self._outcome, *one) for one in wanted])
+        except TimeoutError:
+            raise _failed("image", "it did not arrive in time") from None
+        for outcome in found:
+            if isinstance(outcome, RequestError):
+                raise outcome
+        *images, mask, markup = (one if isinstance(one, InputImage) else None for one in found)
+        given = tuple(image for image in images if image is not None)
+        return replace(request, images=given, mask=mask, markup=markup)
+
+    async def _outcome(
+        self, param: str, image: InputImage | None
+    ) -> InputImage | RequestError | None:
+        """One picture, or why it cannot be had: the others are not cut off for it."""
+        try:
+            return await self._one(param, image)
+        except RequestError as error:
+            return error
+
+    async def _one(self, param: str, image: InputImage | None) -> InputImage | None:
+        if image is None or image.url is None or not _is_elsewhere(image):
+            return image
+        try:
+            response = await fetch(
+                self.transport, image.url, trusted_origins=frozenset(), max_bytes=self.max_bytes
+            )
+        except BlockedAddressError as error:
+            message = f"The URL of the {param} is not one that is fetched."
+            raise RequestError(message, param=param, code="invalid_image_url") from error
+        except TransportError as error:
+            raise _failed(param, "its server cannot be reached") from error
+        if not response.is_success:
+            raise _failed(param, f"its server answers {response.status}")
+        return _picture(param, response.body)
+
+
+def _is_elsewhere(image: InputImage | None) -> bool:
+    return image is not None and image.url is not None and not image.data
+
+
+def _picture(param: str, data: bytes) -> InputImage:
+    try:
+        kind = inspect(data).format
+    except BadImageError as error:
+        message = f"What the URL of the {param} leads to is {error}."
+        raise RequestError(message, param=param, code="invalid_image_format") from error
+    return InputImage(data, MEDIA_TYPES[kind], f"{param}.{kind}")
+
+
+def _failed(param: str, why: str) -> RequestError:
+    message = f"The {param} could not be downloaded: {why}."
+    return RequestError(message, param=param, code="failed_to_download_image")

@@ -1,0 +1,135 @@
+"""The ASGI application over one router."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from routercore.router import Router
+from routercore.server.auth import caller_of
+from routercore.server.edge import Edge, raise_again
+from routercore.server.faults import NotFoundError, Redactor
+from routercore.server.files import Shelf
+from routercore.server.images import ImagesApi
+from routercore.server.models import list_body, model_body
+from routercore.server.openapi import document
+from routercore.server.replies import to_json
+from routercore.server.store import ImageStore
+from routercore.values.errors import ModelNotFoundError, RequestError
+
+PREFIXES = ("/v1/openai", "/v1")
+"""ImageRouter's clients use the longer one."""
+
+
+def create_app(
+    router: Router, *, store: ImageStore | None = None, owns_router: bool = False
+) -> Starlette:
+    """The application; runs by itself or mounted in another one.
+
+    Args:
+        router: what answers. Its configuration's ``[server]`` and ``[store]`` hold here too.
+        store: where images are kept for their URLs; files, as configured, unless given.
+        owns_router: close the router when the application shuts down. An application that is
+            mounted is not told of that.
+    """
+    face = _Face(router, store)
+    app = Starlette(
+        routes=face.routes(),
+        middleware=[Middleware(Edge, redactor=face.redactor)],
+        exception_handlers={HTTPException: raise_again},
+        lifespan=_lifespan(router) if owns_router else None,
+    )
+    app.router.redirect_slashes = False
+    app.state.router = router
+    return app
+
+
+def _lifespan(router: Router) -> Callable[[Starlette], Any]:
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with router:
+            yield
+
+    return lifespan
+
+
+class _Face:
+    """The plain endpoints, and the table of all."""
+
+    def __init__(self, router: Router, store: ImageStore | None) -> None:
+        setup = router.engine.setup
+        self._router = router
+        self.redactor = Redactor(setup.providers)
+        self._shelf = Shelf(setup, store)
+        self._images = ImagesApi(router, self._shelf, self.redactor)
+
+    def routes(self) -> list[Route]:
+        routes = [
+            Route("/health", self._health),
+            Route("/openapi.json", self._openapi),
+            Route("/files/{name}", self._file),
+            Route("/files/{name}", self._delete_file, methods=["DELETE"]),
+        ]
+        for prefix in PREFIXES:
+            routes += [
+                Route(f"{prefix}/images/generations", self._images.generations, methods=["POST"]),
+                Route(f"{prefix}/images/edits", self._edits(prefix), methods=["POST"]),
+                Route(f"{prefix}/images/variations", self._variations, methods=["POST"]),
+                Route(f"{prefix}/models", self._models),
+                Route(f"{prefix}/models/{{id:path}}", self._model),
+            ]
+        return routes
+
+    def _edits(self, prefix: str) -> Callable[[Request], Any]:
+        """OpenAI wants an image in an edit; ImageRouter serves text alone there too."""
+        is_lenient = prefix == PREFIXES[0]
+        return self._images.edits_or_text if is_lenient else self._images.edits
+
+    async def _health(self, request: Request) -> Response:
+        return _json({"status": "ok"})
+
+    async def _openapi(self, request: Request) -> Response:
+        return _json(document(default_model=self._router.engine.setup.server.default_model))
+
+    async def _variations(self, request: Request) -> Response:
+        caller_of(self._router, request.scope["headers"])
+        raise RequestError(
+            "Variations are retired. POST /v1/images/edits with the image and a prompt such as"
+            " 'a variation of this picture' makes them.",
+            code="variations_retired",
+        )
+
+    async def _models(self, request: Request) -> Response:
+        caller = caller_of(self._router, request.scope["headers"])
+        return _json(list_body(self._router.models(caller=caller)))
+
+    async def _model(self, request: Request) -> Response:
+        caller = caller_of(self._router, request.scope["headers"])
+        name = request.path_params["id"]
+        for entry in self._router.models(caller=caller):
+            if name == entry.name or name in entry.aliases:
+                return _json(model_body(entry))
+        raise ModelNotFoundError(f"The model {name[:256]!r} does not exist, or not for this key.")
+
+    async def _file(self, request: Request) -> Response:
+        return await self._shelf.serve(request)
+
+    async def _delete_file(self, request: Request) -> Response:
+        caller = caller_of(self._router, request.scope["headers"])
+        name = request.path_params["name"]
+        if not await run_in_threadpool(self._shelf.store.delete, name, caller.name):
+            raise NotFoundError("There is no such image of this key.")
+        return _json({"id": name, "object": "image", "deleted": True})
+
+
+def _json(value: Mapping[str, Any] | Sequence[Any]) -> Response:
+    return Response(to_json(value), media_type="application/json")

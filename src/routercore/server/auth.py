@@ -1,0 +1,38 @@
+"""Who calls: one way to read a key, for every path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from routercore.engine.setup import LOCAL_CALLER, Caller
+from routercore.router import Router
+from routercore.server.faults import AuthenticationError
+
+MAX_KEY = 512
+
+
+def caller_of(router: Router, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
+    """The caller that a request's headers prove; the local one where no keys are configured.
+
+    Raises:
+        AuthenticationError: there is no key, or none that is known.
+    """
+    if not router.engine.setup.callers:
+        return LOCAL_CALLER
+    given = [value for name, value in headers if name == b"authorization"]
+    if not given:
+        raise AuthenticationError("No API key: send the header 'Authorization: Bearer KEY'.")
+    caller = router.authenticate(_bearer(given))
+    if caller is None:
+        raise AuthenticationError("Incorrect API key provided.")
+    return caller
+
+
+def _bearer(given: list[bytes]) -> str:
+    if len(given) > 1:
+        raise AuthenticationError("There is more than one Authorization header.")
+    scheme, _, key = given[0].decode("latin-1").partition(" ")
+    key = key.strip()
+    if scheme.lower() != "bearer" or not key or len(key) > MAX_KEY:
+        raise AuthenticationError("The Authorization header is not 'Bearer KEY'.")
+    return key

@@ -1,0 +1,223 @@
+"""The body of an image request, as it may be written, and what it means."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from routercore.values.sizes import Size, parse_ratio
+
+MAX_PROMPT = 32_000
+MAX_IMAGES = 16
+MAX_SEED = 2**63 - 1
+MAX_REFERENCE = 70 * 1024 * 1024
+"""Characters of a data URL: an image of 50 MB in base64."""
+FORBIDDEN_OPTIONS = frozenset(
+    {"api_base", "api_key", "base_url", "endpoint", "extra_headers", "extra_query", "headers",
+     "organization", "proxy", "url", "webhook", "webhook_url", "callback_url"}
+)  # fmt: skip
+"""Where a request goes and with which credential is for the operator to say, never for callers."""
+
+
+def _number(value: object) -> object:
+    """Forms, and some clients' JSON, have numbers as text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value
+
+
+def _flag(value: object) -> object:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.lower(), value)
+    return value
+
+
+def _plain_text(value: str) -> str:
+    if "\x00" in value:
+        raise ValueError("it contains a NUL character")
+    return value
+
+
+def _size(value: str) -> str:
+    if value != "auto":
+        Size.parse(value)
+    return value
+
+
+def _ratio(value: str) -> str:
+    if value != "auto":
+        parse_ratio(value)
+    return value
+
+
+def _format(value: object) -> object:
+    return "jpeg" if value == "jpg" else value
+
+
+def _options(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    for provider, options in value.items():
+        if found := _forbidden(options):
+            raise ValueError(f"{found!r} of {provider!r} cannot be set by a request")
+    return value
+
+
+def _forbidden(value: object) -> str | None:
+    """The first name, at any depth, that a request must not set; or a number that is not one."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name.lower().replace("-", "_") in FORBIDDEN_OPTIONS:
+                return str(name)
+            if found := _forbidden(inner):
+                return found
+    elif isinstance(value, list):
+        return next((found for inner in value if (found := _forbidden(inner))), None)
+    elif isinstance(value, float) and not math.isfinite(value):
+        return "infinity"
+    return None
+
+
+def _int_schema(low: int, high: int) -> WithJsonSchema:
+    """A number, or the same as text."""
+    digits = len(str(high))
+    return WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": low, "maximum": high},
+                {"type": "string", "pattern": f"^[0-9]{{1,{digits}}}$"},
+            ]
+        }
+    )
+
+
+_FLAG = WithJsonSchema(
+    {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]}
+)
+Flag = Annotated[bool, BeforeValidator(_flag), _FLAG]
+Text = Annotated[str, AfterValidator(_plain_text)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._ -]+$")]
+Name = Annotated[Text, StringConstraints(min_length=1, max_length=256)]
+Reference = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REFERENCE)]
+
+
+Number = BeforeValidator(_number)
+Count = Annotated[int, Number, Field(ge=1, le=10), _int_schema(1, 10)]
+Percent = Annotated[int, Number, Field(ge=0, le=100), _int_schema(0, 100)]
+Partials = Annotated[int, Number, Field(ge=0, le=3), _int_schema(0, 3)]
+Frames = Annotated[int, Number, Field(ge=2, le=16), _int_schema(2, 16)]
+Milliseconds = Annotated[int, Number, Field(ge=1, le=655_350), _int_schema(1, 655_350)]
+Seed = Annotated[int, Number, Field(ge=0, le=MAX_SEED), _int_schema(0, MAX_SEED)]
+
+
+class ImageReference(BaseModel):
+    """An image in a JSON body: a URL, a ``data:`` URL, or the id of a file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    image_url: Reference | None = None
+    file_id: str | None = None
+
+
+Picture = Reference | ImageReference
+
+
+class SvgReasoning(BaseModel):
+    """How long a model thinks about a drawing."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+
+
+class Svg(BaseModel):
+    """Who draws, where the result is an SVG."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    model: Word
+    reasoning: SvgReasoning | None = None
+
+
+class ImageBody(BaseModel):
+    """An image request: OpenAI's parameters, and the ones of this router below them."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    prompt: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_PROMPT)]
+    model: Name | None = None
+    n: Count | None = None
+    size: (
+        Annotated[
+            str,
+            StringConstraints(max_length=32, pattern=r"^(auto|[0-9]{1,6} ?[xX×*] ?[0-9]{1,6})$"),
+            AfterValidator(_size),
+        ]
+        | None
+    ) = None
+    quality: Word | None = None
+    background: Literal["transparent", "opaque", "auto"] | None = None
+    moderation: Literal["low", "auto"] | None = None
+    output_format: (
+        Annotated[
+            Literal["png", "webp", "jpeg", "gif", "svg", "auto"],
+            BeforeValidator(_format),
+            WithJsonSchema({"enum": ["png", "webp", "jpeg", "jpg", "gif", "svg", "auto"]}),
+        ]
+        | None
+    ) = None
+    output_compression: Percent | None = None
+    response_format: Literal["url", "b64_json", "b64_ephemeral"] | None = None
+    style: Word | None = None
+    stream: Flag | None = None
+    partial_images: Partials | None = None
+    user: Annotated[Text, StringConstraints(max_length=512)] | None = None
+    safety_identifier: Annotated[Text, StringConstraints(max_length=512)] | None = None
+    complexity: Word | None = None
+    frame_count: Frames | None = None
+    frame_duration_ms: Milliseconds | None = None
+    svg: Svg | None = None
+    input_fidelity: Literal["high", "low"] | None = None
+    images: Annotated[list[Picture], Field(max_length=MAX_IMAGES)] | None = None
+    image: Picture | Annotated[list[Picture], Field(max_length=MAX_IMAGES)] | None = None
+    mask: Picture | None = None
+    markup: Picture | None = None
+
+    seed: Seed | None = None
+    negative_prompt: Annotated[Text, StringConstraints(max_length=MAX_PROMPT)] | None = None
+    aspect_ratio: (
+        Annotated[
+            str,
+            StringConstraints(pattern=r"^(auto|[0-9]{1,4}:[0-9]{1,4})$"),
+            AfterValidator(_ratio),
+        ]
+        | None
+    ) = None
+    resolution: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^(auto|0?\.[1-9][0-9]?[kK]|[1-9][0-9]?(\.[0-9]{1,2})?[kK]|[1-9][0-9]{2,4})$"
+            ),
+        ]
+        | None
+    ) = None
+    strict: Flag | None = None
+    max_price: Annotated[
+        Decimal,
+        Field(ge=0, le=10_000, strict=False, allow_inf_nan=False),
+        WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 10_000},
+                                  {"type": "string", "pattern": r"^\d{1,4}(\.\d{1,9})?$"}]}),
+    ] | None = None  # fmt: skip
+    provider_options: Annotated[dict[str, dict[str, Any]], AfterValidator(_options)] | None = None

@@ -1,0 +1,102 @@
+"""The outermost layer: an id for every request, and an answer in OpenAI's shape for every error."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from routercore.server.answers import header_text
+from routercore.server.bodies import ClientGoneError
+from routercore.server.faults import (
+    InternalError,
+    MethodError,
+    NotFoundError,
+    Redactor,
+    error_body,
+    error_headers,
+)
+from routercore.server.replies import to_json
+from routercore.values.errors import RequestError, RouterError
+
+ID_KEY = "routercore.request_id"
+
+
+class Edge:
+    """ASGI middleware; also what makes the application safe to mount in another one."""
+
+    def __init__(self, app: ASGIApp, redactor: Redactor) -> None:
+        self._app = app
+        self._redactor = redactor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(send)
+        scope[ID_KEY] = exchange.id
+        try:
+            await self._app(scope, receive, exchange.send)
+        except ClientGoneError:
+            return
+        except Exception as error:
+            told = _as_router_error(error)
+            if isinstance(told, InternalError):
+                log = structlog.get_logger("routercore.server")
+                log.error("request.crashed", request_id=exchange.id, exc_info=error)
+            if exchange.is_answered:
+                raise  # The server cuts the connection: a broken answer must not look whole.
+            answer = self._answer(told)
+            await answer(scope, receive, exchange.send)
+
+    def _answer(self, error: RouterError) -> Response:
+        body = to_json({"error": error_body(error, self._redactor)})
+        headers = {name: header_text(value) for name, value in error_headers(error).items()}
+        return Response(body, error.status, headers, media_type="application/json")
+
+
+class _Exchange:
+    """One request and what its answer gets on the way out."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._began = time.perf_counter()
+        self.id = f"req_{secrets.token_hex(12)}"
+        self.is_answered = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.is_answered = True
+            milliseconds = round((time.perf_counter() - self._began) * 1000)
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"x-request-id", self.id.encode()),
+                (b"openai-processing-ms", b"%d" % milliseconds),
+            ]
+        await self._send(message)
+
+
+def raise_again(request: object, error: Exception) -> Response:
+    """Hands Starlette's own errors on to the edge."""
+    raise error
+
+
+def _as_router_error(error: Exception) -> RouterError:
+    if isinstance(error, RouterError):
+        return error
+    return _of_framework(error) if isinstance(error, HTTPException) else InternalError()
+
+
+def _of_framework(error: HTTPException) -> RouterError:
+    if error.status_code == 404:
+        return NotFoundError("There is nothing at this path.")
+    if error.status_code == 405:
+        allow = (error.headers or {}).get("Allow", "")
+        return MethodError(f"This path takes {allow}.", allow)
+    wrong = RequestError(str(error.detail), code="invalid_request")
+    wrong.status = error.status_code
+    return wrong

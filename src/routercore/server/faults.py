@@ -1,0 +1,195 @@
+"""Errors as HTTP answers: four keys, a true status, nothing that is not the client's to know."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from routercore.engine.setup import ProviderSetup
+from routercore.routing.failing import MAX_RETRY_AFTER
+from routercore.routing.policy import RULES
+from routercore.values.errors import (
+    LimitError,
+    RefusedError,
+    RequestError,
+    RouterError,
+    UnsupportedError,
+)
+from routercore.values.faults import Failure
+from routercore.values.limits import Admission
+
+MAX_MESSAGE = 1500
+"""Characters: enough for the reasons of many targets, too few for an upstream's HTML page."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
+
+
+class AuthenticationError(RequestError):
+    """401: no key, or one that nobody has."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
+class NotFoundError(RequestError):
+    """404: the path, or what it names, does not exist."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodError(RequestError):
+    """405: the path exists, for other methods."""
+
+    status = 405
+    code = "method_not_allowed"
+
+    def __init__(self, message: str, allow: str) -> None:
+        super().__init__(message)
+        self.allow = allow
+
+
+class TooLargeError(RequestError):
+    """413: the body, or a part of it, is larger than allowed."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class MediaTypeError(RequestError):
+    """415: a body that is neither JSON nor a form."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class SlowBodyError(RequestError):
+    """408: the body did not arrive in time."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class BusyError(RouterError):
+    """503: more is being worked on than the server holds in memory."""
+
+    status = 503
+    type = "service_unavailable_error"
+    code = "server_is_overloaded"
+    retry_after = 1.0
+
+
+class InternalError(RouterError):
+    """500: a mistake of ours; the log has it under the request's id."""
+
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("The server made a mistake. Its log has it under this request's id.")
+
+
+class Redactor:
+    """Takes out of messages what clients have no business knowing: keys, hosts, control characters.
+
+    Messages of attempts carry words of upstreams, which may quote anything.
+    """
+
+    def __init__(self, providers: Iterable[ProviderSetup]) -> None:
+        words = {word for provider in providers for word in _private_words(provider)}
+        longest_first = sorted(words, key=len, reverse=True)
+        self._private = re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+    def clean(self, text: str) -> str:
+        """The message as a client may read it."""
+        text = _URL.sub("[address]", self._private.sub("[hidden]", text))
+        text = _CONTROL.sub(" ", text).encode("utf-8", "replace").decode()
+        return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _private_words(provider: ProviderSetup) -> Iterable[str]:
+    """Keys, and the names of hosts that only this configuration knows or the vendor publishes."""
+    yield from (key for key in provider.keys if key)
+    for origin in (provider.base_url, *provider.provider.origins, *provider.result_origins):
+        host = urlsplit(origin or "").hostname
+        if host and "*" not in host:
+            yield host
+
+
+def error_body(error: RouterError, redactor: Redactor) -> dict[str, Any]:
+    """The object under ``error``: always the four keys, sometimes more."""
+    body: dict[str, Any] = {
+        "message": redactor.clean(error.message),
+        "type": error.type,
+        "param": None if error.param is None else redactor.clean(error.param)[:128],
+        "code": error.code,
+    }
+    if isinstance(error, RefusedError):
+        body["moderation_details"] = {
+            "categories": [redactor.clean(word) for word in error.categories],
+            "moderation_stage": error.stage,
+        }
+    if isinstance(error, UnsupportedError):
+        body["rejections"] = [
+            {"target": target, "param": reason.param, "message": redactor.clean(reason.message)}
+            for target, reasons in error.rejections.items()
+            for reason in reasons
+        ]
+    return body
+
+
+def failure_body(failure: Failure, redactor: Redactor) -> dict[str, Any]:
+    """The error object of one image that is missing from an answer with others."""
+    rule = RULES[failure.fault]
+    return {
+        "message": redactor.clean(failure.message),
+        "type": "upstream_error",
+        "param": failure.param,
+        "code": rule.code,
+    }
+
+
+def error_headers(error: RouterError) -> Mapping[str, str]:
+    """Whether and when to try again, in the words that official clients obey."""
+    headers: dict[str, str] = {}
+    if error.retry_after is not None:
+        seconds = math.ceil(min(max(error.retry_after, 1.0), MAX_RETRY_AFTER))
+        headers["retry-after"] = str(seconds)
+    if error.may_retry is False:
+        headers["x-should-retry"] = "false"
+    if isinstance(error, AuthenticationError):
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, MethodError):
+        headers["allow"] = error.allow
+    if isinstance(error, LimitError) and error.admission is not None:
+        headers |= limit_headers(error.admission)
+    attempts = getattr(error, "attempts", None)
+    if attempts is not None:
+        headers["x-routercore-attempts"] = str(len(attempts))
+    return headers
+
+
+def limit_headers(admission: Admission) -> Mapping[str, str]:
+    """What is left of a caller's limits, as OpenAI says it."""
+    headers = {}
+    for name in ("requests", "images"):
+        allowance = getattr(admission, name)
+        if allowance is not None:
+            headers[f"x-ratelimit-limit-{name}"] = str(allowance.limit)
+            headers[f"x-ratelimit-remaining-{name}"] = str(allowance.remaining)
+            headers[f"x-ratelimit-reset-{name}"] = duration(allowance.reset)
+    return headers
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the notation of Go, which OpenAI's headers use.
+
+    >>> duration(0.25), duration(61), duration(60)
+    ('250ms', '1m1s', '1m0s')
+    """
+    if seconds < 1:
+        return f"{math.ceil(seconds * 1000)}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -1,0 +1,190 @@
+"""The description of the API, made of the models that read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from routercore import __version__
+from routercore.server.body import MAX_IMAGES, ImageBody
+
+SCHEMAS = "#/components/schemas/"
+_NULLABLE_TEXT = {"type": ["string", "null"]}
+_NUMBER = {"type": ["number", "null"]}
+_COUNT = {"type": "integer", "minimum": 0}
+_BINARY = {"type": "string", "format": "binary"}
+
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": _NULLABLE_TEXT,
+                "code": _NULLABLE_TEXT,
+            },
+        }
+    },
+}
+_TOKENS = {
+    "type": "object",
+    "required": ["text_tokens", "image_tokens"],
+    "properties": {"text_tokens": _COUNT, "image_tokens": _COUNT},
+}
+_USAGE = {
+    "type": "object",
+    "required": ["input_tokens", "input_tokens_details", "output_tokens", "total_tokens"],
+    "properties": {
+        "input_tokens": _COUNT,
+        "input_tokens_details": _TOKENS,
+        "output_tokens": _COUNT,
+        "output_tokens_details": _TOKENS,
+        "total_tokens": _COUNT,
+    },
+}
+_IMAGE = {
+    "type": "object",
+    "properties": {
+        "url": {"type": "string"},
+        "b64_json": {"type": "string"},
+        "revised_prompt": {"type": "string"},
+        "seed": {"type": "integer"},
+        "size": {"type": "string"},
+        "output_format": {"type": "string"},
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": ["created", "data", "output_format", "provider", "cost", "cost_basis", "latency",
+                 "attempts", "warnings", "missing"],
+    "properties": {
+        "created": {"type": "integer"},
+        "data": {"type": "array", "items": {"$ref": SCHEMAS + "Image"}},
+        "background": {"type": "string"},
+        "output_format": {"type": "string"},
+        "quality": {"type": "string"},
+        "size": {"type": "string"},
+        "usage": {"$ref": SCHEMAS + "Usage"},
+        "safety_identifier": {"type": "string"},
+        "id": {"type": "string"},
+        "model": {"type": "string"},
+        "provider": {"type": "string"},
+        "cost": _NUMBER,
+        "cost_basis": {"enum": ["reported", "tokens", "table", "estimate", "unknown"]},
+        "latency": {"type": "integer", "description": "milliseconds"},
+        "attempts": _COUNT,
+        "cache": {"enum": ["hit", "miss", "joined", "bypass"]},
+        "requested": {"type": "object"},
+        "warnings": {"type": "array", "items": {"type": "object"}},
+        "missing": {"type": "array", "items": _ERROR["properties"]["error"]},  # type: ignore[index]
+    },
+}  # fmt: skip
+_MODEL = {
+    "type": "object",
+    "required": ["id", "object", "created", "owned_by", "name"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"const": "model"},
+        "created": {"type": "integer"},
+        "owned_by": {"type": "string"},
+        "shutdown_date": _NULLABLE_TEXT,
+        "name": {"type": "string"},
+    },
+}
+_MODELS = {
+    "type": "object",
+    "required": ["object", "data"],
+    "properties": {
+        "object": {"const": "list"},
+        "data": {"type": "array", "items": {"$ref": SCHEMAS + "Model"}},
+    },
+}
+
+
+def document(*, default_model: str | None) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of this server."""
+    schemas = {
+        "Error": _ERROR, "Usage": _USAGE, "Image": _IMAGE, "Answer": _ANSWER, "Model": _MODEL,
+        "Models": _MODELS, **_request_schemas(default_model),
+    }  # fmt: skip
+    paths: dict[str, Any] = {"/health": {"get": _operation("health", "object", secured=False)}}
+    for prefix in ("/v1", "/v1/openai"):
+        name = "" if prefix == "/v1" else "_openai"
+        images = f"{prefix}/images"
+        paths |= {
+            f"{images}/generations": {"post": _making(f"create_image{name}")},
+            f"{images}/edits": {"post": _making(f"edit_image{name}")},
+            f"{prefix}/models": {"get": _operation(f"list_models{name}", "Models")},
+            f"{prefix}/models/{{id}}": {"get": _retrieving(f"retrieve_model{name}")},
+        }
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "routercore", "version": __version__},
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _request_schemas(default_model: str | None) -> dict[str, Any]:
+    """The body of an image request, as JSON and as a form, and what it refers to."""
+    body = ImageBody.model_json_schema(ref_template=SCHEMAS + "{model}")
+    references = body.pop("$defs", {})
+    if default_model is None:
+        body["required"] = ["prompt", "model"]
+        body["properties"]["model"] = body["properties"]["model"]["anyOf"][0]
+    for property in body["properties"].values():
+        property.pop("default", None)
+    plain = {n: p for n, p in body["properties"].items() if n not in ("images", "image", "mask",
+                                                                      "markup")}  # fmt: skip
+    pictures = {
+        "image": _BINARY,
+        "image[]": {"type": "array", "items": _BINARY, "maxItems": MAX_IMAGES},
+        "mask": _BINARY,
+        "markup": _BINARY,
+    }
+    form = {**body, "title": "ImageForm", "properties": {**plain, **pictures}}
+    return {**references, "ImageBody": body, "ImageForm": form}
+
+
+def _making(name: str) -> dict[str, Any]:
+    """An operation that makes images."""
+    operation = _operation(name, "Answer")
+    operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    operation["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": SCHEMAS + "ImageBody"}},
+            "multipart/form-data": {"schema": {"$ref": SCHEMAS + "ImageForm"}},
+        },
+    }
+    return operation
+
+
+def _retrieving(name: str) -> dict[str, Any]:
+    operation = _operation(name, "Model")
+    operation["parameters"] = [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    ]
+    return operation
+
+
+def _operation(name: str, answer: str, *, secured: bool = True) -> dict[str, Any]:
+    schema = {"type": "object"} if answer == "object" else {"$ref": SCHEMAS + answer}
+    error = {"$ref": SCHEMAS + "Error"}
+    return {
+        "operationId": name,
+        "security": [{"key": []}, {}] if secured else [],
+        "responses": {
+            "200": {"description": "OK", "content": {"application/json": {"schema": schema}}},
+            "default": {
+                "description": "An error",
+                "content": {"application/json": {"schema": error}},
+            },
+        },
+    }

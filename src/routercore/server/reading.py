@@ -1,0 +1,281 @@
+"""From an HTTP request to what is asked: JSON or form, every spelling that clients use."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pybase64
+import pydantic_core
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from starlette.requests import Request
+
+from routercore.server.bodies import Account, read_json
+from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
+from routercore.server.faults import MediaTypeError, TooLargeError
+from routercore.server.forms import MAX_FILE_BYTES, Part, Upload, path_of, read_form
+from routercore.values.errors import RequestError
+from routercore.values.images import (
+    MEDIA_TYPES,
+    ImageRequest,
+    InputImage,
+    ResponseFormat,
+    sniff_format,
+)
+from routercore.values.sizes import Size
+
+INPUT_FORMATS = ("png", "jpeg", "webp")
+PICTURES = ("image", "mask", "markup")
+OBJECTS = ("svg", "provider_options")
+"""Fields that hold objects: in a form they are bracketed, or JSON text."""
+MAX_URL = 8192
+
+Source = Upload | str | ImageReference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a client asks for: of the router, and of the answer."""
+
+    request: ImageRequest
+    stream: bool
+
+
+async def read_asked(
+    request: Request, *, limit: int, account: Account, default_model: str | None
+) -> Asked:
+    """Read and validate an image request.
+
+    Raises:
+        RequestError: it is wrong; ``param`` names the first field that is.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise MediaTypeError("Compressed request bodies are not accepted.")
+    if kind == "multipart/form-data":
+        fields, pictures = _sort_form(await read_form(request, limit, account))
+    elif kind == "application/json" or not kind:
+        fields, pictures = await read_json(request, limit, account), {}
+    else:
+        raise MediaTypeError(f"{kind!r} is not read; send application/json or multipart/form-data.")
+    body = _validated(_merged(fields))
+    return Asked(request=_image_request(body, pictures, default_model), stream=bool(body.stream))
+
+
+def _sort_form(parts: Sequence[Part]) -> tuple[dict[str, Any], dict[str, list[Source]]]:
+    """Plain fields as an object, and pictures by what they are."""
+    fields: dict[str, Any] = {}
+    pictures: dict[str, list[Source]] = {}
+    for name, value in parts:
+        path = path_of(name)
+        kind = "image" if path[0] == "images" else path[0]
+        if kind in PICTURES:
+            pictures.setdefault(kind, []).append(value)
+        elif isinstance(value, Upload):
+            raise RequestError(f"{name!r} cannot be a file.", param=path[0], code="invalid_type")
+        else:
+            _put(fields, path, value)
+    return fields, pictures
+
+
+def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
+    """Set a bracketed field inside nested objects."""
+    for step in path[:-1]:
+        fields = fields.setdefault(step, {})
+        if not isinstance(fields, dict):
+            raise RequestError(f"{path[0]!r} is given twice.", param=path[0], code="invalid_value")
+    if path[-1] in fields:
+        raise RequestError(f"{path[0]!r} is given twice.", param=path[0], code="invalid_value")
+    fields[path[-1]] = _object(path[0], value) if path in ([name] for name in OBJECTS) else value
+
+
+def _object(name: str, text: str) -> Any:
+    try:
+        return pydantic_core.from_json(text.encode(), allow_inf_nan=False)
+    except ValueError as error:
+        raise RequestError(f"{name!r} is not JSON: {error}.", param=name,
+                           code="invalid_json") from None  # fmt: skip
+
+
+def _merged(fields: dict[str, Any]) -> dict[str, Any]:
+    """Nulls are absent, ``image[]`` is ``image``, and ``extra_body`` is what official clients make
+    of it: further fields."""
+    extra = fields.pop("extra_body", None)
+    if isinstance(extra, dict):
+        fields = {**extra, **fields}
+    elif extra is not None:
+        raise RequestError("'extra_body' is not an object.", param="extra_body",
+                           code="invalid_type")  # fmt: skip
+    if "image[]" in fields:
+        fields.setdefault("image", fields.pop("image[]"))
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _validated(fields: dict[str, Any]) -> ImageBody:
+    try:
+        return ImageBody.model_validate(fields)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        raise _problem(problems[0]) from None
+
+
+def _problem(problem: ErrorDetails) -> RequestError:
+    """A validation error in OpenAI's words."""
+    place = problem["loc"]
+    param = str(place[0])[:128] if place else None
+    inner = [str(step) for step in place[1:] if isinstance(step, int)]
+    where = f"{param}[{inner[0]}]" if inner else f"{param}"
+    kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
+    if kind == "missing":
+        return RequestError(f"Missing required parameter: '{where}'.", param=param,
+                            code="missing_required_parameter")  # fmt: skip
+    if kind == "extra_forbidden":
+        return RequestError(_unknown(str(place[-1])[:128]), param=param, code="unknown_parameter")
+    if kind == "string_too_long":
+        code = "string_above_max_length"
+    else:
+        code = "invalid_type" if kind.endswith("_type") else "invalid_value"
+    return RequestError(f"Invalid '{where}': {message}.", param=param, code=code)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, ImageBody.model_fields, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    return (
+        f"Unknown parameter: '{name}'.{hint} What only one provider understands goes into"
+        ' provider_options, as {"NAME": {…}}.'
+    )
+
+
+def _image_request(
+    body: ImageBody, pictures: dict[str, list[Source]], default_model: str | None
+) -> ImageRequest:
+    _check_together(body)
+    images = [*pictures.get("image", ()), *_listed(body.images), *_listed(body.image)]
+    if len(images) > MAX_IMAGES:
+        raise RequestError(f"There are {len(images)} images; {MAX_IMAGES} are allowed.",
+                           param="image", code="invalid_value")  # fmt: skip
+    model = body.model or default_model
+    if model is None:
+        raise RequestError("Missing required parameter: 'model'. GET /v1/models lists what there"
+                           " is.", param="model", code="missing_required_parameter")  # fmt: skip
+    size = _unless_auto(body.size)
+    form = body.response_format
+    return ImageRequest(
+        prompt=body.prompt,
+        model=model,
+        images=tuple(_picture(source, "image") for source in images),
+        mask=_only(pictures, "mask", body.mask),
+        markup=_only(pictures, "markup", body.markup),
+        n=body.n or 1,
+        size=Size.parse(size) if size else None,
+        aspect_ratio=_unless_auto(body.aspect_ratio),
+        resolution=(_unless_auto(body.resolution) or "").upper() or None,
+        quality=_unless_auto(body.quality),
+        output_format=_unless_auto(body.output_format),
+        output_compression=body.output_compression,
+        background=_unless_auto(body.background),
+        moderation=_unless_auto(body.moderation),
+        style=body.style,
+        seed=body.seed,
+        negative_prompt=body.negative_prompt or None,
+        input_fidelity=body.input_fidelity,
+        complexity=body.complexity,
+        frame_count=body.frame_count,
+        frame_duration_ms=body.frame_duration_ms,
+        svg=body.svg.model_dump(exclude_none=True) if body.svg else None,
+        user=body.user or None,
+        safety_identifier=body.safety_identifier or None,
+        partial_images=body.partial_images,
+        response_format=ResponseFormat(form) if form else None,
+        strict=bool(body.strict),
+        options=body.provider_options or {},
+        max_price=body.max_price,
+    )
+
+
+def _unless_auto(value: str | None) -> str | None:
+    return None if value == "auto" else value
+
+
+def _check_together(body: ImageBody) -> None:
+    """Settings that exclude each other."""
+    if _unless_auto(body.size) and (
+        _unless_auto(body.aspect_ratio) or _unless_auto(body.resolution)
+    ):
+        raise _conflict("aspect_ratio", "give size, or aspect_ratio with resolution, not both")
+    if body.mask and body.markup:
+        raise _conflict("markup", "give a mask or a markup, not both")
+    if body.partial_images and not body.stream:
+        raise _conflict("partial_images", "intermediate images need stream=true")
+    if body.stream and body.response_format == "url":
+        raise _conflict("response_format", "a stream carries images as base64")
+
+
+def _conflict(param: str, message: str) -> RequestError:
+    return RequestError(f"Invalid '{param}': {message}.", param=param, code="invalid_value")
+
+
+def _listed(value: list[str | ImageReference] | str | ImageReference | None) -> list[Source]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list) else [value]
+
+
+def _only(
+    pictures: dict[str, list[Source]], name: str, reference: Source | None
+) -> InputImage | None:
+    sources = [*pictures.get(name, ()), *([reference] if reference is not None else ())]
+    if len(sources) > 1:
+        raise RequestError(f"There is more than one {name}.", param=name, code="invalid_value")
+    return _picture(sources[0], name) if sources else None
+
+
+def _picture(source: Source, param: str) -> InputImage:
+    if isinstance(source, ImageReference):
+        source = _referred(source, param)
+    data = source.data if isinstance(source, Upload) else None
+    if isinstance(source, str):
+        if source[:8].lower() == "https://":
+            return _at_url(source, param)
+        data = _from_data_url(source, param)
+    if not data:
+        raise RequestError(f"The {param} is empty.", param=param, code="empty_image_file")
+    if len(data) > MAX_FILE_BYTES:
+        raise TooLargeError(f"The {param} is larger than {MAX_FILE_BYTES:,} bytes.", param=param)
+    kind = sniff_format(data)
+    if kind not in INPUT_FORMATS:
+        raise RequestError(f"The {param} is not a PNG, JPEG or WebP image.", param=param,
+                           code="invalid_image_format")  # fmt: skip
+    return InputImage(data, MEDIA_TYPES[kind], f"{param}.{kind}")
+
+
+def _referred(reference: ImageReference, param: str) -> str:
+    if reference.file_id is not None:
+        raise RequestError("There are no files here, so no file_id: send the image itself, or its"
+                           " image_url.", param=param, code="invalid_value")  # fmt: skip
+    if reference.image_url is None:
+        raise RequestError(f"The {param} has no image_url.", param=param, code="invalid_value")
+    return reference.image_url
+
+
+def _at_url(url: str, param: str) -> InputImage:
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise RequestError(f"The {param} has a URL that is none.", param=param,
+                           code="invalid_image_url")  # fmt: skip
+    return InputImage(url=url)
+
+
+def _from_data_url(text: str, param: str) -> bytes:
+    head, comma, payload = text.partition(",")
+    if not comma or not head.startswith("data:") or not head.endswith(";base64"):
+        raise RequestError(f"The {param} is neither an https:// URL nor a base64 data: URL.",
+                           param=param, code="invalid_image_url")  # fmt: skip
+    try:
+        return pybase64.b64decode(payload, validate=True)
+    except ValueError:
+        raise RequestError(f"The {param} is not valid base64.", param=param,
+                           code="invalid_base64_image") from None  # fmt: skip

@@ -1,0 +1,110 @@
+"""The server: the application under uvicorn, in one process or several."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from routercore.engine.setup import RouterSetup
+from routercore.router import Router
+from routercore.server.app import create_app
+from routercore.values.errors import ConfigError
+
+VARIABLE = "ROUTERCORE_SERVE"
+"""How worker processes are told what to serve."""
+SHUTDOWN_SECONDS = 30
+"""How long running requests may go on once the server is told to stop."""
+
+
+def serve(
+    config: str | Path | None = None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int = 1,
+    allow_anonymous: bool = False,
+    log_level: str = "warning",
+) -> None:
+    """Serve until told to stop.
+
+    Args:
+        config: the configuration file; installed providers whose key is set unless given.
+        host: the address to bind; ``[server] host``, else this machine alone, unless given.
+        port: ``[server] port``, else 8000, unless given; 0 takes a free one.
+        workers: processes. Limits and caches are each process's own.
+        allow_anonymous: bind beyond this machine although no caller key is configured.
+        log_level: uvicorn's.
+
+    Raises:
+        ConfigError: the configuration is wrong, or would serve strangers.
+    """
+    setup = _router(config).engine.setup
+    host = host or setup.server.host
+    refuse_strangers(setup, host, allow_anonymous=allow_anonymous)
+    os.environ[VARIABLE] = json.dumps(str(config) if config is not None else None)
+    uvicorn.run(
+        "routercore.server.serving:worker_app",
+        factory=True,
+        host=host,
+        port=setup.server.port if port is None else port,
+        workers=workers,
+        **uvicorn_settings(log_level),
+    )
+
+
+def uvicorn_settings(log_level: str) -> Mapping[str, Any]:
+    """What suits large answers that take long."""
+    return {
+        "log_level": log_level,
+        "access_log": False,  # Events tell more, and never a query string.
+        "proxy_headers": False,  # ``[server] trust_forwarded`` decides, in one place.
+        "server_header": False,
+        "date_header": True,
+        "lifespan": "on",
+        "timeout_keep_alive": 75,
+        "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+        "h11_max_incomplete_event_size": 32 * 1024,
+        "ws": "none",
+    }
+
+
+def worker_app() -> Starlette:
+    """The application of one worker process; uvicorn calls this."""
+    source = json.loads(os.environ[VARIABLE])
+    return create_app(_router(source), owns_router=True)
+
+
+def _router(config: str | Path | None) -> Router:
+    return Router.auto() if config is None else Router.from_config(config)
+
+
+def refuse_strangers(setup: RouterSetup, host: str, *, allow_anonymous: bool) -> None:
+    """Refuse to spend the operator's money for anybody who finds the port.
+
+    Raises:
+        ConfigError: the address can be reached from elsewhere and no caller needs a key.
+    """
+    if setup.callers or allow_anonymous or setup.server.allow_anonymous or _is_loopback(host):
+        return
+    raise ConfigError(
+        [
+            f"[server] host {host!r} can be reached from other machines and no [keys] are"
+            " configured: configure keys, bind 127.0.0.1, or say allow_anonymous"
+        ]
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,159 @@
+"""POST /v1/images/generations, from a real socket to a real socket."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.serving import MODEL, provider, router_of, served, setup
+from tests.upstreams import Upstream, error, picture
+
+from routercore.engine.setup import ServerSetup
+
+URL = "/v1/images/generations"
+
+
+def post(client: httpx2.Client, url: str = URL, **body: object) -> httpx2.Response:
+    return client.post(url, json={"model": MODEL, "prompt": "a lighthouse", **body})
+
+
+@pytest.mark.parametrize("url", [URL, "/v1/openai/images/generations"])
+def test_image_in_both_forms(client: httpx2.Client, url: str) -> None:
+    """Without a response_format an image comes as URL and as base64, and both are the image."""
+    answer = post(client, url).json()
+
+    item = answer["data"][0]
+    assert picture() == base64.b64decode(item["b64_json"])
+    assert picture() == client.get(item["url"]).content
+    assert ("png", "64x64") == (answer["output_format"], answer["size"])
+
+
+@pytest.mark.parametrize(
+    ("form", "keys"),
+    [("url", {"url"}), ("b64_json", {"b64_json"}), ("b64_ephemeral", {"b64_json"})],
+)
+def test_response_format(client: httpx2.Client, tmp_path: Path, form: str, keys: set[str]) -> None:
+    """A response_format is what comes; without a URL nothing is stored."""
+    item = post(client, response_format=form).json()["data"][0]
+
+    assert keys == {"url", "b64_json"} & item.keys()
+    assert ("url" in keys) == bool(list(tmp_path.rglob("*.png")))
+
+
+def test_what_the_router_adds(client: httpx2.Client) -> None:
+    """An answer says who made it, at what cost, in what time, and what was adapted."""
+    response = post(client, seed=7, n=2, size="64x64", quality="low")
+
+    answer = response.json()
+    assert {"provider": "near", "cost": 0.04, "cost_basis": "table", "attempts": 1,
+            "missing": []} == {name: answer[name] for name in
+                               ("provider", "cost", "cost_basis", "attempts", "missing")}  # fmt: skip
+    assert ["seed_adapted"] == [warning["code"] for warning in answer["warnings"]]
+    assert 7 == answer["requested"]["seed"]
+    assert isinstance(answer["latency"], int)
+    headers = response.headers
+    assert ("near", "1", "0.04", "seed_adapted") == (
+        headers["x-routercore-provider"],
+        headers["x-routercore-attempts"],
+        headers["x-routercore-cost"],
+        headers["x-routercore-warnings"],
+    )
+    assert headers["x-request-id"] == answer["id"]
+
+
+def test_nulls_are_absent(client: httpx2.Client, upstream: Upstream) -> None:
+    """An explicit null is a setting that was not made; so is auto."""
+    answer = post(client, n=None, size="auto", quality="auto", background=None, stream=None)
+
+    assert 200 == answer.status_code
+    assert {"model", "prompt"} == upstream.received[0].json.keys() - {"response_format"}
+
+
+@pytest.mark.parametrize("size", ["96x64", "96X64", "96×64", "96*64"])
+def test_spellings_of_a_size(client: httpx2.Client, size: str) -> None:
+    """All four signs of multiplication are understood."""
+    assert "96x64" == post(client, size=size).json()["size"]
+
+
+def test_numbers_as_text(client: httpx2.Client) -> None:
+    """Numbers and flags may be text, as EasyRouter's samples have them."""
+    answer = post(client, n="2", stream="false").json()
+
+    assert 2 == len(answer["data"])
+
+
+def test_a_form_generates(client: httpx2.Client) -> None:
+    """A multipart form is as good as JSON."""
+    fields = {"model": MODEL, "prompt": "x", "n": "2"}
+    parts = {name: (None, value) for name, value in fields.items()}
+
+    assert 2 == len(client.post(URL, files=parts).json()["data"])
+
+
+def test_partial_success(client: httpx2.Client, upstream: Upstream) -> None:
+    """What succeeded is kept and billed; each missing image has an error of its own."""
+    image = base64.b64encode(picture()).decode()
+    upstream.script.append(_answer([{"b64_json": image}]))
+
+    answer = post(client, n=2).json()
+
+    assert (1, 1) == (len(answer["data"]), len(answer["missing"]))
+    assert {"message", "type", "param", "code"} == answer["missing"][0].keys()
+    assert 0.02 == answer["cost"]
+
+
+def _answer(data: list[dict[str, str]]) -> object:
+    from tests.upstreams import Answer
+
+    return Answer(200, {"created": 1, "data": data})
+
+
+def test_a_refusal(client: httpx2.Client, upstream: Upstream) -> None:
+    """A refused prompt is a 400 that no client repeats, in the form of OpenAI's image models."""
+    refusal = error(400, "not this", type="image_generation_user_error", code="moderation_blocked")
+    upstream.script.append(refusal)
+
+    response = post(client)
+
+    body = response.json()["error"]
+    assert (400, "moderation_blocked", "image_generation_user_error") == (
+        response.status_code, body["code"], body["type"],
+    )  # fmt: skip
+    assert "false" == response.headers["x-should-retry"]
+    assert "input" == body["moderation_details"]["moderation_stage"]
+
+
+def test_no_upstream_secret_in_errors(client: httpx2.Client, upstream: Upstream) -> None:
+    """Keys, hosts and addresses that an upstream quotes do not reach a client."""
+    message = "key sk-upstream-secret-0123456789 at http://10.0.0.7/a?key=x\r\n\x1b[31m"
+    upstream.script.extend([error(500, message)] * 3)
+
+    response = post(client)
+
+    assert response.status_code >= 500
+    for secret in ("sk-upstream", "10.0.0.7", "key=x", "\x1b", "127.0.0.1"):
+        assert secret not in response.text
+
+
+def test_default_model(upstream: Upstream, tmp_path: Path) -> None:
+    """A request without a model is served where the configuration names one."""
+    what = setup(
+        tmp_path, provider("near", upstream.base_url), server=ServerSetup(default_model=MODEL)
+    )
+    with served(router_of(what)) as client:
+        answer = client.post(URL, json={"prompt": "x"}).json()
+
+    assert MODEL == answer["model"]
+
+
+def test_an_unwritable_store_costs_only_the_url(upstream: Upstream, tmp_path: Path) -> None:
+    """An image that cannot be stored is still answered, as base64."""
+    (tmp_path / "file").write_text("in the way")
+    what = setup(tmp_path / "file", provider("near", upstream.base_url))
+    with served(router_of(what)) as client:
+        both, url = post(client), post(client, response_format="url")
+
+    assert {"b64_json"} == {"b64_json", "url"} & both.json()["data"][0].keys()
+    assert (503, "store_failed") == (url.status_code, url.json()["error"]["code"])

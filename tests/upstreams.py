@@ -1,0 +1,187 @@
+"""An upstream of the tests' own: speaks the Images API on loopback, counts, fails when told to.
+
+It runs in a thread with an event loop of its own, and dies like a machine whose plug is pulled:
+every connection is reset, the port is closed. It comes back on the same port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Self
+
+from PIL import Image
+
+
+@cache
+def picture(width: int = 64, height: int = 64, format: str = "png") -> bytes:
+    """A small picture."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (40, 90, 160)).save(buffer, format)
+    return buffer.getvalue()
+
+
+@cache
+def mask(width: int = 64, height: int = 64) -> bytes:
+    """A mask whose left half is transparent."""
+    buffer = io.BytesIO()
+    image = Image.new("RGBA", (width, height), (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, width // 2, height))
+    image.save(buffer, "png")
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer to give instead of a picture."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cuts: bool = False
+    """Read the request, then drop the connection."""
+
+
+def error(status: int, message: str, **more: Any) -> Answer:
+    """An error in OpenAI's shape."""
+    fields = {"message": message, "type": "server_error", "param": None, "code": None, **more}
+    return Answer(status, {"error": fields})
+
+
+class Upstream:
+    """The server. ``script`` holds answers to give first; then it makes pictures."""
+
+    def __init__(self) -> None:
+        self.script: deque[Answer] = deque()
+        self.received: list[Received] = []
+        self.port = 0
+        self.open_gate = threading.Event()
+        """While it is not set, requests that make images wait."""
+        self.open_gate.set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def calls(self) -> int:
+        """How many requests for images arrived."""
+        return sum("/images/" in one.path for one in self.received)
+
+    def start(self) -> None:
+        """Listen; on the same port as before."""
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
+
+    def kill(self) -> None:
+        """Reset every connection and stop listening."""
+        asyncio.run_coroutine_threadsafe(self._kill(), self._loop).result(10)
+
+    async def _start(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def _kill(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            for writer in list(self._writers):
+                writer.transport.abort()
+            await self._server.wait_closed()
+            self._server = None
+        while self._writers:
+            await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while (request := await _read(reader)) is not None:
+                self.received.append(request)
+                answer = await self._answer(request)
+                if answer.cuts:
+                    writer.transport.abort()
+                    return
+                await _write(writer, answer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+            self._writers.discard(writer)
+
+    async def _answer(self, request: Received) -> Answer:
+        if "/images/" not in request.path:
+            return Answer(200, {"object": "list", "data": []})
+        while not self.open_gate.is_set():
+            await asyncio.sleep(0.005)
+        if self.script:
+            return self.script.popleft()
+        asked = request.json if request.body.startswith(b"{") else {}
+        width, _, height = asked.get("size", "64x64").partition("x")
+        image = base64.b64encode(picture(int(width), int(height))).decode()
+        data = [{"b64_json": image}] * int(asked.get("n", 1))
+        return Answer(200, {"created": 1, "data": data})
+
+
+async def _read(reader: asyncio.StreamReader) -> Received | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, path, _ = first.split(" ", 2)
+    pairs = (line.split(":", 1) for line in lines if line)
+    headers = {name.strip().lower(): value.strip() for name, value in pairs}
+    if headers.get("transfer-encoding") == "chunked":
+        return Received(method, path, headers, await _chunks(reader))
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Received(method, path, headers, body)
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readline()
+    return body
+
+
+async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+    headers = {"content-type": "application/json", **answer.headers, "content-length": len(body)}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(f"HTTP/1.1 {answer.status} X\r\n{lines}\r\n".encode() + body)
+    await writer.drain()
