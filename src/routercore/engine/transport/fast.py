@@ -157,7 +157,7 @@ class FastTransport:
 class _Body(aiohttp.Payload):
     """A request's body, which knows how much of it left.
 
-    With the transport's write buffer at no size, ``drain`` returns when the kernel has it all.
+    With next to no write buffer allowed, ``drain`` returns when the kernel has it all.
     (Under TLS up to 64 KiB may still wait below, which errs on the careful side.)
     """
 
@@ -184,7 +184,7 @@ class _Body(aiohttp.Payload):
         connection: asyncio.Transport | None = getattr(writer, "transport", None)
         self._connection = connection
         if connection is not None:
-            connection.set_write_buffer_limits(0)
+            connection.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS stalls at high=0.
         try:
             for piece, is_last in self._message.pieces():
                 self._last_is_out = is_last
@@ -295,7 +295,7 @@ def _url(target: Target) -> URL:
     path, _, query = target.path.partition("?")
     return URL.build(
         scheme=target.scheme,
-        host=target.host,
+        host=f"[{target.host}]" if ":" in target.host else target.host,
         port=target.port,
         path=path,
         query_string=query,
