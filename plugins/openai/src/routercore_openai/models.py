@@ -37,8 +37,8 @@ WIDE = SizeRange(
 )
 CLASSIC = FixedSizes(("1024x1024", "1536x1024", "1024x1536"))
 
-CLASSIC_QUALITIES = ("low", "medium", "high")
-ALL_QUALITIES = (*CLASSIC_QUALITIES, "xhigh", "max")
+CLASSIC_QUALITIES: tuple[str, ...] = ("low", "medium", "high")
+ALL_QUALITIES: tuple[str, ...] = (*CLASSIC_QUALITIES, "xhigh", "max")
 GRID_EDGES = {
     "gpt-image-2": {"low": 16, "medium": 48, "high": 96},
     "gpt-image-2.5": {"low": 16, "medium": 24, "high": 48, "xhigh": 64, "max": 96},
