@@ -1,0 +1,150 @@
+"""Leonardo: a job that is polled, with an upload before it where there is a picture to edit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from routercore.provider import (
+    Charge,
+    Failure,
+    Fault,
+    Flow,
+    Generated,
+    HttpRequest,
+    HttpResponse,
+    InputImage,
+    Job,
+    JobState,
+    JobStatus,
+    ModelCard,
+    Part,
+    Provider,
+    RawImage,
+    Task,
+    at,
+    bearer,
+    call,
+    classify_openai,
+    compact,
+    fail,
+    fields,
+    get,
+    hookimpl,
+    list_at,
+    post_form,
+    post_json,
+    refused,
+    text_at,
+    unnamed_job,
+)
+from routercore_leonardo.models import CARDS
+
+__all__ = ["Leonardo"]
+
+STATES = {"COMPLETE": JobState.DONE, "FAILED": JobState.FAILED}
+
+
+class Leonardo(Job):
+    """The API at cloud.leonardo.ai, version 1."""
+
+    name = "leonardo"
+    auth = bearer("LEONARDO_API_KEY")
+    origins = ("https://cloud.leonardo.ai/api/rest/v1",)
+    poll_every = 2.0
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        return CARDS
+
+    def build(self, task: Task) -> HttpRequest:
+        return _request(task, None)
+
+    def submit(self, task: Task) -> Flow[HttpResponse]:
+        picture = None
+        for image in task.images:
+            picture = yield from _upload(task, image)
+        return (yield from call(_request(task, picture)))
+
+    def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
+        job = text_at(response.object(), "sdGenerationJob", "generationId")
+        if job is None:
+            raise unnamed_job(response)
+        return {"id": job, "poll": task.url(f"/generations/{job}")}
+
+    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
+        return get(handle["poll"])
+
+    def status(self, response: HttpResponse) -> JobStatus:
+        word = text_at(response.object(), "generations_by_pk", "status") or ""
+        return JobStatus(STATES.get(word, JobState.PENDING), word)
+
+    def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
+        found = list_at(response.json(), "generations_by_pk", "generated_images")
+        images = [RawImage(url=url) for image in found if (url := text_at(image, "url"))]
+        if not images and any(at(image, "nsfw") is True for image in found):
+            raise refused("every picture was withheld as unsafe", after_work=True)
+        if not images:
+            raise fail(Fault.NO_IMAGE, "the finished generation has no images")
+        return Generated(images=tuple(images))
+
+    def classify(self, response: HttpResponse) -> Failure:
+        body = response.object()
+        failure = replace(classify_openai(response), code=text_at(body, "code"))
+        words = (text_at(body, "error") or "").lower()
+        if failure.code == "access-denied" or "authorization hook" in words:
+            return replace(failure, fault=Fault.UNAUTHENTICATED)
+        if "moderat" in words:
+            return replace(failure, fault=Fault.REFUSED)
+        if "not enough" in words and "token" in words:
+            return replace(failure, fault=Fault.QUOTA)
+        return failure
+
+
+def _request(task: Task, picture: str | None) -> HttpRequest:
+    body = {
+        "prompt": task.prompt,
+        "negative_prompt": task.negative_prompt,
+        "modelId": task.model,
+        "width": task.size and task.size.width,
+        "height": task.size and task.size.height,
+        "num_images": task.n,
+        "seed": task.seed,
+        "init_image_id": picture,
+        **task.options,
+    }
+    return post_json(task.url("/generations"), compact(body))
+
+
+def _upload(task: Task, image: InputImage) -> Flow[str]:
+    """Put a picture into the vendor's bucket by a presigned form, and return its id."""
+    kind = image.media_type.rpartition("/")[2]
+    wanted = post_json(task.url("/init-image"), {"extension": kind}, billable=False)
+    place = at((yield from call(wanted)).object(), "uploadInitImage")
+    id, url = text_at(place, "id"), text_at(place, "url")
+    if id is None or url is None:
+        raise fail(Fault.SERVER_ERROR, "no place to upload the image to", charge=Charge.NONE)
+    file = Part("file", image.data, f"image.{kind}", image.media_type)
+    form = [*fields(_signed(at(place, "fields"))), file]
+    # Raw, because a bucket that refuses says nothing about the key of the API.
+    stored = yield from call(post_form(url, form, billable=False), raw=True)
+    if not stored.is_success:
+        raise fail(Fault.SERVER_ERROR, "the bucket did not take the image", charge=Charge.NONE,
+                   status=stored.status)  # fmt: skip
+    return id
+
+
+def _signed(given: Any) -> dict[str, Any]:
+    """The fields of the presigned form, which come as JSON inside JSON."""
+    try:
+        given = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+@hookimpl
+def routercore_providers() -> Iterable[Provider]:
+    """The providers of this plugin."""
+    return [Leonardo()]
