@@ -17,6 +17,7 @@ from routercore.engine.transport.base import (
     Phase,
     Transport,
     TransportError,
+    phase_of,
 )
 from routercore.provider.flow import Call, Effect, Emit, Flow, NextEvent, Open, Run, Wait
 from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent, origin_matches
@@ -145,8 +146,8 @@ class Driver:
             )
         except TransportError as error:
             raise self._lost(request, error) from error
-        except asyncio.CancelledError:
-            self._maybe_sent(request)
+        except asyncio.CancelledError as error:
+            self._maybe_sent(request, error)
             raise
         return self._checked(request, response, raw=raw)
 
@@ -156,8 +157,8 @@ class Driver:
             head = await stream.open(self.transport, sent, not is_private_ok, self.max_bytes)
         except TransportError as error:
             raise self._lost(request, error) from error
-        except asyncio.CancelledError:
-            self._maybe_sent(request)
+        except asyncio.CancelledError as error:
+            self._maybe_sent(request, error)
             raise
         response = HttpResponse(
             status=head.status, headers=head.headers, url=request.url, loads=loads,
@@ -217,10 +218,10 @@ class Driver:
             return ProviderFailed(Failure(fault=Fault.REPLY_LOST, message=str(error)))
         return ProviderFailed(_cut(error))
 
-    def _maybe_sent(self, request: HttpRequest) -> None:
-        """A cancelled exchange says nothing of how far it came: the worst is assumed."""
+    def _maybe_sent(self, request: HttpRequest, error: asyncio.CancelledError) -> None:
+        """The transport tells how far a cancelled exchange came; else the worst is assumed."""
         if request.is_billable:
-            self.contact.reached(Phase.SENT)
+            self.contact.reached(phase_of(error))
 
 
 @dataclass(slots=True)

@@ -66,7 +66,7 @@ def phase_of(error: BaseException) -> Phase:
         phase = vars(cause).get("phase")
         if isinstance(phase, Phase):
             return phase
-        cause = cause.__cause__ or cause.__context__
+        cause = cause.__cause__
     return Phase.SENT
 
 
