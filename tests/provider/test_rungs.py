@@ -21,9 +21,11 @@ from routercore.provider import (
     JobStatus,
     ModelCard,
     NoAuth,
+    OneShot,
     Progress,
     RawImage,
     Task,
+    call,
     fail,
     fraction_at,
     get,
@@ -196,3 +198,55 @@ def test_the_result_is_asked_for_about_a_minute() -> None:
     assert played.failed is not None
     assert Fault.SERVER_ERROR is played.failed.failure.fault
     assert 8 == sum("/results/" in request.url for request in played.requests)
+
+
+class Painter(OneShot):
+    """A vendor that answers at once."""
+
+    name = "painter"
+    auth = NoAuth()
+    origins = ("https://paint.example",)
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        return [TASK.card]
+
+    def build(self, task: Task) -> HttpRequest:
+        return post_json(task.url("/paint"), {"prompt": task.prompt})
+
+    def parse(self, task: Task, response: HttpResponse) -> Generated:
+        return Generated(images=(RawImage(url=response.json()["url"]),))
+
+
+@pytest.mark.parametrize(
+    ("reply", "fault"),
+    [
+        (answer({"error": {"message": "no", "code": "invalid"}}, 400), Fault.INVALID_REQUEST),
+        (answer({"error": {"code": "moderation_blocked"}}, 400), Fault.REFUSED),
+        (HttpResponse(status=200, body=b"<html>"), Fault.REPLY_CUT),
+    ],
+)
+def test_one_shot(reply: HttpResponse, fault: Fault) -> None:
+    """One exchange makes a picture, and an answer without one is a failure of its class."""
+    painter = Painter()
+    played = play(painter, painter.generate(TASK), [RESULT])
+    assert (RawImage(url="https://cdn.example/7.png"),) == played.result.images
+    assert ["https://jobs.example/paint"] == [request.url for request in played.requests]
+    played = play(painter, painter.generate(TASK), [reply])
+    assert played.failed is not None
+    assert fault is played.failed.failure.fault
+
+
+class Uploading(Jobs):
+    """A vendor that wants its pictures uploaded before the job."""
+
+    def submit(self, task: Task) -> Flow[HttpResponse]:
+        yield from call(post_json(task.url("/files"), None, billable=False))
+        return (yield from super().submit(task))
+
+
+def test_a_submit_may_take_several_exchanges() -> None:
+    """What goes before the job is no part of its handle, and the job runs as any other."""
+    provider = Uploading()
+    played = play(provider, provider.generate(TASK), [answer({}), ACCEPTED, DONE, RESULT])
+    assert [False, True, False, False] == [request.is_billable for request in played.requests]
+    assert 1 == len(played.result.images)

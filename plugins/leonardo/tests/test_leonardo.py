@@ -85,8 +85,9 @@ def test_a_picture_is_uploaded_first() -> None:
     place, upload, submit = played.requests[:3]
     assert {"extension": "png"} == place.json
     assert "https://image-server.s3-accelerate.example/" == upload.url
-    assert ["key", "Policy", "file"] == [part.name for part in upload.form or ()]
-    assert PICTURE.data == (upload.form or ())[-1].data
+    assert upload.form is not None
+    assert ["key", "Policy", "file"] == [part.name for part in upload.form]
+    assert PICTURE.data == upload.form[-1].data
     assert "i1" == submit.json["init_image_id"]
     assert [False, False, True] == [request.is_billable for request in played.requests[:3]]
 

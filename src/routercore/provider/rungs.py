@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
 from routercore.provider.auth import Auth
 from routercore.provider.classify import classify_openai
@@ -39,10 +39,10 @@ class OneShot:
     :class:`~routercore.provider.spec.Provider` is a provider.
     """
 
-    name: ClassVar[str]
-    api_version: ClassVar[int] = API_VERSION
-    auth: ClassVar[Auth]
-    origins: ClassVar[tuple[str, ...]]
+    name: str
+    api_version: int = API_VERSION
+    auth: Auth
+    origins: tuple[str, ...]
 
     def build(self, task: Task) -> HttpRequest:
         """The request that does the task."""
@@ -94,11 +94,11 @@ class Job:
     :class:`~routercore.provider.spec.Cancels`.
     """
 
-    name: ClassVar[str]
-    api_version: ClassVar[int] = API_VERSION
-    auth: ClassVar[Auth]
-    origins: ClassVar[tuple[str, ...]]
-    poll_every: ClassVar[float] = 1.0
+    name: str
+    api_version: int = API_VERSION
+    auth: Auth
+    origins: tuple[str, ...]
+    poll_every: float = 1.0
     """Seconds between polls."""
 
     def build(self, task: Task) -> HttpRequest:
