@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar
 
@@ -31,13 +30,13 @@ from routercore.values.images import (
     RawImage,
     Settings,
     Task,
-    sniff_format,
 )
-from routercore.values.money import Basis, Cost, Usage, settle
+from routercore.values.money import FREE, UNKNOWN_COST, Cost, Usage, settle
 
 T = TypeVar("T")
 
-NOTHING = Cost(usd=Decimal(0), basis=Basis.TABLE)
+NOTHING = FREE
+"""What sums of costs begin with: it leaves the basis of whatever is added as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +178,9 @@ def _whole(generated: Generated) -> Generated:
     if not isinstance(generated, Generated):
         message = f"the provider returned {type(generated).__name__}, not Generated"
         raise ProviderFailed(Failure(fault=Fault.PLUGIN, message=message))
+    if strange := {type(i).__name__ for i in generated.images if not isinstance(i, RawImage)}:
+        message = f"the provider returned {', '.join(strange)} among its images"
+        raise ProviderFailed(Failure(fault=Fault.PLUGIN, message=message))
     if not generated.images:
         raise ProviderFailed(Failure(fault=Fault.NO_IMAGE, message="the answer has no image"))
     return generated
@@ -218,7 +220,7 @@ def _cost(
         return NOTHING
     if charge is Charge.CERTAIN:
         return settle(card, request, None, None, delivered=n)
-    return Cost(usd=None, basis=Basis.UNKNOWN)
+    return UNKNOWN_COST
 
 
 def delivered_usage(outcomes: list[CallOutcome]) -> Usage | None:
@@ -229,8 +231,3 @@ def delivered_usage(outcomes: list[CallOutcome]) -> Usage | None:
         if usage is not None:
             total = usage if total is None else total + usage
     return total
-
-
-def partial_format(data: bytes) -> str:
-    """The format of an intermediate image."""
-    return sniff_format(data) or "png"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import AsyncExitStack
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar, assert_never
+from typing import Any, Never, TypeVar
 
 from routercore.engine.clock import Clock
 from routercore.engine.jsons import loads
@@ -89,7 +90,7 @@ class Driver:
     async def _run(self, start: Callable[[], Flow[T]]) -> T:
         stream = _Stream()
         try:
-            flow = _guard(start)
+            flow = _started(start)
             try:
                 async with AsyncExitStack() as stack:
                     stream.stack = stack
@@ -101,24 +102,27 @@ class Driver:
         except ValueError as error:  # What ``json()`` raises: the answer is not what it should be.
             message = f"the answer cannot be understood: {_short(error)}"
             raise ProviderFailed(Failure(fault=Fault.REPLY_CUT, message=message)) from error
-        except _PluginError as error:
-            raise ProviderFailed(_plugin_failure(self.provider, error.cause)) from error.cause
+        except Exception as error:
+            raise ProviderFailed(_plugin_failure(self.provider, error)) from error
 
     async def _steps(self, flow: Flow[T], stream: _Stream) -> T:
-        step: Callable[[], Effect] = lambda: next(flow)  # noqa: E731
+        reply: Any = None
+        failed: Exception | None = None
         while True:
             try:
-                effect = _advance(step)
+                effect = flow.send(reply) if failed is None else flow.throw(failed)
             except StopIteration as end:
                 value: T = end.value
                 return value
+            reply, failed = None, None
             try:
                 reply = await self._perform(effect, stream)
             except ProviderFailed as error:
                 failed = error
-                step = lambda: flow.throw(failed)  # noqa: B023, E731
-            else:
-                step = lambda: flow.send(reply)  # noqa: B023, E731
+            except Exception as error:
+                if not isinstance(effect, Run):
+                    raise
+                failed = error  # The plugin's own function raised it; its flow may expect that.
 
     async def _perform(self, effect: Effect, stream: _Stream) -> Any:
         match effect:
@@ -134,9 +138,9 @@ class Driver:
             case Emit():
                 return self.on_notice(effect.notice)
             case Run():
-                return await _run(effect)
+                return await effect.function()
             case _:
-                assert_never(effect)
+                return _not_an_effect(effect)
 
     async def _call(self, request: HttpRequest, *, raw: bool) -> HttpResponse:
         sent, is_private_ok = await self._signed(request)
@@ -147,7 +151,7 @@ class Driver:
         except TransportError as error:
             raise self._lost(request, error) from error
         except asyncio.CancelledError as error:
-            self._maybe_sent(request, error)
+            self._reached(request, phase_of(error))
             raise
         return self._checked(request, response, raw=raw)
 
@@ -158,7 +162,7 @@ class Driver:
         except TransportError as error:
             raise self._lost(request, error) from error
         except asyncio.CancelledError as error:
-            self._maybe_sent(request, error)
+            self._reached(request, phase_of(error))
             raise
         response = HttpResponse(
             status=head.status, headers=head.headers, url=request.url, loads=loads,
@@ -205,23 +209,21 @@ class Driver:
                 message="answered with a redirect, which is not followed",
             )  # fmt: skip
         try:
-            return self.provider.classify(response)
+            return _failure(self.provider.classify(response))
         except Exception as error:  # noqa: BLE001 - the plugin boundary
             return replace(_plugin_failure(self.provider, error), status=response.status)
 
     def _lost(self, request: HttpRequest, error: TransportError) -> ProviderFailed:
-        if request.is_billable:
-            self.contact.reached(error.phase)
+        self._reached(request, error.phase)
         if error.phase is Phase.NOT_SENT:
             return ProviderFailed(Failure(fault=Fault.NOT_SENT, message=str(error)))
         if error.phase is Phase.SENT:
             return ProviderFailed(Failure(fault=Fault.REPLY_LOST, message=str(error)))
         return ProviderFailed(_cut(error))
 
-    def _maybe_sent(self, request: HttpRequest, error: asyncio.CancelledError) -> None:
-        """The transport tells how far a cancelled exchange came; else the worst is assumed."""
+    def _reached(self, request: HttpRequest, phase: Phase) -> None:
         if request.is_billable:
-            self.contact.reached(phase_of(error))
+            self.contact.reached(phase)
 
 
 @dataclass(slots=True)
@@ -230,14 +232,17 @@ class _Stream:
 
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _response: OpenResponse | None = None
-    _events: AsyncIterator[ServerEvent] | None = None
+    _chunks: AsyncIterator[bytes] | None = None
+    _decoder: EventDecoder = field(default_factory=EventDecoder)
+    _events: deque[ServerEvent] = field(default_factory=deque)
 
     async def open(
         self, transport: Transport, request: HttpRequest, public_only: bool, max_bytes: int
     ) -> OpenResponse:
         opened = transport.open(request, public_only=public_only, max_bytes=max_bytes)
         self._response = await self.stack.enter_async_context(opened)
-        self._events = None
+        self._chunks, self._decoder = None, EventDecoder()
+        self._events.clear()
         return self._response
 
     async def rest(self) -> bytes:
@@ -247,66 +252,50 @@ class _Stream:
         return b"".join([chunk async for chunk in response.chunks()])
 
     async def next_event(self) -> ServerEvent | None:
-        if self._events is None:
+        while not self._events:
+            chunk = await self._next_chunk()
+            if chunk is None:
+                return None
+            self._events.extend(self._decoder.feed(chunk))
+        return self._events.popleft()
+
+    async def _next_chunk(self) -> bytes | None:
+        if self._chunks is None:
             if self._response is None:
                 return None
-            self._events = _events(self._response)
-        return await anext(self._events, None)
+            self._chunks = self._response.chunks()
+            if isinstance(self._chunks, AsyncGenerator):
+                self.stack.push_async_callback(self._chunks.aclose)
+        return await anext(self._chunks, None)
 
 
-async def _events(response: OpenResponse) -> AsyncIterator[ServerEvent]:
-    decoder = EventDecoder()
-    async for chunk in response.chunks():
-        for event in decoder.feed(chunk):
-            yield event
-
-
-class _PluginError(Exception):
-    """Carries what a plugin raised past the engine's own ``except`` clauses."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.cause = cause
-
-
-def _guard(start: Callable[[], Flow[T]]) -> Flow[T]:
-    """Make the flow; a provider that returns anything but a generator is told apart here."""
-    try:
-        flow = start()
-    except (ProviderFailed, ValueError):
-        raise
-    except Exception as error:
-        raise _PluginError(error) from error
+def _started(start: Callable[[], Flow[T]]) -> Flow[T]:
+    """The flow; a provider that returns anything but a generator is told apart here."""
+    flow = start()
     if not isinstance(flow, Generator):
-        raise _PluginError(TypeError(f"its flow is a {type(flow).__name__}, not a generator"))
+        raise TypeError(f"its flow is a {type(flow).__name__}, not a generator")
     return flow
 
 
-def _advance(step: Callable[[], Effect]) -> Effect:
-    """One step of the plugin's code."""
-    try:
-        return step()
-    except (StopIteration, ProviderFailed, ValueError):
-        raise
-    except Exception as error:
-        raise _PluginError(error) from error
+def _not_an_effect(effect: Never) -> Never:
+    """Effects are all known to the type checker; a plugin may not have asked it."""
+    raise TypeError(f"its flow yielded a {type(effect).__name__}, which is no effect")
 
 
-async def _run(effect: Run) -> Any:
-    """Await what the plugin wants awaited."""
-    try:
-        return await effect.function()
-    except (ProviderFailed, ValueError, TimeoutError):
-        raise
-    except Exception as error:
-        raise _PluginError(error) from error
+def _failure(classified: Failure) -> Failure:
+    """Hold a provider to its promise to classify."""
+    if not isinstance(classified, Failure):
+        raise TypeError(f"its classify returned a {type(classified).__name__}, not a Failure")
+    return classified
 
 
 def _close(flow: Flow[Any]) -> None:
-    try:
+    """Let a flow that has not ended clean up.
+
+    What it raises instead is dropped: something worse, perhaps a cancellation, is on its way up.
+    """
+    with suppress(Exception):
         flow.close()
-    except Exception as error:
-        raise _PluginError(error) from error
 
 
 def _cut(error: TransportError) -> Failure:

@@ -40,9 +40,10 @@ async def stream_items(
             yield item
         yield Completed(result=await task)
     finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
+        task.cancel()
+        await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # Seen, also where the caller has left before it.
 
 
 def _partial(target: str, notice: Partial) -> PartialImage | None:
