@@ -154,6 +154,8 @@ class Cost:
     def __add__(self, other: Cost) -> Cost:
         if self.usd is None or other.usd is None:
             return Cost(usd=None, basis=Basis.UNKNOWN)
+        if not self.usd or not other.usd:  # Nothing was paid, which makes no sum less certain.
+            return self if self.usd else other
         weakest = max(self.basis, other.basis, key=list(Basis).index)
         return Cost(usd=self.usd + other.usd, basis=weakest)
 
