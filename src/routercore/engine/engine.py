@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import random as random_module
@@ -224,6 +225,9 @@ class Engine:
                 request = await self._inputs.resolve(request)
                 work = produce() if stream else self._cache.serve(caller, request, produce)
                 result = await work
+        except asyncio.CancelledError:
+            self._observers.emit("request.cancelled", request_id)
+            raise
         except RouterError as error:
             self._observers.emit("request.failed", request_id, code=error.code, status=error.status)
             raise

@@ -13,6 +13,8 @@ class Key:
     secret: str | None = field(repr=False)
     in_flight: int = 0
     parked_until: float = 0.0
+    told_until: float = 0.0
+    """Until when its upstream said, in so many seconds, not to use it."""
     reason: str = ""
 
 
@@ -36,10 +38,19 @@ class KeyPool:
         self._turn += 1
         return min(free, key=lambda k: (k.in_flight, (k.index - self._turn) % len(self._keys)))
 
-    def park(self, key: Key, until: float, reason: str) -> None:
-        """Leave ``key`` alone until then; never shortens an earlier parking."""
+    def park(self, key: Key, until: float, reason: str, *, is_told: bool = False) -> None:
+        """Leave ``key`` alone until then; never shortens an earlier parking.
+
+        Args:
+            key: one of this pool.
+            until: on the clock's monotonic scale.
+            reason: why, for people.
+            is_told: the upstream itself named the time, so that nothing may be sent before.
+        """
         if until > key.parked_until:
             key.parked_until, key.reason = until, reason
+        if is_told:
+            key.told_until = max(key.told_until, until)
 
     def closed_for(self, now: float) -> tuple[float, str]:
         """Seconds until some key may be used, and why not now."""

@@ -45,14 +45,18 @@ class Catalogue:
             ModelNotFoundError: nobody serves it; names the nearest that somebody does.
         """
         route = self._routes.get(model) or self._aliases.get(model)
-        targets = self._of_route(route) if route else self._of_name(model)
+        targets = self._own(model)
         if not targets:
             raise ModelNotFoundError(self._unknown(model))
         route = route or replace(self._defaults, name=model)
         for fallback in route.fallback_models:
-            _, more = self.find(fallback) if fallback != model else (route, [])
-            targets += [replace(target, via=fallback) for target in more if target.via is None]
+            targets += [replace(target, via=fallback) for target in self._own(fallback)]
         return route, _distinct(targets)
+
+    def _own(self, model: str) -> list[Target]:
+        """The targets of a model itself, without its fallback models'."""
+        route = self._routes.get(model) or self._aliases.get(model)
+        return self._of_route(route) if route else self._of_name(model)
 
     def target(self, entry: TargetSetup) -> list[Target]:
         """What ``provider:model`` stands for; empty where nothing does."""
@@ -96,7 +100,7 @@ class Catalogue:
     def _of_route(self, route: Route) -> list[Target]:
         entries = route.targets
         if not entries:
-            return self._by_name.get(route.name, [])
+            return list(self._by_name.get(route.name, ()))
         return [target for entry in entries for target in self.target(entry)]
 
     def _of_name(self, model: str) -> list[Target]:

@@ -168,8 +168,12 @@ class _Run:
         vitals = self.runner.health.of(candidate.name)
         vitals.in_flight += 1
         key.in_flight += 1
+        waiting = self._told_to_wait(key, now) if at.tries == 1 else None
         try:
-            outcomes = await self._calls(candidate, upstream, key, number)
+            if waiting is not None:
+                outcomes = [CallOutcome(failure=waiting)]
+            else:
+                outcomes = await self._calls(candidate, upstream, key, number)
         finally:
             vitals.in_flight -= 1
             key.in_flight -= 1
@@ -177,6 +181,17 @@ class _Run:
         if failure is None:
             vitals.succeeded(self.clock.monotonic() - now)
         return failure
+
+    def _told_to_wait(self, key: Key, now: float) -> Failure | None:
+        """The failure of a target whose every key was told to wait: nothing is sent to it.
+
+        Keys that are only parked on a guess are used all the same where no better target is left.
+        """
+        if key.told_until <= now:
+            return None
+        wait = key.told_until - now
+        message = f"its upstream asked for no request before {wait:.1f} s from now"
+        return Failure(fault=Fault.RATE_LIMITED, message=message, retry_after=wait)
 
     async def _calls(
         self, candidate: Candidate, upstream: Upstream, key: Key, number: int
@@ -270,8 +285,9 @@ class _Run:
     def _park(self, keys: KeyPool, key: Key, failure: Failure, now: float) -> None:
         rule = RULES[failure.fault]
         if rule.parks_key:
-            seconds = failure.retry_after or rule.parks_key
-            keys.park(key, now + seconds, failure.fault)
+            told = failure.retry_after
+            seconds = rule.parks_key if told is None else told
+            keys.park(key, now + seconds, failure.fault, is_told=told is not None)
 
     def _decide(self, failure: Failure, candidate: Candidate, at: _At) -> Decision:
         if self.so_far.sent_partials:

@@ -143,7 +143,7 @@ def make_plan(
         terms: what the route lays down on price.
         health: what is known of a target.
         turn: the turn of a set of candidates, by their names; counts for each set by itself, so
-            that rotation is fair whatever mixture of requests arrives.
+            that rotation is fair whatever mixture of requests arrives and whatever is closed.
         today: for models that were shut down.
     """
     ranked: list[Candidate] = []
@@ -156,12 +156,24 @@ def make_plan(
                 fit.append(checked)
             else:
                 rejected.append(checked)
-        if fit:
-            order = strategy.rank(fit, turn(tuple(candidate.name for candidate in fit)))
-            ranked.extend(sorted(order, key=lambda one: one.health.closed_for > 0))
+        ranked += _ranked(fit, strategy, turn)
     ranked, dear = _priced(ranked, terms)
     return Plan(request=request, strategy=strategy.name, candidates=tuple(ranked),
                 rejected=(*rejected, *dear))  # fmt: skip
+
+
+def _ranked(
+    fit: Sequence[Candidate], strategy: Strategy, turn: Callable[[tuple[str, ...]], Turn]
+) -> list[Candidate]:
+    """The open ones as the strategy ranks them; behind them the closed ones, soonest first.
+
+    The strategy does not see what is closed, so that its share falls to all others alike.
+    """
+    ready = [candidate for candidate in fit if candidate.health.closed_for <= 0]
+    closed = [candidate for candidate in fit if candidate.health.closed_for > 0]
+    if ready:
+        ready = list(strategy.rank(ready, turn(tuple(one.name for one in ready))))
+    return ready + sorted(closed, key=lambda one: one.health.closed_for)
 
 
 def _groups(targets: Sequence[Target]) -> list[list[Target]]:
