@@ -86,10 +86,23 @@ class Catalogue:
             and any(not target.card.is_retired(today) for target in entry.targets)
         ]
 
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of the enabled providers."""
+        return tuple(self._providers)
+
+    def serves(self, model: str) -> bool:
+        """Whether somebody serves the model without a route to help."""
+        return bool(self._of_name(model))
+
+    def target_names(self) -> list[str]:
+        """Every ``provider:model`` that is declared by name."""
+        return [f"{p}:{id}" for p, cards in self._cards.items() for id in cards if id != WILDCARD]
+
     def nearest(self, name: str) -> list[str]:
         """Names like ``name``, for messages."""
         known = [*self._routes, *self._aliases, *self._by_name]
-        known += [f"{p}:{id}" for p, cards in self._cards.items() for id in cards]
+        known += self.target_names()
         return difflib.get_close_matches(name, known, n=3, cutoff=0.5)
 
     def _unknown(self, model: str) -> str:

@@ -22,7 +22,7 @@ def _logger() -> Any:
     """
     if structlog.is_configured():
         return structlog.get_logger(NAME)
-    processors = [
+    processors: list[Any] = [
         structlog.stdlib.filter_by_level,
         structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True),
     ]

@@ -1,0 +1,283 @@
+"""From a document and the loaded plugins to a setup; what is only wrong together is told here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from routercore.config.document import (
+    Document,
+    KeySection,
+    LimitsSection,
+    ModelSection,
+    ProviderSection,
+)
+from routercore.config.reading import nearest
+from routercore.engine.models import Catalogue
+from routercore.engine.setup import (
+    CacheSetup,
+    Caller,
+    CallerKey,
+    Limits,
+    ProviderSetup,
+    Route,
+    RouterSetup,
+    ServerSetup,
+    StoreSetup,
+    TargetSetup,
+)
+from routercore.plugins import Contributions
+from routercore.provider.cards import card_from
+from routercore.provider.spec import Provider
+from routercore.values.catalogue import ModelCard
+from routercore.values.errors import ConfigError
+
+ALWAYS_ENABLED = "test"
+
+
+def build(
+    document: Document, contributions: Contributions, environ: Mapping[str, str]
+) -> RouterSetup:
+    """The setup of a router.
+
+    Args:
+        document: the parsed configuration.
+        contributions: what the plugins brought.
+        environ: where the usual key variables of providers are looked up.
+
+    Raises:
+        ConfigError: lists every mistake with its place.
+    """
+    builder = _Builder(document, contributions, environ)
+    setup = builder.setup()
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    return setup
+
+
+class _Builder:
+    """Builds one setup, and collects what is wrong on the way."""
+
+    def __init__(
+        self, document: Document, contributions: Contributions, environ: Mapping[str, str]
+    ) -> None:
+        self.document, self.contributions, self.environ = document, contributions, environ
+        self.problems: list[str] = []
+
+    def setup(self) -> RouterSetup:
+        document = self.document
+        router = document.router
+        providers = tuple(self._providers())
+        defaults = self._route("", ModelSection(), "router")
+        setup = RouterSetup(
+            providers=providers,
+            routes=tuple(
+                self._route(name, section, f"models.{name}")
+                for name, section in document.models.items()
+            ),
+            defaults=defaults,
+            callers=tuple(self._callers()),
+            deadline=router.deadline,
+            attempt_timeout=router.attempt_timeout,
+            max_attempts=router.max_attempts,
+            max_exposure=router.max_exposure,
+            max_image_bytes=router.max_image_bytes,
+            cache=self._cache(),
+            store=self._store(),
+            server=ServerSetup(**dict(document.server)),
+        )
+        self._check_models(setup)
+        return setup
+
+    def _providers(self) -> Iterator[ProviderSetup]:
+        """Those that are configured, then those that need no configuration."""
+        for name, section in self.document.providers.items():
+            provider = self._provider(name, section)
+            if provider is not None and section.enabled:
+                yield self._configured(name, section, provider)
+        configured = set(self.document.providers)
+        for name, provider in self.contributions.providers.items():
+            key = self.environ.get(provider.auth.env or "")
+            if name not in configured and (key or name == ALWAYS_ENABLED):
+                keys = (key,) if key else ()
+                yield ProviderSetup(name=name, provider=provider, keys=keys)
+
+    def _provider(self, name: str, section: ProviderSection) -> Provider | None:
+        wanted = section.plugin or name
+        provider = self.contributions.providers.get(wanted)
+        if provider is None:
+            place = f"providers.{name}.plugin" if section.plugin else f"providers.{name}"
+            hint = nearest(wanted, self.contributions.providers)
+            broken = next(
+                (r.problem for r in self.contributions.reports if r.problem and r.name == wanted),
+                None,
+            )
+            why = f"its plugin is broken: {broken}" if broken else "no installed plugin has it"
+            self.problems.append(f"{place}: there is no provider {wanted!r}, {why}{hint}")
+        return provider
+
+    def _configured(self, name: str, section: ProviderSection, provider: Provider) -> ProviderSetup:
+        return ProviderSetup(
+            name=name,
+            provider=provider,
+            keys=self._keys(name, section, provider),
+            base_url=section.base_url,
+            result_origins=frozenset(section.result_origins),
+            limits=_limits(section.limits),
+            options=section.options,
+            cards=tuple(self._cards(name, section)),
+        )
+
+    def _keys(self, name: str, section: ProviderSection, provider: Provider) -> tuple[str, ...]:
+        """The configured keys, or that of the usual variable."""
+        variable = provider.auth.env
+        usual = self.environ.get(variable or "")
+        keys = section.keys or ((usual,) if usual else ())
+        if not keys and variable and not getattr(provider.auth, "optional", False):
+            self.problems.append(f"providers.{name}: it has no api_key, and {variable} is not set")
+        if len(set(keys)) < len(keys):
+            self.problems.append(f"providers.{name}.api_keys: one key is there twice")
+        return keys
+
+    def _cards(self, name: str, section: ProviderSection) -> Iterator[ModelCard]:
+        for index, declared in enumerate(section.cards):
+            try:
+                yield card_from(declared)
+            except ValueError as error:
+                self.problems.append(f"providers.{name}.cards.{index}: {error}")
+
+    def _route(self, name: str, section: ModelSection, place: str) -> Route:
+        """A model's route; what its table leaves out is as in ``[router]``."""
+        router = self.document.router
+
+        def either(term: str) -> object:
+            own = getattr(section, term)
+            return getattr(router, term) if own is None else own
+
+        strategy = section.strategy or router.strategy
+        if strategy not in self.contributions.strategies:
+            hint = nearest(strategy, self.contributions.strategies)
+            known = ", ".join(sorted(self.contributions.strategies))
+            why = hint or f"; there are {known}"
+            self.problems.append(f"{place}.strategy: there is no strategy {strategy!r}{why}")
+        terms = ("on_refusal", "on_unknown", "unknown_price", "max_price", "strict")
+        return Route(
+            name=name,
+            strategy=strategy,
+            targets=tuple(
+                TargetSetup(name=one.target, weight=one.weight, options=one.options)
+                for one in section.targets
+            ),
+            aliases=section.aliases,
+            fallback_models=section.fallback_models,
+            **{term: either(term) for term in terms},  # type: ignore[arg-type]
+        )
+
+    def _callers(self) -> Iterator[CallerKey]:
+        """The callers, each with a secret of its own."""
+        seen = Counter(
+            section.key.get_secret_value() if section.key else section.hash
+            for section in self.document.keys.values()
+        )
+        for name, section in self.document.keys.items():
+            secret = section.key.get_secret_value() if section.key else None
+            if seen[secret or section.hash] > 1:
+                self.problems.append(f"keys.{name}: another caller has the same key")
+            yield CallerKey(caller=_caller(name, section), key=secret, hash=section.hash)
+
+    def _cache(self) -> CacheSetup:
+        section = self.document.cache
+        return CacheSetup(**dict(section)) if section else CacheSetup()
+
+    def _store(self) -> StoreSetup:
+        section = self.document.store
+        return StoreSetup(
+            directory=section.directory,
+            retention=section.retention,
+            url_lifetime=section.url_lifetime,
+            open=section.open,
+            secret=section.secret.get_secret_value() if section.secret else None,
+        )
+
+    def _check_models(self, setup: RouterSetup) -> None:
+        """Every target and fallback model must stand for something, without going in circles."""
+        catalogue = Catalogue(setup)
+        names = {route.name for route in setup.routes}
+        for route in setup.routes:
+            place = f"models.{route.name}"
+            for index, target in enumerate(route.targets):
+                problem = self._target_problem(catalogue, target)
+                if problem:
+                    self.problems.append(f"{place}.targets.{index}: {problem}")
+            if not route.targets and not catalogue.serves(route.name):
+                self.problems.append(
+                    f"{place}.targets: no provider serves {route.name!r} by itself"
+                )
+            for index, fallback in enumerate(route.fallback_models):
+                if fallback not in names and not catalogue.serves(fallback):
+                    hint = nearest(fallback, names)
+                    where = f"{place}.fallback_models.{index}"
+                    self.problems.append(f"{where}: there is no model {fallback!r}{hint}")
+        self.problems += _circles(setup.routes)
+        self.problems += _clashes(setup.routes)
+
+    def _target_problem(self, catalogue: Catalogue, target: TargetSetup) -> str | None:
+        provider, _, model = target.name.partition(":")
+        enabled = [one for one in catalogue.providers if one == provider]
+        if enabled:
+            if catalogue.target(target):
+                return None
+            near = nearest(target.name, catalogue.target_names())
+            return f"the provider {provider!r} has no model {model!r}{near}"
+        if provider in self.document.providers:
+            return None  # Its own table says what is wrong, or that it is switched off.
+        known = self.contributions.providers.get(provider)
+        if known is not None:
+            variable = known.auth.env
+            cure = f"set {variable}, or add [providers.{provider}]" if variable else (
+                f"add [providers.{provider}]"
+            )  # fmt: skip
+            return f"the provider {provider!r} is not enabled; {cure}"
+        hint = nearest(provider, [*catalogue.providers, *self.contributions.providers])
+        return f"there is no provider {provider!r}{hint}"
+
+
+def _limits(section: LimitsSection) -> Limits:
+    requests, images = section.requests, section.images
+    return Limits(
+        requests=requests[0] if requests else None,
+        requests_per=requests[1] if requests else 60.0,
+        images=images[0] if images else None,
+        images_per=images[1] if images else 60.0,
+        concurrency=section.concurrency,
+    )
+
+
+def _caller(name: str, section: KeySection) -> Caller:
+    return Caller(name=name, limits=_limits(section.limits), models=section.models)
+
+
+def _circles(routes: Iterable[Route]) -> Iterator[str]:
+    """Fallback models that lead back to where they began."""
+    onward = {route.name: route.fallback_models for route in routes}
+    for name in onward:
+        seen: set[str] = set()
+        ahead = list(onward[name])
+        while ahead:
+            step = ahead.pop()
+            if step == name:
+                yield f"models.{name}.fallback_models: they lead back to {name!r}"
+                break
+            if step not in seen:
+                seen.add(step)
+                ahead += onward.get(step, ())
+
+
+def _clashes(routes: Iterable[Route]) -> Iterator[str]:
+    """Aliases that another model has already."""
+    taken: dict[str, str] = {route.name: route.name for route in routes}
+    for route in routes:
+        for alias in route.aliases:
+            owner = taken.setdefault(alias, route.name)
+            if owner != route.name or alias == route.name:
+                yield f"models.{route.name}.aliases: {alias!r} is a name of the model {owner!r}"

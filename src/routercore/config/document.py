@@ -1,0 +1,218 @@
+"""The configuration as a document: its sections, their fields, and what each may say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    WithJsonSchema,
+    model_validator,
+)
+
+from routercore.config import text
+from routercore.plugins import PluginChoice
+from routercore.provider.http import origin_of
+from routercore.routing.plan import UnknownPrice
+from routercore.routing.policy import OnRefusal, OnUnknown
+
+
+def _url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError(f"expected a URL, but {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise ValueError("expected a URL such as 'https://api.example.com/v1'")
+    return value.rstrip("/")
+
+
+_WRITTEN = WithJsonSchema({"type": ["string", "number"]})
+Duration = Annotated[float, BeforeValidator(text.duration), _WRITTEN]
+ByteCount = Annotated[int, BeforeValidator(text.amount_of_bytes), _WRITTEN]
+Rate = Annotated[
+    tuple[float, float], BeforeValidator(text.rate), WithJsonSchema({"type": "string"})
+]
+Url = Annotated[str, AfterValidator(_url)]
+Origin = Annotated[str, AfterValidator(_url), AfterValidator(origin_of)]
+Count = Annotated[int, Field(ge=1)]
+Usd = Annotated[Decimal, Field(gt=0)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Section(BaseModel):
+    """A table of the file; refuses what it does not know."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True
+    )
+
+
+class LimitsSection(Section):
+    """``limits = { requests = "50/min", images = "20/min", concurrency = 8 }``."""
+
+    requests: Rate | None = None
+    images: Rate | None = None
+    concurrency: Count | None = None
+
+
+class RouterSection(Section):
+    """``[router]``: bounds of every request, and the terms of models without a table."""
+
+    deadline: Duration = 180.0
+    attempt_timeout: Duration = 120.0
+    max_attempts: Count = 3
+    max_exposure: Annotated[float, Field(ge=1)] = 2.0
+    max_image_bytes: ByteCount = 64 * 1024 * 1024
+    strategy: str = "fallback"
+    on_refusal: OnRefusal = OnRefusal.STOP
+    on_unknown: OnUnknown = OnUnknown.FAILOVER
+    unknown_price: UnknownPrice = UnknownPrice.LAST
+    max_price: Usd | None = None
+    strict: bool = False
+
+
+class ServerSection(Section):
+    """``[server]``: where it listens and how it answers."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    allow_anonymous: bool = False
+    default_model: str | None = None
+    default_response: tuple[Literal["url", "b64_json"], ...] = ("url", "b64_json")
+    public_url: Url | None = None
+    trust_forwarded: bool = False
+    max_body_bytes: ByteCount = 256 * 1024 * 1024
+    max_buffered_bytes: ByteCount = 1024 * 1024 * 1024
+
+
+class StoreSection(Section):
+    """``[store]``: where the server keeps images for their URLs."""
+
+    url: str | None = None
+    """``file:./images``."""
+    retention: Duration = 86_400.0
+    url_lifetime: Duration | None = None
+    open: bool = False
+    secret: Annotated[SecretStr, Field(min_length=16)] | None = None
+
+    @property
+    def directory(self) -> Path | None:
+        return Path(self.url.removeprefix("file:").removeprefix("//")) if self.url else None
+
+    @model_validator(mode="after")
+    def _is_file(self) -> StoreSection:
+        if self.url is not None and not self.url.startswith("file:"):
+            raise ValueError("expected url = 'file:DIRECTORY'")
+        return self
+
+
+class ProviderSection(Section):
+    """``[providers.NAME]``."""
+
+    plugin: str | None = None
+    """The provider's own name; the table's name unless given."""
+    enabled: bool = True
+    api_key: SecretStr | None = None
+    api_keys: tuple[SecretStr, ...] = ()
+    base_url: Url | None = None
+    result_origins: tuple[Origin, ...] = ()
+    limits: LimitsSection = LimitsSection()
+    options: Mapping[str, Any] = Field(default_factory=dict)
+    cards: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        given = (self.api_key, *self.api_keys) if self.api_key else self.api_keys
+        return tuple(key.get_secret_value() for key in given)
+
+
+class TargetSection(Section):
+    """``{ target = "openai:gpt-image-2", weight = 2 }``, or the bare text."""
+
+    target: Annotated[str, Field(pattern=".:.")]
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+
+Target = Annotated[
+    TargetSection,
+    BeforeValidator(lambda value: {"target": value} if isinstance(value, str) else value),
+]
+
+
+class ModelSection(Section):
+    """``[models.NAME]``; terms left out are those of ``[router]``."""
+
+    targets: tuple[Target, ...] = ()
+    aliases: tuple[str, ...] = ()
+    fallback_models: tuple[str, ...] = ()
+    strategy: str | None = None
+    on_refusal: OnRefusal | None = None
+    on_unknown: OnUnknown | None = None
+    unknown_price: UnknownPrice | None = None
+    max_price: Usd | None = None
+    strict: bool | None = None
+
+
+class KeySection(Section):
+    """``[keys.NAME]``: a caller of this router."""
+
+    key: Annotated[SecretStr, Field(min_length=8)] | None = None
+    hash: Sha256 | None = None
+    limits: LimitsSection = LimitsSection()
+    models: tuple[str, ...] = ("*",)
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> KeySection:
+        if (self.key is None) == (self.hash is None):
+            raise ValueError("expected either key or hash")
+        return self
+
+
+class CacheSection(Section):
+    """``[cache]``; without the table nothing is cached."""
+
+    ttl: Duration
+    max_bytes: ByteCount = 512 * 1024 * 1024
+    only_seeded: bool = False
+
+
+class PluginsSection(Section):
+    """``[plugins]``: which plugins are loaded."""
+
+    allow: tuple[str, ...] | None = None
+    deny: tuple[str, ...] = ()
+    prefer: Mapping[str, str] = Field(default_factory=dict)
+
+
+class Document(Section):
+    """The whole file."""
+
+    router: RouterSection = RouterSection()
+    server: ServerSection = ServerSection()
+    store: StoreSection = StoreSection()
+    providers: Mapping[str, ProviderSection] = Field(default_factory=dict)
+    models: Mapping[str, ModelSection] = Field(default_factory=dict)
+    keys: Mapping[str, KeySection] = Field(default_factory=dict)
+    cache: CacheSection | None = None
+    plugins: PluginsSection = PluginsSection()
+
+    def plugin_choice(self) -> PluginChoice:
+        """Which plugins the operator wants loaded."""
+        allow = self.plugins.allow
+        return PluginChoice(
+            allow=None if allow is None else frozenset(allow),
+            deny=frozenset(self.plugins.deny),
+            prefer=self.plugins.prefer,
+        )

@@ -1,0 +1,231 @@
+"""Configuration: every mistake at once, each with its place and what would be right."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routercore.config import build, parse, schema
+from routercore.config.text import amount_of_bytes, duration, rate
+from routercore.engine.setup import RouterSetup
+from routercore.plugins import load_plugins
+from routercore.provider import ModelCard, Row, bearer, hookimpl
+from routercore.values.errors import ConfigError
+
+
+class Plugin:
+    """Two providers of the tests' own."""
+
+    @hookimpl
+    def routercore_providers(self) -> list[Row]:
+        cards = (ModelCard(id="ink", aliases=("india-ink",)),)
+        origin = ("https://api.example.com/v1",)
+        return [
+            Row(name="alpha", auth=bearer("ALPHA_KEY"), origins=origin, cards=cards),
+            Row(name="beta", auth=bearer("BETA_KEY", optional=True), origins=origin, cards=cards),
+        ]
+
+
+def built(document: Mapping[str, Any], **environ: str) -> RouterSetup:
+    contributions = load_plugins(extra=[("tests", Plugin())])
+    return build(parse(document, environ), contributions, environ)
+
+
+def problems(document: Mapping[str, Any], **environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        built(document, **environ)
+    return list(caught.value.problems)
+
+
+MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"ruoter": {}}, "ruoter: there is no such setting; did you mean 'router'?"),
+    (
+        {"router": {"deadlin": "1s"}},
+        "router.deadlin: there is no such setting; did you mean 'deadline'?",
+    ),
+    (
+        {"router": {"deadline": "soon"}},
+        "router.deadline: expected a duration such as '90s', '2m' or '500ms'",
+    ),
+    (
+        {"router": {"deadline": True}},
+        "router.deadline: expected a duration such as '90s', '2m' or '500ms'",
+    ),
+    (
+        {"router": {"strategy": "costs"}},
+        "router.strategy: there is no strategy 'costs'; did you mean 'cost'?",
+    ),
+    (
+        {"providers": {"alhpa": {}}},
+        "providers.alhpa: there is no provider 'alhpa', no installed plugin has it; "
+        "did you mean 'alpha'?",
+    ),
+    (
+        {"providers": {"alpha": {}}},
+        "providers.alpha: it has no api_key, and ALPHA_KEY is not set",
+    ),
+    (
+        {"providers": {"alpha": {"api_keys": ["same-key", "same-key"]}}},
+        "providers.alpha.api_keys: one key is there twice",
+    ),
+    (
+        {"providers": {"beta": {"base_url": "ftp://x"}}},
+        "providers.beta.base_url: expected a URL such as 'https://api.example.com/v1'",
+    ),
+    (
+        {"providers": {"beta": {"limits": {"requests": "fast"}}}},
+        "providers.beta.limits.requests: expected a rate of one or more, such as '50/min' or '5/s'",
+    ),
+    (
+        {"models": {"m": {"targets": ["alpha:ink"]}}},
+        "models.m.targets.0: the provider 'alpha' is not enabled; set ALPHA_KEY, or add "
+        "[providers.alpha]",
+    ),
+    (
+        {"providers": {"beta": {}}, "models": {"m": {"targets": ["beta:ikn"]}}},
+        "models.m.targets.0: the provider 'beta' has no model 'ikn'; did you mean 'beta:ink'?",
+    ),
+    (
+        {"providers": {"beta": {}}, "models": {"m": {"targets": ["bta:ink"]}}},
+        "models.m.targets.0: there is no provider 'bta'; did you mean 'beta'?",
+    ),
+    (
+        {"models": {"m": {"targets": ["test:test/test"], "fallback_models": ["nn"]}, "n": {}}},
+        "models.n.targets: no provider serves 'n' by itself",
+    ),
+    (
+        {"models": {"m": {"targets": [{"target": "test:test/test", "weight": 0}]}}},
+        "models.m.targets.0.weight: it should be greater than 0",
+    ),
+    (
+        {"keys": {"a": {"hash": "beef"}}},
+        "keys.a.hash: expected a SHA-256 in hexadecimal, as `routercore keys hash` prints it",
+    ),
+    ({"keys": {"a": {}}}, "keys.a: expected either key or hash"),
+    (
+        {"keys": {"a": {"key": "long-enough"}, "b": {"key": "long-enough"}}},
+        "keys.a: another caller has the same key",
+    ),
+    ({"cache": {}}, "cache.ttl: it is missing"),
+    ({"store": {"url": "ftp://x"}}, "store: expected url = 'file:DIRECTORY'"),
+    (
+        {"providers": {"beta": {"api_key": "${NOBODY}"}}},
+        "providers.beta.api_key: the environment variable NOBODY is not set",
+    ),
+]
+
+
+@pytest.mark.parametrize(("document", "problem"), MISTAKES, ids=lambda x: str(x)[:40])
+def test_a_mistake_is_named_with_its_place(document: dict[str, Any], problem: str) -> None:
+    """Each mistake says where it is, what was expected, and the nearest valid name."""
+    assert problem in problems(document)
+
+
+def test_every_mistake_is_reported_at_once() -> None:
+    """One run shows all of them."""
+    document = {"router": {"deadlin": 1, "max_attempts": 0}, "cache": {}, "keys": {"a": {}}}
+    assert 4 == len(problems(document))
+
+
+def test_fallback_models_must_not_go_in_circles() -> None:
+    """A model that would fall back to itself, however far round, is refused."""
+    targets = ["test:test/test"]
+    models = {
+        "a": {"targets": targets, "fallback_models": ["b"]},
+        "b": {"targets": targets, "fallback_models": ["a"]},
+    }
+    assert "models.a.fallback_models: they lead back to 'a'" in problems({"models": models})
+
+
+def test_no_secret_is_in_a_message() -> None:
+    """A key of the wrong type is described without being shown."""
+    found = problems({"keys": {"a": {"key": ["sk-secret-canary"]}}})
+    assert not any("canary" in problem for problem in found)
+
+
+def test_providers_without_configuration() -> None:
+    """Enabled are ``test`` and those whose usual variable is set, nobody else."""
+    assert ["test"] == [p.name for p in built({}).providers if p.name in ("alpha", "beta", "test")]
+    setup = built({}, ALPHA_KEY="k-1")
+    [alpha] = [provider for provider in setup.providers if provider.name == "alpha"]
+    assert ("k-1",) == alpha.keys
+
+
+def test_a_provider_under_another_name() -> None:
+    """``plugin`` names the provider, the table names the deployment."""
+    setup = built({"providers": {"spare": {"plugin": "alpha", "api_key": "${KEY}"}}}, KEY="k-2")
+    [spare] = [provider for provider in setup.providers if provider.name == "spare"]
+    assert ("alpha", ("k-2",)) == (spare.provider.name, spare.keys)
+
+
+def test_terms_come_from_the_router_unless_a_model_has_its_own() -> None:
+    """``[router]`` lays down what ``[models.NAME]`` leaves out."""
+    targets = ["test:test/test"]
+    document = {
+        "router": {"strategy": "cost", "on_unknown": "fail"},
+        "models": {"a": {"targets": targets}, "b": {"targets": targets, "strategy": "weighted"}},
+    }
+    routes = {route.name: route for route in built(document).routes}
+    assert ("cost", "weighted") == (routes["a"].strategy, routes["b"].strategy)
+    assert "fail" == routes["b"].on_unknown
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    """The message names the file and the line."""
+    path = tmp_path / "routercore.toml"
+    path.write_text("[router\n")
+    with pytest.raises(ConfigError, match=r"routercore\.toml is not TOML: .*line 1"):
+        parse(path, {})
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    """The message names the file."""
+    with pytest.raises(ConfigError, match=r"none\.toml cannot be read"):
+        parse(tmp_path / "none.toml", {})
+
+
+def test_the_schema_names_every_section() -> None:
+    """Editors can complete all of it."""
+    names = {"router", "server", "store", "providers", "models", "keys", "cache", "plugins"}
+    assert names == set(schema()["properties"])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90.0), ("1.5m", 90.0), ("500ms", 0.5), ("2h", 7200.0), (3, 3.0), ("1d", 86_400.0)],
+)
+def test_durations(text: object, seconds: float) -> None:
+    """Units from milliseconds to days; a bare number is seconds."""
+    assert seconds == duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("512MiB", 2**29), ("20MB", 20_000_000), (7, 7), ("1 GiB", 2**30)]
+)
+def test_amounts_of_bytes(text: object, count: int) -> None:
+    """Decimal and binary units; a bare number is bytes."""
+    assert count == amount_of_bytes(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("50/min", (50.0, 60.0)), ("5/s", (5.0, 1.0)), ("20/10s", (20.0, 10.0)),
+     ("1000 per day", (1000.0, 86_400.0))],
+)  # fmt: skip
+def test_rates(text: str, expected: tuple[float, float]) -> None:
+    """So many in so long."""
+    assert expected == rate(text)
+
+
+@given(st.one_of(st.text(max_size=12), st.integers(), st.booleans(), st.floats(), st.none()))
+def test_readers_return_or_raise_value_error(value: object) -> None:
+    """Whatever stands there, a reader gives something positive or says that it is wrong."""
+    for reader in (duration, amount_of_bytes):
+        with contextlib.suppress(ValueError):
+            assert reader(value) > 0

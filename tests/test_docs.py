@@ -1,0 +1,65 @@
+"""Every example in the documentation runs."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(?P<kind>\w+)(?P<about>[^\n]*)\n(?P<code>.*?)^```$", re.M | re.S)
+
+
+def blocks(page: Path, kind: str) -> Iterator[tuple[int, str]]:
+    """Line and text of a page's blocks of one kind; those marked ``no-run`` are left out."""
+    text = page.read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        if match["kind"] == kind and "no-run" not in match["about"]:
+            yield text[: match.start("code")].count("\n"), match["code"]
+
+
+def having(kind: str) -> list[Path]:
+    return [page for page in PAGES if any(blocks(page, kind))]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", having("python"), ids=name_of)
+def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Python blocks of a page run one after another, as a reader would type them."""
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {"__name__": "__main__"}
+
+    async def run() -> None:
+        for line, code in blocks(page, "python"):
+            flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            compiled = compile("\n" * line + code, str(page), "exec", flags=flags)
+            value = eval(compiled, space)
+            if inspect.isawaitable(value):
+                await value
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("page", having("toml"), ids=name_of)
+def test_configuration_examples_are_valid(page: Path) -> None:
+    """The TOML blocks of a page parse, and configurations among them pass the check."""
+    from routercore.config import parse
+
+    for _, code in blocks(page, "toml"):
+        document = tomllib.loads(code)
+        if "project" not in document and "dependency-groups" not in document:
+            variables = re.findall(r"\$\{(\w+)\}", code)
+            parse(document, {name: f"value-of-{name}-long-enough" for name in variables})
