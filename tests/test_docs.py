@@ -6,9 +6,6 @@ import ast
 import asyncio
 import inspect
 import re
-import shlex
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
