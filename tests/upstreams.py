@@ -76,13 +76,13 @@ class Upstream:
         self.script: deque[Answer] = deque()
         self.received: list[Received] = []
         self.port = 0
-        self.open_gate = threading.Event()
-        """While it is not set, requests that make images wait."""
-        self.open_gate.set()
         self._loop = asyncio.new_event_loop()
+        self._gate = asyncio.Event()
+        self._gate.set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._arrivals = threading.Condition()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -104,6 +104,30 @@ class Upstream:
         """How many requests for images arrived."""
         return sum("/images/" in one.path for one in self.received)
 
+    def reset(self) -> None:
+        """Forget what was seen and what was planned."""
+        self.script.clear()
+        self.received.clear()
+        self.release()
+
+    def hold(self) -> None:
+        """Let requests for images wait from now on."""
+        self._loop.call_soon_threadsafe(self._gate.clear)
+
+    def release(self) -> None:
+        """Answer what waits."""
+        self._loop.call_soon_threadsafe(self._gate.set)
+
+    def wait_for_calls(self, count: int) -> None:
+        """Wait until so many requests for images have arrived."""
+        with self._arrivals:
+            assert self._arrivals.wait_for(lambda: self.calls >= count, timeout=20)
+
+    def wait_until_idle(self) -> None:
+        """Wait until no client is connected any more."""
+        with self._arrivals:
+            assert self._arrivals.wait_for(lambda: not self._writers, timeout=20)
+
     def start(self) -> None:
         """Listen; on the same port as before."""
         asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
@@ -123,15 +147,15 @@ class Upstream:
                 writer.transport.abort()
             await self._server.wait_closed()
             self._server = None
-        while self._writers:
-            await asyncio.sleep(0)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
             while (request := await _read(reader)) is not None:
-                self.received.append(request)
-                answer = await self._answer(request)
+                with self._arrivals:
+                    self.received.append(request)
+                    self._arrivals.notify_all()
+                answer = await self._unless_gone(request, reader)
                 if answer.cuts:
                     writer.transport.abort()
                     return
@@ -140,13 +164,26 @@ class Upstream:
             return
         finally:
             writer.close()
-            self._writers.discard(writer)
+            with self._arrivals:
+                self._writers.discard(writer)
+                self._arrivals.notify_all()
+
+    async def _unless_gone(self, request: Received, reader: asyncio.StreamReader) -> Answer:
+        """The answer; a client that hangs up meanwhile is noticed."""
+        answer = asyncio.ensure_future(self._answer(request))
+        gone = asyncio.ensure_future(reader.read(1))
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            raise ConnectionError
+        gone.cancel()
+        await asyncio.wait({gone})
+        return answer.result()
 
     async def _answer(self, request: Received) -> Answer:
         if "/images/" not in request.path:
             return Answer(200, {"object": "list", "data": []})
-        while not self.open_gate.is_set():
-            await asyncio.sleep(0.005)
+        await self._gate.wait()
         if self.script:
             return self.script.popleft()
         asked = request.json if request.body.startswith(b"{") else {}

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.serving import MODEL, provider, router_of, served, setup
-from tests.upstreams import Upstream, error, picture
+from tests.upstreams import Answer, Upstream, error, picture
 
 from routercore.engine.setup import ServerSetup
 
@@ -34,12 +34,12 @@ def test_image_in_both_forms(client: httpx2.Client, url: str) -> None:
     ("form", "keys"),
     [("url", {"url"}), ("b64_json", {"b64_json"}), ("b64_ephemeral", {"b64_json"})],
 )
-def test_response_format(client: httpx2.Client, tmp_path: Path, form: str, keys: set[str]) -> None:
+def test_response_format(client: httpx2.Client, images: Path, form: str, keys: set[str]) -> None:
     """A response_format is what comes; without a URL nothing is stored."""
     item = post(client, response_format=form).json()["data"][0]
 
     assert keys == {"url", "b64_json"} & item.keys()
-    assert ("url" in keys) == bool(list(tmp_path.rglob("*.png")))
+    assert ("url" in keys) == bool(list(images.rglob("*.png")))
 
 
 def test_what_the_router_adds(client: httpx2.Client) -> None:
@@ -47,9 +47,8 @@ def test_what_the_router_adds(client: httpx2.Client) -> None:
     response = post(client, seed=7, n=2, size="64x64", quality="low")
 
     answer = response.json()
-    assert {"provider": "near", "cost": 0.04, "cost_basis": "table", "attempts": 1,
-            "missing": []} == {name: answer[name] for name in
-                               ("provider", "cost", "cost_basis", "attempts", "missing")}  # fmt: skip
+    facts = ("provider", "cost", "cost_basis", "attempts", "missing")
+    assert ["near", 0.04, "table", 1, []] == [answer[name] for name in facts]
     assert ["seed_adapted"] == [warning["code"] for warning in answer["warnings"]]
     assert 7 == answer["requested"]["seed"]
     assert isinstance(answer["latency"], int)
@@ -95,19 +94,13 @@ def test_a_form_generates(client: httpx2.Client) -> None:
 def test_partial_success(client: httpx2.Client, upstream: Upstream) -> None:
     """What succeeded is kept and billed; each missing image has an error of its own."""
     image = base64.b64encode(picture()).decode()
-    upstream.script.append(_answer([{"b64_json": image}]))
+    upstream.script.append(Answer(200, {"created": 1, "data": [{"b64_json": image}]}))
 
     answer = post(client, n=2).json()
 
     assert (1, 1) == (len(answer["data"]), len(answer["missing"]))
     assert {"message", "type", "param", "code"} == answer["missing"][0].keys()
     assert 0.02 == answer["cost"]
-
-
-def _answer(data: list[dict[str, str]]) -> object:
-    from tests.upstreams import Answer
-
-    return Answer(200, {"created": 1, "data": data})
 
 
 def test_a_refusal(client: httpx2.Client, upstream: Upstream) -> None:

@@ -26,8 +26,15 @@ Frame = list[Part]
 class Feed:
     """A stream whose first item is awaited apart from the rest, and which can fall silent."""
 
-    def __init__(self, items: AsyncIterator[StreamItem]) -> None:
+    def __init__(
+        self,
+        items: AsyncIterator[StreamItem],
+        *,
+        patience: float = FIRST_EVENT_SECONDS,
+        keepalive: float = KEEPALIVE_SECONDS,
+    ) -> None:
         self._items = items
+        self._patience, self._keepalive = patience, keepalive
         self._next = asyncio.ensure_future(_one(items))
 
     async def begin(self) -> None:
@@ -36,7 +43,7 @@ class Feed:
         Raises:
             RouterError: what is asked for cannot be had.
         """
-        done, _ = await asyncio.wait({self._next}, timeout=FIRST_EVENT_SECONDS)
+        done, _ = await asyncio.wait({self._next}, timeout=self._patience)
         if done:
             self._next.result()
 
@@ -45,7 +52,7 @@ class Feed:
 
     async def __anext__(self) -> StreamItem | None:
         """The next item, or ``None`` when it is time for a sign of life."""
-        done, _ = await asyncio.wait({self._next}, timeout=KEEPALIVE_SECONDS)
+        done, _ = await asyncio.wait({self._next}, timeout=self._keepalive)
         if not done:
             return None
         item = self._next.result()

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from routercore.engine.pixels import BadImageError, inspect
 from routercore.server.bodies import Account, read_json
 from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
 from routercore.server.faults import MediaTypeError, TooLargeError
@@ -23,7 +24,6 @@ from routercore.values.images import (
     ImageRequest,
     InputImage,
     ResponseFormat,
-    sniff_format,
 )
 from routercore.values.sizes import Size
 
@@ -134,7 +134,7 @@ def _problem(problem: ErrorDetails) -> RequestError:
                             code="missing_required_parameter")  # fmt: skip
     if kind == "extra_forbidden":
         return RequestError(_unknown(str(place[-1])[:128]), param=param, code="unknown_parameter")
-    if kind == "string_too_long":
+    if kind in ("string_too_long", "too_long"):
         code = "string_above_max_length"
     else:
         code = "invalid_type" if kind.endswith("_type") else "invalid_value"
@@ -246,11 +246,21 @@ def _picture(source: Source, param: str) -> InputImage:
         raise RequestError(f"The {param} is empty.", param=param, code="empty_image_file")
     if len(data) > MAX_FILE_BYTES:
         raise TooLargeError(f"The {param} is larger than {MAX_FILE_BYTES:,} bytes.", param=param)
-    kind = sniff_format(data)
-    if kind not in INPUT_FORMATS:
-        raise RequestError(f"The {param} is not a PNG, JPEG or WebP image.", param=param,
-                           code="invalid_image_format")  # fmt: skip
+    kind = _kind(data, param)
     return InputImage(data, MEDIA_TYPES[kind], f"{param}.{kind}")
+
+
+def _kind(data: bytes, param: str) -> str:
+    """The format of a picture that is whole and of a size that somebody could decode."""
+    try:
+        facts = inspect(data)
+    except BadImageError as error:
+        message = f"The {param} is {error}."
+        raise RequestError(message, param=param, code="invalid_image_format") from None
+    if facts.format not in INPUT_FORMATS or not facts.is_whole:
+        what = "cut off" if facts.format in INPUT_FORMATS else "not a PNG, JPEG or WebP image"
+        raise RequestError(f"The {param} is {what}.", param=param, code="invalid_image_format")
+    return facts.format
 
 
 def _referred(reference: ImageReference, param: str) -> str:

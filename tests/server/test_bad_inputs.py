@@ -1,0 +1,260 @@
+"""Whatever is sent, the answer is a true 4xx with four keys, and the server lives."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.serving import MODEL, provider, router_of, served, setup
+from tests.upstreams import Upstream
+
+from routercore.engine.setup import ServerSetup
+
+URL = "/v1/images/generations"
+BODY = {"model": MODEL, "prompt": "x"}
+JSON = {"content-type": "application/json"}
+FORM = "multipart/form-data; boundary=b"
+
+
+def check(response: httpx2.Response, *statuses: int) -> dict[str, object]:
+    """The error object, whose shape and status are as promised."""
+    assert response.status_code in statuses, response.text
+    assert {"error"} == response.json().keys()
+    error: dict[str, object] = response.json()["error"]
+    assert {"message", "type", "param", "code"} <= error.keys()
+    assert response.headers["x-request-id"].startswith("req_")
+    assert "Traceback" not in response.text
+    return error
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"[]", b"null", b"1", b'"x"', b"\xef\xbb\xbf{}", b'{"a":NaN}', b'{"n":1e400}', b"{",
+        b"[" * 200_000, b'{"a":' * 100_000, b'{"n":' + b"9" * 5000 + b"}", b'{"prompt":"\xff"}',
+        b'{"prompt":"\\ud800","model":"m"}', b'{"model":"poster","prompt":"x","seed":-Infinity}',
+    ],
+)  # fmt: skip
+def test_bodies_that_are_no_json_object(client: httpx2.Client, body: bytes) -> None:
+    """A body that is no object, or nested, long or odd beyond reason, is refused."""
+    check(client.post(URL, content=body, headers=JSON), 400)
+
+
+@pytest.mark.parametrize(
+    ("change", "param", "code"),
+    [
+        ({"prompt": None}, "prompt", "missing_required_parameter"),
+        ({"prompt": ""}, "prompt", "invalid_value"),
+        ({"prompt": "a\x00b"}, "prompt", "invalid_value"),
+        ({"prompt": "x" * 32_001}, "prompt", "string_above_max_length"),
+        ({"prompt": ["x"]}, "prompt", "invalid_type"),
+        ({"model": None}, "model", "missing_required_parameter"),
+        ({"model": "nobody/has-this"}, "model", "model_not_found"),
+        ({"n": 0}, "n", "invalid_value"),
+        ({"n": -1}, "n", "invalid_value"),
+        ({"n": 1.5}, "n", "invalid_type"),
+        ({"n": 10**9}, "n", "invalid_value"),
+        ({"n": True}, "n", "invalid_type"),
+        ({"n": "9" * 30}, "n", "invalid_type"),
+        ({"size": "0x0"}, "size", "invalid_value"),
+        ({"size": "-1x5"}, "size", "invalid_value"),
+        ({"size": "99999x99999"}, "size", "unsupported_by_all_targets"),
+        ({"size": "big"}, "size", "invalid_value"),
+        ({"quality": {"a": 1}}, "quality", "invalid_type"),
+        ({"background": "red"}, "background", "invalid_value"),
+        ({"output_format": "bmp"}, "output_format", "invalid_value"),
+        ({"output_compression": 101}, "output_compression", "invalid_value"),
+        ({"response_format": "hex"}, "response_format", "invalid_value"),
+        ({"partial_images": 4}, "partial_images", "invalid_value"),
+        ({"partial_images": 2}, "partial_images", "invalid_value"),
+        ({"stream": "maybe"}, "stream", "invalid_type"),
+        ({"stream": True, "response_format": "url"}, "response_format", "invalid_value"),
+        ({"seed": 2**64}, "seed", "invalid_value"),
+        ({"max_price": 1e300}, "max_price", "invalid_value"),
+        ({"max_price": "free"}, "max_price", "invalid_value"),
+        ({"resolution": "huge"}, "resolution", "invalid_value"),
+        ({"aspect_ratio": "0:1"}, "aspect_ratio", "invalid_value"),
+        ({"aspect_ratio": "1:1", "size": "64x64"}, "aspect_ratio", "invalid_value"),
+        ({"svg": {"model": "m", "x": 1}}, "svg", "unknown_parameter"),
+        ({"provider_options": {"near": {"api_base": "http://x"}}}, "provider_options",
+         "invalid_value"),
+        ({"provider_options": {"near": {"a": [{"extra_headers": {}}]}}}, "provider_options",
+         "invalid_value"),
+        ({"extra_body": 1}, "extra_body", "invalid_type"),
+        ({"extra_body": {"api_base": "x"}}, "api_base", "unknown_parameter"),
+        *(({name: "x"}, name, "unknown_parameter") for name in
+          ("api_base", "base_url", "extra_headers", "price", "user_id", "provider", "api_key",
+           "qualty", "__proto__", "")),
+    ],
+)  # fmt: skip
+def test_wrong_values(
+    client: httpx2.Client, upstream: Upstream, change: dict[str, object], param: str, code: str
+) -> None:
+    """A wrong value is refused, its parameter named, and no upstream troubled."""
+    error = check(client.post(URL, json={**BODY, **change}), 400, 404)
+
+    assert (param, code) == (error["param"], error["code"])
+    assert 0 == upstream.calls
+
+
+def test_unknown_parameter_says_what_was_meant(client: httpx2.Client) -> None:
+    """The nearest known name is offered."""
+    error = check(client.post(URL, json={**BODY, "qualiti": "high"}), 400)
+
+    assert "'quality'" in str(error["message"])
+
+
+def part(name: str, value: str = "x", more: str = "") -> bytes:
+    head = f'--b\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'
+    return f"{head}{value}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", FORM),
+        (b"--b--\r\n", FORM),
+        (b"junk", FORM),
+        (part("prompt"), FORM),
+        (part("prompt")[:30], FORM),
+        (b"--b\r\n\r\nx\r\n--b--\r\n", FORM),
+        (b"--b\r\nContent-Disposition: attachment\r\n\r\nx\r\n--b--\r\n", FORM),
+        (b"--b\r\n" + b"a: b\r\n" * 10_000 + b"\r\nx\r\n--b--\r\n", FORM),
+        (b"--b\r\n" + b"a" * 100_000 + b": b\r\n\r\nx\r\n--b--\r\n", FORM),
+        (part("prompt", "\udcff".encode("utf-8", "surrogatepass").decode("latin-1")), FORM),
+        (b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n\xff\r\n--b--\r\n', FORM),
+        (part("image", more='; filename="../../x.png\r\nEvil: 1"') + b"--b--\r\n", FORM),
+        (part("a[b][c][d]" + "[e]" * 500) + b"--b--\r\n", FORM),
+        (b"x", "multipart/form-data"),
+        (b"x", "multipart/form-data; boundary=" + "b" * 5000),
+    ],
+)
+def test_broken_forms(client: httpx2.Client, body: bytes, kind: str) -> None:
+    """A form that is malformed, cut off or odd is refused."""
+    check(client.post(URL, content=body, headers={"content-type": kind}), 400)
+
+
+def test_many_parts(client: httpx2.Client) -> None:
+    """A form of too many parts is refused before it is read whole."""
+    body = part("x[]") * 1001 + b"--b--\r\n"
+    check(client.post(URL, content=body, headers={"content-type": FORM}), 413)
+
+
+def test_long_fields(client: httpx2.Client) -> None:
+    """A text field of megabytes is refused."""
+    body = part("prompt", "x" * 2_000_000) + b"--b--\r\n"
+    check(client.post(URL, content=body, headers={"content-type": FORM}), 413)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "image/png"])
+def test_other_media_types(client: httpx2.Client, kind: str) -> None:
+    """What is neither JSON nor a form is a 415."""
+    check(client.post(URL, content=b"x", headers={"content-type": kind}), 415)
+
+
+def test_compressed_bodies(client: httpx2.Client) -> None:
+    """Compressed bodies are not opened."""
+    check(client.post(URL, content=b"x", headers={**JSON, "content-encoding": "gzip"}), 415)
+
+
+@pytest.fixture
+def small(upstream: Upstream, tmp_path: Path) -> httpx2.Client:
+    what = setup(
+        tmp_path, provider("near", upstream.base_url),
+        server=ServerSetup(max_body_bytes=2000, max_buffered_bytes=2500),
+    )  # fmt: skip
+    with served(router_of(what)) as client:
+        yield client
+
+
+def test_announced_size(small: httpx2.Client) -> None:
+    """A body that says it is too large is not read."""
+    check(small.post(URL, json={**BODY, "prompt": "x" * 3000}), 413)
+
+
+def test_unannounced_size(small: httpx2.Client) -> None:
+    """A body that does not say its size is read as far as allowed."""
+    check(small.post(URL, content=iter([b" " * 1500] * 3), headers=JSON), 413)
+
+
+def test_all_bodies_together(small: httpx2.Client, upstream: Upstream) -> None:
+    """While requests hold as much as the server may, the next one is told to come again."""
+    upstream.hold()
+    first = socket.create_connection((small.base_url.host, small.base_url.port or 0))
+    body = b'{"model":"poster","prompt":"%s"}' % (b"x" * 1200)
+    head = "POST %s HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: %d"
+    first.sendall((head % (URL, len(body))).encode() + b"\r\n\r\n" + body)
+    upstream.wait_for_calls(1)
+
+    second = small.post(URL, content=body + b" " * 600, headers=JSON)
+    upstream.release()
+
+    check(second, 503)
+    assert "1" == second.headers["retry-after"]
+    assert first.recv(12) == b"HTTP/1.1 200"
+    first.close()
+    assert 200 == small.post(URL, content=body + b" " * 600, headers=JSON).status_code
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/v1", 404),
+        ("GET", "//v1/models", 404),
+        ("GET", "/v1/../admin", 404),
+        ("GET", "/v1/%2e%2e/admin", 404),
+        ("GET", "/v1/models;x", 404),
+        ("GET", URL, 405),
+        ("PUT", URL, 405),
+        ("DELETE", "/v1/models", 405),
+        ("PATCH", "/health", 405),
+        ("OPTIONS", URL, 405),
+        ("POST", URL + "/", 404),
+        ("POST", "/v1/images/variations", 400),
+        ("GET", "/v1/models/nobody%2Fhas-this", 404),
+        ("GET", "/files/x", 404),
+        ("GET", "/files/..%2f.secret", 404),
+    ],
+)
+def test_paths_and_methods(client: httpx2.Client, method: str, path: str, status: int) -> None:
+    """What does not exist, or not for a method, is said in the one shape of errors."""
+    error = check(client.request(method, path), status)
+
+    if status == 405:
+        assert "method_not_allowed" == error["code"]
+
+
+def test_variations_say_what_to_use(client: httpx2.Client) -> None:
+    """The retired endpoint names its replacement."""
+    error = check(client.post("/v1/images/variations"), 400)
+
+    assert "/v1/images/edits" in str(error["message"])
+
+
+@pytest.mark.parametrize("length", ["-5", "1e3", "٣"])
+def test_content_length(client: httpx2.Client, length: str) -> None:
+    """A length that is no number ends the connection or is refused; the server goes on."""
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as raw:
+        raw.sendall(
+            f"POST {URL} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+            f"content-length: {length}\r\n\r\n{{}}".encode()
+        )
+        assert raw.recv(100).startswith(b"HTTP/1.1 4")
+    assert 200 == client.get("/health").status_code
+
+
+def test_a_client_that_goes_away_cancels(client: httpx2.Client, upstream: Upstream) -> None:
+    """Hanging up ends the work; the server goes on."""
+    upstream.hold()
+    body = b'{"model":"poster","prompt":"x"}'
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0)) as raw:
+        head = f"POST {URL} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+        raw.sendall(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+        upstream.wait_for_calls(1)
+    upstream.wait_until_idle()
+    upstream.release()
+
+    assert 200 == client.get("/health").status_code

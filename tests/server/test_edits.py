@@ -1,0 +1,152 @@
+"""POST /v1/images/edits: every spelling of pictures that clients use."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import httpx2
+import pytest
+from tests.serving import MODEL
+from tests.upstreams import Upstream, mask, picture
+
+URL = "/v1/images/edits"
+FIELDS = {"model": MODEL, "prompt": "a red roof"}
+DATA_URL = "data:image/png;base64," + base64.b64encode(picture()).decode()
+UPLOAD = ("x.png", picture(), "application/octet-stream")
+
+
+def arrived(upstream: Upstream) -> tuple[int, int]:
+    """How many images and masks the upstream was sent."""
+    body = upstream.received[-1].body
+    images = body.count(b'name="image"') + body.count(b'name="image[]"')
+    return images, body.count(b'name="mask"')
+
+
+@pytest.mark.parametrize("url", [URL, "/v1/openai/images/edits", "/v1/images/generations"])
+@pytest.mark.parametrize("field", ["image", "image[]", "image[0]"])
+@pytest.mark.parametrize("mask_field", ["mask", "mask[]", "mask[0]"])
+def test_forms(
+    client: httpx2.Client, upstream: Upstream, url: str, field: str, mask_field: str
+) -> None:
+    """A form's image and mask are found under every name in use."""
+    files = [(field, UPLOAD), (mask_field, ("m.png", mask(), "image/png"))]
+
+    answer = client.post(url, data=FIELDS, files=files)
+
+    assert 200 == answer.status_code, answer.text
+    assert (1, 1) == arrived(upstream)
+
+
+def test_several_images(client: httpx2.Client, upstream: Upstream) -> None:
+    """Images of one field keep their number and come after another in order."""
+    files = [("image[]", UPLOAD), ("image[]", ("y.png", picture(32, 32), "image/png"))]
+
+    client.post(URL, data=FIELDS, files=files)
+
+    assert (2, 0) == arrived(upstream)
+    body = upstream.received[-1].body
+    assert body.index(picture()) < body.index(picture(32, 32))
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        {"images": [{"image_url": DATA_URL}]},
+        {"images": [DATA_URL]},
+        {"image": DATA_URL},
+        {"image": [DATA_URL]},
+        {"image[]": [DATA_URL]},
+        {"image": {"image_url": DATA_URL, "file_id": None}},
+    ],
+)
+def test_json(client: httpx2.Client, upstream: Upstream, pictures: dict[str, object]) -> None:
+    """JSON refers to images by data URL, in OpenAI's form and in ImageRouter's."""
+    answer = client.post(URL, json={**FIELDS, **pictures, "mask": {"image_url": DATA_URL}})
+
+    assert 200 == answer.status_code, answer.text
+    assert (1, 1) == arrived(upstream)
+
+
+def test_data_url_in_a_form(client: httpx2.Client, upstream: Upstream) -> None:
+    """A form's image may be text, too: a data URL."""
+    parts = {name: (None, value) for name, value in {**FIELDS, "image": DATA_URL}.items()}
+
+    assert 200 == client.post(URL, files=parts).status_code
+    assert (1, 0) == arrived(upstream)
+
+
+def test_bracketed_objects(client: httpx2.Client, upstream: Upstream) -> None:
+    """Options of one provider may be bracketed fields, or JSON text, and reach it alone."""
+    for options in (
+        {"provider_options[near][steps]": "4"},
+        {"provider_options": json.dumps({"near": {"steps": "4"}, "far": {"x": 1}})},
+    ):
+        client.post(URL, data={**FIELDS, **options}, files=[("image", UPLOAD)])
+
+        body = upstream.received[-1].body
+        assert (1, 0) == (body.count(b'name="steps"'), body.count(b'name="x"'))
+
+
+def test_an_edit_needs_an_image(client: httpx2.Client) -> None:
+    """Without an image an edit is a 400 that names the field, as OpenAI has it."""
+    error = client.post(URL, json=FIELDS).json()["error"]
+
+    assert ("invalid_value", "image[]") == (error["code"], error["param"])
+
+
+def test_text_alone_under_imagerouters_prefix(client: httpx2.Client) -> None:
+    """ImageRouter's edits also serve a prompt alone."""
+    assert 200 == client.post("/v1/openai/images/edits", json=FIELDS).status_code
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ({"file_id": "file-1"}, "invalid_value"),
+        ({}, "invalid_value"),
+        ("https://127.0.0.1/x.png", "invalid_image_url"),
+        ("https://localhost:1/x.png", "invalid_image_url"),
+        ("https://169.254.169.254/latest/meta-data", "invalid_image_url"),
+        ("https://[::ffff:127.0.0.1]/", "invalid_image_url"),
+        ("http://example.com/x.png", "invalid_image_url"),
+        ("file:///etc/passwd", "invalid_image_url"),
+        ("https://example.com/\u202e", "invalid_image_url"),
+        ("data:image/png;base64,@@@", "invalid_base64_image"),
+        ("data:image/png;base64,", "empty_image_file"),
+        ("data:image/png,abc", "invalid_image_url"),
+        ("data:image/png;base64," + base64.b64encode(b"<svg/>").decode(), "invalid_image_format"),
+        ("data:image/png;base64," + base64.b64encode(picture()[:20]).decode(),
+         "invalid_image_format"),
+    ],
+)  # fmt: skip
+def test_pictures_that_are_none(
+    client: httpx2.Client, upstream: Upstream, source: object, code: str
+) -> None:
+    """What is no picture, or where none may be fetched, is a 400 that names the field."""
+    response = client.post(URL, json={**FIELDS, "image": source})
+
+    error = response.json()["error"]
+    assert (400, code, "image") == (response.status_code, error["code"], error["param"])
+    assert 0 == upstream.calls
+
+
+@pytest.mark.parametrize(
+    ("files", "param"),
+    [
+        ([("image", ("x", b"", "image/png"))], "image"),
+        ([("image", ("x", b"GIF89a" + bytes(40), "image/png"))], "image"),
+        ([("image", UPLOAD), ("mask", UPLOAD), ("mask[]", UPLOAD)], "mask"),
+        ([("image", UPLOAD), ("mask", UPLOAD), ("markup", UPLOAD)], "markup"),
+        ([("image", UPLOAD), ("prompt", UPLOAD)], "prompt"),
+        ([("image[]", UPLOAD)] * 17, "image"),
+        ([("image", UPLOAD), ("n", (None, "2")), ("n", (None, "3"))], "n"),
+        ([("image", UPLOAD), ("svg", (None, "{"))], "svg"),
+        ([("image", UPLOAD), ("n[x]", (None, "2"))], "n"),
+    ],
+)
+def test_forms_that_are_wrong(client: httpx2.Client, files: object, param: str) -> None:
+    """A wrong field of a form is named."""
+    response = client.post(URL, data=FIELDS, files=files)
+
+    assert (400, param) == (response.status_code, response.json()["error"]["param"])
