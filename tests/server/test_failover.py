@@ -1,0 +1,65 @@
+"""With two upstreams, losing one loses no request."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx2
+from tests.serving import MODEL, provider, route, router_of, served, setup
+from tests.upstreams import Upstream, error
+
+URL = "/v1/images/generations"
+
+
+def ask(client: httpx2.Client, number: int) -> httpx2.Response:
+    return client.post(URL, json={"model": MODEL, "prompt": f"picture {number}"})
+
+
+def test_the_first_dies_and_returns(tmp_path: Path) -> None:
+    """Killing the first of two upstreams mid-run loses nothing; brought back, it is used again."""
+    with Upstream() as first, Upstream() as second:
+        what = setup(
+            tmp_path,
+            provider("first", first.base_url),
+            provider("second", second.base_url),
+            routes=(route("first", "second"),),
+        )
+        with served(router_of(what)) as client, ThreadPoolExecutor(8) as pool:
+            before = list(pool.map(lambda n: ask(client, n), range(8)))
+            first.hold()
+            during = [pool.submit(ask, client, n) for n in range(8)]
+            first.wait_for_calls(16)
+            first.kill()
+            during_answers = [one.result() for one in during]
+            after = list(pool.map(lambda n: ask(client, n), range(8)))
+            first.reset()
+            first.start()
+            returned = list(pool.map(lambda n: ask(client, n), range(8)))
+
+    names = [
+        [answer.headers.get("x-routercore-provider", answer.text) for answer in answers]
+        for answers in (before, during_answers, after, returned)
+    ]
+    assert [["first"] * 8, ["second"] * 8, ["second"] * 8, ["first"] * 8] == names
+    assert {"2"} == {answer.headers["x-routercore-attempts"] for answer in during_answers}
+
+
+def test_everybody_fails(tmp_path: Path) -> None:
+    """When all fail, the error has every attempt, and what may have been paid is not repeated."""
+    with Upstream() as first, Upstream() as second:
+        first.script.extend([error(503, "overloaded")] * 5)
+        second.script.extend([error(500, "boom")] * 5)
+        what = setup(
+            tmp_path,
+            provider("first", first.base_url),
+            provider("second", second.base_url),
+            routes=(route("first", "second"),),
+        )
+        with served(router_of(what)) as client:
+            response = ask(client, 1)
+
+    assert response.status_code in (502, 503)
+    assert "first:poster" in response.json()["error"]["message"]
+    assert "second:poster" in response.json()["error"]["message"]
+    assert int(response.headers["x-routercore-attempts"]) >= 2

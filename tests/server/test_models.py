@@ -1,0 +1,125 @@
+"""GET /v1/models: OpenAI's shape, and what ImageRouter's clients read beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.serving import card, provider, route, router_of, served, setup
+from tests.upstreams import Upstream
+
+from routercore.values.money import usd
+from routercore.values.sizes import AnySize, FixedSizes, InputSize, RatioSizes
+
+CARDS = (
+    card(aliases=("placard",), released=date(2026, 4, 21), shutdown=date(2999, 1, 1), seed=True),
+    card("vendor/model:free", prices=(), sizes=FixedSizes(("64x64", "96x64")), mask=None),
+    card("tiered", sizes=RatioSizes(ratios=("1:1", "2:1"), tiers=("1K", "2K"))),
+    card("any", sizes=AnySize()),
+    card("same", sizes=InputSize()),
+    card("gone", shutdown=date(2020, 1, 1)),
+    card("steps", prices=(usd("0.01", quality="low"), usd("0.04", quality="high"))),
+)
+
+
+@pytest.fixture(scope="module")
+def listing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    with Upstream() as upstream:
+        what = setup(
+            tmp_path_factory.mktemp("images"),
+            provider("near", upstream.base_url, *CARDS),
+            provider("far", upstream.base_url, card(prices=(usd("0.05"),))),
+            routes=(route("near", "far", aliases=("wall",)),),
+        )
+        with served(router_of(what)) as client:
+            yield client
+
+
+def by_id(client: httpx2.Client) -> dict[str, dict[str, Any]]:
+    return {model["id"]: model for model in client.get("/v1/models").json()["data"]}
+
+
+def test_shape_of_the_list(listing: httpx2.Client) -> None:
+    """The list is OpenAI's, with ``object`` first; models that were shut down are not on it."""
+    response = listing.get("/v1/models")
+
+    assert response.text.startswith('{"object":"list","data":[')
+    assert listing.get("/v1/openai/models").json() == response.json()
+    assert {"poster", "vendor/model:free", "tiered", "any", "same", "steps"} == by_id(
+        listing
+    ).keys()
+
+
+def test_a_model(listing: httpx2.Client) -> None:
+    """A model says what it can do, who serves it, at what price, and until when."""
+    model = by_id(listing)["poster"]
+
+    assert {"object": "model", "created": 1776729600, "owned_by": "routercore", "name": "poster",
+            "release_date": "2026-04-21", "shutdown_date": None, "aliases": ["wall"],
+            "operations": ["edit", "generate", "inpaint"], "max_n": 4, "max_images": 16,
+            "features": {"text": True, "edit": True, "mask": True, "quality": True},
+            "price": {"min": 0.02, "average": 0.035, "max": 0.05}} == {
+        name: model[name] for name in
+        ("object", "created", "owned_by", "name", "release_date", "shutdown_date", "aliases",
+         "operations", "max_n", "max_images", "features", "price")}  # fmt: skip
+    assert ["near", "far"] == [one["id"] for one in model["providers"]]
+    assert {"type": "fixed", "value": 0.02} == model["providers"][0]["pricing"]
+    assert {"seed", "mask", "quality"} <= set(model["supported_params"])
+
+
+@pytest.mark.parametrize(
+    ("id", "sizes"),
+    [
+        ("poster", ["64x64", "custom"]),
+        ("vendor/model:free", ["64x64", "96x64"]),
+        ("any", ["custom"]),
+        ("same", ["custom"]),
+        ("tiered", ["1024x1024", "2048x2048", "1448x724", "2896x1448"]),
+    ],
+)
+def test_sizes(listing: httpx2.Client, id: str, sizes: list[str]) -> None:
+    """Sizes are listed where the list is closed."""
+    assert sizes == by_id(listing)[id]["sizes"]
+
+
+def test_prices(listing: httpx2.Client) -> None:
+    """An unknown price is null, never zero; one that depends on settings is a range."""
+    models = by_id(listing)
+
+    assert (None, None) == (
+        models["vendor/model:free"]["price"],
+        models["vendor/model:free"]["pricing"],
+    )
+    assert {"min": 0.01, "max": 0.04} == {
+        name: models["steps"]["pricing"]["range"][name] for name in ("min", "max")
+    }
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/v1/openai"])
+@pytest.mark.parametrize(
+    "path", ["vendor/model:free", "vendor%2Fmodel:free", "vendor%2Fmodel%3Afree"]
+)
+def test_ids_with_slashes(listing: httpx2.Client, prefix: str, path: str) -> None:
+    """An id with a slash is found, the slash raw or encoded."""
+    assert "vendor/model:free" == listing.get(f"{prefix}/models/{path}").json()["id"]
+
+
+def test_aliases(listing: httpx2.Client) -> None:
+    """A model is found by its other names."""
+    assert "poster" == listing.get("/v1/models/wall").json()["id"]
+
+
+def test_unknown_models(listing: httpx2.Client, tmp_path: Path) -> None:
+    """An unknown model is a 404 with OpenAI's code."""
+    response = listing.get("/v1/models/gpt-5")
+
+    error = response.json()["error"]
+    assert (404, "model_not_found", "model") == (
+        response.status_code,
+        error["code"],
+        error["param"],
+    )

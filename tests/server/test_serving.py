@@ -1,0 +1,70 @@
+"""The server as a process: what it binds, what it refuses, how it describes itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx2
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from tests.serving import listening, provider, router_of, setup
+from tests.upstreams import Upstream
+
+from routercore.engine.setup import Caller, CallerKey, ServerSetup
+from routercore.server import create_app
+from routercore.server.serving import refuse_strangers
+from routercore.values.errors import ConfigError
+
+KEYS = (CallerKey(caller=Caller(name="a"), key="rc-a"),)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "images.example", ""])
+def test_strangers_are_refused(tmp_path: Path, host: str) -> None:
+    """Beyond this machine the server wants keys, or to be told that it needs none."""
+    with pytest.raises(ConfigError, match="no \\[keys\\]"):
+        refuse_strangers(setup(tmp_path), host, allow_anonymous=False)
+
+    refuse_strangers(setup(tmp_path), host, allow_anonymous=True)
+    refuse_strangers(setup(tmp_path, callers=KEYS), host, allow_anonymous=False)
+    anonymous = setup(tmp_path, server=ServerSetup(allow_anonymous=True))
+    refuse_strangers(anonymous, host, allow_anonymous=False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.0.1", "::1", "localhost"])
+def test_this_machine_needs_no_keys(tmp_path: Path, host: str) -> None:
+    """On loopback the server starts without any configuration."""
+    refuse_strangers(setup(tmp_path), host, allow_anonymous=False)
+
+
+def test_the_description(client: httpx2.Client) -> None:
+    """The OpenAPI document names every path and closes the request's body."""
+    document = client.get("/openapi.json").json()
+
+    assert "3.1.0" == document["openapi"]
+    paths = {"/images/generations", "/images/edits", "/models", "/models/{id}"}
+    assert {f"/v1{path}" for path in paths} | {f"/v1/openai{path}" for path in paths} | {
+        "/health"
+    } == document["paths"].keys()
+    body = document["components"]["schemas"]["ImageBody"]
+    assert ["prompt", "model"] == body["required"]
+    assert body["additionalProperties"] is False
+
+
+def test_a_crash_is_a_500_without_its_story(tmp_path: Path, upstream: Upstream) -> None:
+    """A mistake of ours is told by its id alone."""
+
+    async def broken(request: Request) -> Response:
+        raise ZeroDivisionError("secret")
+
+    router = router_of(setup(tmp_path, provider("near", upstream.base_url)))
+    app = create_app(router, owns_router=True)
+    app.router.routes.append(Route("/broken", broken))
+    with listening(app) as url, httpx2.Client(base_url=url) as client:
+        response = client.get("/broken")
+
+    error = response.json()["error"]
+    assert (500, "internal_error") == (response.status_code, error["code"])
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"].startswith("req_")

@@ -1,0 +1,192 @@
+"""Streams: exact event names, errors that clients see, signs of life."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.serving import MODEL, card, provider, router_of, served, setup
+from tests.upstreams import Answer, Upstream, error, mask, picture
+
+from routercore.server.events import Feed, frames
+from routercore.server.faults import Redactor
+from routercore.server.replies import small
+from routercore.values.events import PartialImage, StreamItem
+from routercore.values.images import ImageRequest
+
+URL = "/v1/images/generations"
+BODY = {"model": MODEL, "prompt": "x", "stream": True}
+
+
+@pytest.fixture
+def streaming(upstream: Upstream, tmp_path: Path) -> Iterator[httpx2.Client]:
+    """A client of a server whose upstream can stream."""
+    what = setup(tmp_path, provider("near", upstream.base_url, card(partial_images=3)))
+    with served(router_of(what)) as client:
+        yield client
+
+
+def upstream_stream(kind: str, partials: int) -> Answer:
+    """What an upstream streams."""
+    image = base64.b64encode(picture()).decode()
+    names = [f"{kind}.partial_image"] * partials + [f"{kind}.completed"]
+    lines = []
+    for index, name in enumerate(names):
+        data = {"type": name, "b64_json": image, "partial_image_index": index, "created_at": 1}
+        lines.append(f"event: {name}\ndata: {json.dumps(data)}\n\n")
+    return Answer(200, "".join(lines).encode(), {"content-type": "text/event-stream"})
+
+
+def events(text: str) -> list[tuple[str, dict[str, Any]]]:
+    """Names and data of a stream."""
+    found = []
+    for frame in text.split("\n\n"):
+        lines = [line for line in frame.split("\n") if line and not line.startswith(":")]
+        if lines:
+            name, data = lines
+            found.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"), [("image_generation", "generations"), ("image_edit", "edits")]
+)
+def test_partials_then_the_image(
+    streaming: httpx2.Client, upstream: Upstream, kind: str, path: str
+) -> None:
+    """Intermediate images come first, then the image, under the names that SDKs know."""
+    upstream.script.append(upstream_stream(kind, 2))
+    body = {**BODY, "partial_images": 2}
+    if kind == "image_edit":
+        body["image"] = "data:image/png;base64," + base64.b64encode(picture()).decode()
+
+    response = streaming.post(f"/v1/images/{path}", json=body)
+
+    assert response.headers["content-type"].startswith("text/event-stream")
+    found = events(response.text)
+    names = [name for name, _ in found]
+    assert [f"{kind}.partial_image"] * 2 + [f"{kind}.completed"] == names
+    assert names == [data["type"] for _, data in found]
+    assert [0, 1] == [data["partial_image_index"] for _, data in found[:2]]
+    required = {"type", "b64_json", "created_at", "size", "quality", "background", "output_format"}
+    assert all(required <= data.keys() for _, data in found)
+    last = found[-1][1]
+    assert picture() == base64.b64decode(last["b64_json"])
+    assert {"total_tokens", "input_tokens", "output_tokens", "input_tokens_details"} == last[
+        "usage"
+    ].keys()
+    assert "id:" not in response.text.replace('"id":', "")
+
+
+def test_a_model_that_does_not_stream(client: httpx2.Client) -> None:
+    """A model without intermediate images answers a stream with the image alone."""
+    found = events(client.post(URL, json={**BODY, "n": 2}).text)
+
+    assert ["image_generation.completed"] * 2 == [name for name, _ in found]
+    assert ["provider" in data for _, data in found] == [False, True]
+
+
+def test_stream_asked_for_in_a_form(client: httpx2.Client) -> None:
+    """A form's stream=true is text, and means it."""
+    files = [("image", ("x.png", picture(), "image/png")), ("mask", ("m.png", mask(), "image/png"))]
+    data = {"model": MODEL, "prompt": "x", "stream": "true"}
+
+    response = client.post("/v1/images/edits", data=data, files=files)
+
+    assert ["image_edit.completed"] == [name for name, _ in events(response.text)]
+
+
+def test_errors_before_the_first_event(client: httpx2.Client, upstream: Upstream) -> None:
+    """What fails before there is anything to see is a plain HTTP error."""
+    upstream.script.append(
+        error(400, "no", code="moderation_blocked", type="image_generation_user_error")
+    )
+
+    response = client.post(URL, json=BODY)
+
+    assert (400, "moderation_blocked") == (response.status_code, response.json()["error"]["code"])
+
+
+def test_errors_after_the_first_event(streaming: httpx2.Client, upstream: Upstream) -> None:
+    """What fails later is an event with a nested error, and nothing is tried elsewhere."""
+    whole = upstream_stream("image_generation", 1)
+    cut = whole.body[: whole.body.index(b"event: image_generation.completed")]
+    upstream.script.append(Answer(200, cut, whole.headers))
+
+    response = streaming.post(URL, json={**BODY, "partial_images": 1})
+
+    found = events(response.text)
+    assert ["image_generation.partial_image", "error"] == [name for name, _ in found]
+    assert {"message", "type", "param", "code"} <= found[-1][1]["error"].keys()
+    assert 1 == upstream.calls
+
+
+def test_a_client_that_leaves_cancels(streaming: httpx2.Client, upstream: Upstream) -> None:
+    """Leaving a stream ends its work upstream."""
+    upstream.hold()
+    body = json.dumps(BODY).encode()
+    import socket
+
+    with socket.create_connection((streaming.base_url.host, streaming.base_url.port or 0)) as raw:
+        head = f"POST {URL} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+        raw.sendall(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
+        upstream.wait_for_calls(1)
+    upstream.wait_until_idle()
+
+
+@dataclass
+class Slow:
+    """A stream that comes only when told to."""
+
+    items: list[StreamItem]
+    ready: asyncio.Event
+
+    async def run(self) -> AsyncIterator[StreamItem]:
+        await self.ready.wait()
+        for item in self.items:
+            yield item
+
+
+async def test_signs_of_life() -> None:
+    """A stream that is silent begins after a while, and says that it lives."""
+    item = PartialImage(index=0, data=picture(), format="png", target="near:poster")
+    slow = Slow([item], asyncio.Event())
+    feed = Feed(slow.run(), patience=0.01, keepalive=0.01)
+    request = ImageRequest(prompt="x", model=MODEL)
+    seen: list[bytes] = []
+
+    await feed.begin()
+    async for frame in frames(feed, request, Redactor(()), "req_1"):
+        seen.append(b"".join(small(frame)))
+        if len(seen) == 3:
+            slow.ready.set()
+    await feed.close()
+
+    assert [b": keepalive\n\n"] * 3 == seen[:3]
+    assert seen[-1].startswith(b"event: image_generation.partial_image\ndata: {")
+
+
+async def test_a_crash_inside_a_stream() -> None:
+    """A mistake of ours ends a stream as an error that does not say which."""
+
+    async def broken() -> AsyncIterator[StreamItem]:
+        raise ZeroDivisionError("secret")
+        yield  # pragma: no cover
+
+    feed = Feed(broken())
+    told = [
+        b"".join(small(frame))
+        async for frame in frames(feed, ImageRequest(prompt="x", model="m"), Redactor(()), "r")
+    ]
+    await feed.close()
+
+    assert 1 == len(told)
+    assert b"internal_error" in told[0]
+    assert b"secret" not in told[0]
