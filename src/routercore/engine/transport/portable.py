@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import httpcore2
 
@@ -223,7 +223,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
     """Connects; where it is guarded, to an address that it resolved and checked itself."""
 
     def __init__(self, resolve: Resolve | None) -> None:
-        self._inner = httpcore2.AnyIOBackend()
+        self._inner = cast(httpcore2.AsyncNetworkBackend, httpcore2.AnyIOBackend())
         self._resolve = resolve
 
     async def connect_tcp(
