@@ -60,7 +60,7 @@ class FaultServer:
         self._tasks.add(task)
         try:
             await self.behaviour(self, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
