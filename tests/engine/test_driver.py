@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +22,7 @@ from routercore.provider.flow import (
     open_stream,
     progress,
     run,
+    run_in_thread,
     wait,
 )
 from routercore.provider.http import HttpResponse
@@ -79,6 +81,12 @@ async def test_run_awaits() -> None:
         return 42
 
     assert 42 == await Stage().run(lambda: run(work))
+
+
+async def test_plain_functions_run_in_a_thread() -> None:
+    """What would hold up the loop is called in another thread, and its value returned."""
+    elsewhere = await Stage().run(lambda: run_in_thread(threading.get_ident))
+    assert threading.get_ident() != elsewhere
 
 
 async def test_run_raises_into_the_flow() -> None:

@@ -138,6 +138,8 @@ class Driver:
             case Emit():
                 return self.on_notice(effect.notice)
             case Run():
+                if effect.in_thread:
+                    return await asyncio.to_thread(effect.function)
                 return await effect.function()
             case _:
                 return _not_an_effect(effect)

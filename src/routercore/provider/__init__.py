@@ -25,6 +25,7 @@ from routercore.provider.flow import (
     progress,
     refused,
     run,
+    run_in_thread,
     wait,
 )
 from routercore.provider.http import (
@@ -147,6 +148,7 @@ __all__ = [
     "progress",
     "refused",
     "run",
+    "run_in_thread",
     "text_at",
     "unnamed_job",
     "usd",

@@ -67,7 +67,9 @@ class Emit:
 class Run:
     """Await something in the engine's loop; the escape hatch for SDKs and in-process models."""
 
-    function: Callable[[], Awaitable[Any]]
+    function: Callable[[], Any]
+    in_thread: bool = False
+    """True for a plain function that would hold up the loop: it is called in a thread."""
 
 
 Effect = Call | Open | NextEvent | Wait | Emit | Run
@@ -115,6 +117,15 @@ def partial(index: int, image: RawImage) -> Flow[None]:
 def run(function: Callable[[], Awaitable[T]]) -> Flow[T]:
     """Await ``function()`` in the engine's loop."""
     value: T = yield Run(function)
+    return value
+
+
+def run_in_thread(function: Callable[[], T]) -> Flow[T]:
+    """Call ``function()`` in a thread: decoding, drawing, or an SDK that blocks.
+
+    A thread cannot be stopped: when the deadline passes, its result is dropped.
+    """
+    value: T = yield Run(function, in_thread=True)
     return value
 
 
