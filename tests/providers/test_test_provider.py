@@ -77,7 +77,7 @@ async def play(flow: Flow[Generated]) -> Played:
             effect: Effect = flow.send(reply)
             reply = None
             if isinstance(effect, Run):
-                reply = await effect.function()
+                reply = await asyncio.to_thread(effect.function)
             elif isinstance(effect, Wait):
                 played.waits.append(effect.seconds)
             elif isinstance(effect, Emit):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import TypeAlias
 
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
+from routercore.providers.test.chance import Chance
 from routercore.providers.test.palette import Palette, mix
 
 Edges: TypeAlias = tuple[int, int]
@@ -43,7 +43,7 @@ def recolor(image: Image.Image, palette: Palette, fidelity: str | None) -> Image
     return result
 
 
-def hang(images: Sequence[Image.Image], ground: Image.Image, chance: Random) -> Image.Image:
+def hang(images: Sequence[Image.Image], ground: Image.Image, chance: Chance) -> Image.Image:
     """The pictures as prints on the ground, a little askew, in rows."""
     columns = max(1, math.ceil(math.sqrt(len(images) * ground.width / ground.height)))
     columns = min(columns, len(images))

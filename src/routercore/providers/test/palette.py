@@ -5,8 +5,9 @@ from __future__ import annotations
 import colorsys
 import re
 from dataclasses import dataclass
-from random import Random
 from typing import TypeAlias
+
+from routercore.providers.test.chance import Chance
 
 Color: TypeAlias = tuple[int, int, int]
 
@@ -61,7 +62,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"[^\W\d_]+", text.lower()))
 
 
-def choose_palette(prompt: str, chance: Random) -> Palette:
+def choose_palette(prompt: str, chance: Chance) -> Palette:
     """The palette that the prompt names, or one by chance; a little off its hue either way."""
     said = words(prompt)
     named = [name for word, name in MOODS.items() if word in said]

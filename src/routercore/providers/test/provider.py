@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ from routercore.provider import (
     fail,
     partial,
     progress,
-    run,
+    run_in_thread,
     wait,
 )
 from routercore.providers.test.cards import CARDS, SCRIPTS
@@ -118,7 +117,7 @@ class TestProvider:
         images: list[RawImage] = []
         finished = None
         for index in range(count):
-            finished = yield from run(bound(asyncio.to_thread, _paint, task, index, drafts))
+            finished = yield from run_in_thread(bound(_paint, task, index, drafts))
             if index == 0 and drafts:
                 yield from _show_drafts(finished.drafts, script.latency)
             data = NO_IMAGE_BYTES if script.bad_image else finished.data

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from routercore.providers.test.chance import Chance
 from routercore.providers.test.palette import Color, Palette, mix, ramp, words
 from routercore.providers.test.terrain import Point, conifer, height_at, hills, mountains
 
@@ -67,8 +67,8 @@ class Scene:
         """The shorter edge, which everything is measured by."""
         return min(self.image.size)
 
-    def chance(self, feature: str) -> Random:
-        return Random(f"{self.seed}|{self.prompt}|{feature}")
+    def chance(self, feature: str) -> Chance:
+        return Chance(self.seed, self.prompt, feature)
 
     def supersampling(self) -> int:
         longest = max(self.image.size)
@@ -196,7 +196,7 @@ def _paint_clouds(scene: Scene, horizon: float) -> None:
     for _ in range(scene.detail.clouds):
         x, y = chance.random() * small[0], chance.uniform(0.06, horizon) * small[1]
         wide, high = chance.uniform(0.1, 0.34) * small[0], chance.uniform(0.004, 0.016) * small[1]
-        draw.ellipse((x - wide, y - high, x + wide, y + high), fill=chance.randint(50, 150))
+        draw.ellipse((x - wide, y - high, x + wide, y + high), fill=chance.whole(50, 150))
     blurred = mask.filter(ImageFilter.GaussianBlur(min(small) / 60))
     full = blurred.resize(scene.image.size, Image.Resampling.BICUBIC)
     color = mix(scene.palette.sky[-1], scene.palette.sun, 0.5)
@@ -223,7 +223,7 @@ def _paint_ridges(scene: Scene, top: float, bottom: float, *, rough: bool) -> No
 
 
 def _paint_ridge(scene: Scene, line: Sequence[float], colors: tuple[Color, Color],
-                 chance: Random, trees: int, depth: float) -> None:  # fmt: skip
+                 chance: Chance, trees: int, depth: float) -> None:  # fmt: skip
     width, height, scale = scene.width, scene.height, scene.supersampling()
     tallest = 0.11 * depth if trees else 0.0
     top = max(0, math.floor((min(line) - tallest * scene.unit / height) * height) - 1)
@@ -280,10 +280,10 @@ def _paint_glitter(scene: Scene, shore: int, depth: int) -> None:
     for _ in range(70 * scene.detail.ridges):
         near = chance.random() ** 1.6
         spread = scene.unit * (0.035 + 0.12 * near)
-        x, y = chance.gauss(center, spread) * scale, near * depth * scale
+        x, y = chance.normal(center, spread) * scale, near * depth * scale
         wide = scene.unit * chance.uniform(0.004, 0.03) * (0.3 + near) * scale
         high = max(0.6, scene.unit * 0.0016 * (0.4 + 1.6 * near) * scale)
-        draw.ellipse((x - wide, y - high, x + wide, y + high), fill=chance.randint(60, 190))
+        draw.ellipse((x - wide, y - high, x + wide, y + high), fill=chance.whole(60, 190))
     scene.image.paste(scene.palette.sun, (0, shore), mask.reduce(scale))
 
 
@@ -311,8 +311,8 @@ def _paint_birds(scene: Scene, horizon: float) -> None:
     chance = scene.chance("birds")
     x, y = chance.uniform(0.2, 0.75) * scene.width, chance.uniform(0.12, 0.24) * scene.height
     color = mix(scene.palette.near, scene.palette.sky[0], 0.25)
-    for _ in range(chance.randint(3, 7)):
-        at = (x + chance.gauss(0, 0.07) * scene.unit, y + chance.gauss(0, 0.03) * scene.unit)
+    for _ in range(chance.whole(3, 7)):
+        at = (x + chance.normal(0, 0.07) * scene.unit, y + chance.normal(0, 0.03) * scene.unit)
         _bird(scene, at, scene.unit * chance.uniform(0.008, 0.017), color)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from routercore.provider import Fault, ProviderFailed, fail, refused
+from routercore.providers.test.chance import Chance
 
 OK = "ok"
 WORDS = (OK, *(str(fault) for fault in Fault))
@@ -80,8 +80,7 @@ class Script:
 
     def _luck(self, count: int) -> float:
         """A number from 0 up to 1 that belongs to a call of this script."""
-        digest = hashlib.sha256(f"{self.name}|{count}".encode()).digest()
-        return int.from_bytes(digest[:4]) / 2**32
+        return Chance(self.name, count).random()
 
 
 class Counts:

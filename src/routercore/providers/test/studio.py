@@ -7,13 +7,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
-from random import Random
 from typing import Any
 
 from PIL import Image, ImageDraw
 
 from routercore.provider import Fault, InputImage, Operation, Size, Task, fail
 from routercore.providers.test.caption import set_caption
+from routercore.providers.test.chance import Chance
 from routercore.providers.test.edit import Edges, hang, recolor, repaint
 from routercore.providers.test.palette import Palette, choose_palette, saturated
 from routercore.providers.test.scene import draw_scene
@@ -80,7 +80,7 @@ class _Work:
 
     @functools.cached_property
     def palette(self) -> Palette:
-        chosen = choose_palette(self.task.prompt, Random(f"{self.seed}|{self.task.prompt}"))
+        chosen = choose_palette(self.task.prompt, Chance(self.seed, self.task.prompt, "palette"))
         factor = STYLES.get(self.task.style or "")
         if factor is None:
             return chosen
@@ -156,7 +156,7 @@ def _edit(work: _Work, inputs: Sequence[Image.Image]) -> Image.Image:
     size = work.size_or(Size(*inputs[0].size))
     if len(inputs) > 1:
         toned = [recolor(image, work.palette, "high") for image in inputs]
-        result = hang(toned, work.scene(size), Random(f"{work.seed}|hang"))
+        result = hang(toned, work.scene(size), Chance(work.seed, "hang"))
     else:
         edges = (size.width, size.height)
         image = inputs[0] if inputs[0].size == edges else inputs[0].resize(edges)

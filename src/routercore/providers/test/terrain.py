@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from random import Random
 from typing import TypeAlias
+
+from routercore.providers.test.chance import Chance
 
 Point: TypeAlias = tuple[float, float]
 
 
-def mountains(chance: Random, roughness: float = 0.52) -> list[float]:
+def mountains(chance: Chance, roughness: float = 0.52) -> list[float]:
     """Heights, -1 to 1, of a jagged ridge: a line whose middle is moved again and again."""
     line = [chance.uniform(-0.6, 0.6), chance.uniform(-0.2, 1.0), chance.uniform(-0.6, 0.6)]
     reach = 0.55
@@ -22,7 +23,7 @@ def mountains(chance: Random, roughness: float = 0.52) -> list[float]:
     return _normal(line)
 
 
-def hills(chance: Random, waves: int = 4) -> list[float]:
+def hills(chance: Chance, waves: int = 4) -> list[float]:
     """Heights, -1 to 1, of a soft line: a few sines."""
     parts = [
         (chance.uniform(0.5, 1.1) * (1 + k), chance.uniform(0, math.tau), 1 / (1 + k) ** 1.4)
@@ -44,7 +45,7 @@ def height_at(line: Sequence[float], t: float) -> float:
     return line[index] + (line[index + 1] - line[index]) * (place - index)
 
 
-def conifer(chance: Random, foot: Point, height: float) -> list[Point]:
+def conifer(chance: Chance, foot: Point, height: float) -> list[Point]:
     """The outline of a fir, standing with its foot a little in the ground."""
     x, y = foot
     tiers, half = 4, height * chance.uniform(0.17, 0.24)
