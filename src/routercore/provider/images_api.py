@@ -24,9 +24,7 @@ def as_object(load: Callable[[], Any], what: str) -> Mapping[str, Any]:
     return value
 
 
-def as_images(
-    body: Mapping[str, Any], *, url_lifetime: float | None = None, reports_cost: bool = False
-) -> Generated:
+def as_images(body: Mapping[str, Any], *, url_lifetime: float | None = None) -> Generated:
     """Read the body of an answer; all but an image is optional.
 
     Raises:
@@ -39,7 +37,6 @@ def as_images(
     return Generated(
         images=images,
         usage=as_usage(body.get("usage")),
-        cost_usd=as_cost(body.get("cost")) if reports_cost else None,
         size=text_at(body, "size"),
         quality=text_at(body, "quality"),
         background=text_at(body, "background"),

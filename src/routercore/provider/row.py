@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urljoin
 
@@ -21,7 +22,7 @@ from routercore.provider.http import (
     post_form,
     post_json,
 )
-from routercore.provider.images_api import as_images, as_object, as_raw_image, count
+from routercore.provider.images_api import as_cost, as_images, as_object, as_raw_image, count
 from routercore.provider.reading import date_at, list_at
 from routercore.provider.spec import API_VERSION
 from routercore.values.catalogue import WILDCARD, ModelCard
@@ -42,7 +43,8 @@ ERROR_FIELDS = frozenset({"message", "detail", "code"})
 class Row:
     """A service that speaks OpenAI's Images API. A card that accepts a setting has it sent.
 
-    Where a service differs, a subclass overrides ``body``, ``classify`` or ``discovered``.
+    Where a service differs, a subclass overrides ``body``, ``cost``, ``classify`` or
+    ``discovered``.
     """
 
     name: str
@@ -146,9 +148,13 @@ class Row:
             return None
         return next((card.named(id) for card in self.cards if card.id == WILDCARD), None)
 
+    def cost(self, body: Mapping[str, Any]) -> Decimal | None:
+        """What an answer, or the last event of a stream, says was charged, in US dollars."""
+        return as_cost(body.get("cost")) if self.reports_cost else None
+
     def _images(self, task: Task, body: Mapping[str, Any]) -> Generated:
-        lifetime = task.card.url_lifetime
-        return as_images(body, url_lifetime=lifetime, reports_cost=self.reports_cost)
+        images = as_images(body, url_lifetime=task.card.url_lifetime)
+        return replace(images, cost_usd=self.cost(body))
 
     def _parts(self, task: Task, body: dict[str, Any]) -> list[Part]:
         parts = fields(_flat(body))
