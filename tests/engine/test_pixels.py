@@ -74,6 +74,15 @@ def test_progressive_jpeg_with_thumbnail_end() -> None:
     assert ImageFacts("jpeg", Size(64, 48), False) == inspect(data[:-2])
 
 
+def test_jpeg_markers_may_be_padded_and_must_lead_to_a_frame() -> None:
+    """Fill bytes and lone markers are passed over; a scan without a frame has no size."""
+    data = encoded(picture((64, 48)), "jpeg")
+    assert Size(64, 48) == inspect(data[:2] + b"\xff\x01\xff\xff" + data[2:]).size
+    for broken in (b"\xff\xda\0\x02", b"\xff\xe0\0\x01", b"\xff\xe0\0\x03-data-"):
+        with pytest.raises(BadImageError, match="header"):
+            inspect(b"\xff\xd8" + broken)
+
+
 @given(st.sampled_from(FORMATS), st.floats(0.3, 0.98))
 @settings(max_examples=40, deadline=None)
 def test_a_cut_off_image_is_never_verified(format: str, part: float) -> None:

@@ -305,6 +305,12 @@ class TestEdits:
         alpha = make(images=(brought(image),), size=None).image.getchannel("A")
         assert 0 == alpha.getpixel((70, 5))
 
+    def test_a_jpeg_of_a_transparent_input_lies_on_white(self) -> None:
+        """Transparent parts become white where the format has no transparency."""
+        clear = brought(Image.new("RGBA", (400, 300)))
+        image = make("x", images=(clear,), size=None, output_format="jpeg").image
+        assert (255, 255, 255) == image.getpixel((390, 5))
+
     @pytest.mark.parametrize("count", [2, 3, 5, 16])
     def test_several_images_are_hung_together(self, count: int) -> None:
         """Several inputs become one composition, in the size of the first unless asked."""

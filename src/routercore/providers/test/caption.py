@@ -103,9 +103,10 @@ def _has(char: str) -> bool:
     return _drawn(char) != _drawn("\uffff")
 
 
-def _drawn(char: str) -> tuple[tuple[int, int], bytes]:
-    mask = _font(24).getmask(char)
-    return mask.size, bytes(mask)
+def _drawn(char: str) -> bytes:
+    image = Image.new("L", (48, 48))
+    ImageDraw.Draw(image).text((8, 8), char, 255, _font(24))
+    return image.tobytes()
 
 
 def _fitted(text: str, note: str, unit: int, room: tuple[int, int]) -> Setting | None:

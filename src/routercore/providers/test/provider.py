@@ -46,10 +46,10 @@ class TestProvider:
     """Paints pictures in this process. See the package's documentation for its options."""
 
     __test__: ClassVar[bool] = False  # Tells pytest that the name does not make it a test case.
-    name: ClassVar[str] = "test"
-    api_version: ClassVar[int] = API_VERSION
-    auth: ClassVar[Auth] = NoAuth()
-    origins: ClassVar[tuple[str, ...]] = ("http://test.invalid",)
+    name: str = "test"
+    api_version: int = API_VERSION
+    auth: Auth = NoAuth()
+    origins: tuple[str, ...] = ("http://test.invalid",)
     """Required of a provider; nothing is ever sent there."""
 
     def __init__(self) -> None:
