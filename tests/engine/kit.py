@@ -41,10 +41,10 @@ def status(code: int, **headers: str) -> HttpResponse:
 def provider(name: str, **settings: Any) -> ProviderSetup:
     """One configured provider at ``https://NAME.example``."""
     own = {key: settings.pop(key) for key in ("flow", "faults", "cards") if key in settings}
-    scripted = ScriptedProvider(
-        **{"name": name, "origins": (f"https://{name}.example",), "cards": (CARD,), **own}
-    )
-    return ProviderSetup(name=name, provider=scripted, **{"keys": (f"key-of-{name}",), **settings})
+    own.setdefault("cards", (CARD,))
+    scripted = ScriptedProvider(name=name, origins=(f"https://{name}.example",), **own)
+    settings.setdefault("keys", (f"key-of-{name}",))
+    return ProviderSetup(name=name, provider=scripted, **settings)
 
 
 def priced(*prices: Price) -> ModelCard:

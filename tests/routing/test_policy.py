@@ -1,0 +1,180 @@
+"""One test a row of the table of failures, and the decisions that it leads to."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from routercore.routing.failing import error_of
+from routercore.routing.policy import (
+    MAX_PATIENCE,
+    RULES,
+    Move,
+    OnRefusal,
+    OnUnknown,
+    Policy,
+    Situation,
+    charge_of,
+    decide,
+)
+from routercore.values.errors import AttemptsFailedError
+from routercore.values.events import AttemptRecord
+from routercore.values.faults import Charge, Failure, Fault
+
+NEXT, STOP, AGAIN, KEY = Move.NEXT, Move.STOP, Move.AGAIN, Move.OTHER_KEY
+CHANCE = random.Random(0)
+
+
+def situation(**known: Any) -> Situation:
+    return Situation(**{
+        "attempts": 1, "same_target": 1, "remaining": 100.0, "expected": 10.0,
+        "has_other_key": False, "has_next": True, "exposed": 1, **known,
+    })  # fmt: skip
+
+
+def failed(fault: Fault, **details: Any) -> Failure:
+    return Failure(fault=fault, message="it failed", **details)
+
+
+def move(failure: Failure, policy: Policy = Policy(), **known: Any) -> Move:  # noqa: B008
+    return decide(failure, situation(**known), policy, CHANCE).move
+
+
+ROWS = [
+    # fault, with another target, alone, with another key, what it may cost, status
+    (Fault.INVALID_REQUEST, STOP, STOP, STOP, Charge.NONE, 400),
+    (Fault.UNSUPPORTED, STOP, STOP, STOP, Charge.NONE, 400),
+    (Fault.OVER_BUDGET, NEXT, STOP, NEXT, Charge.NONE, 402),
+    (Fault.LIMITED, NEXT, STOP, NEXT, Charge.NONE, 429),
+    (Fault.NOT_SENT, AGAIN, AGAIN, AGAIN, Charge.NONE, 503),
+    (Fault.RATE_LIMITED, NEXT, AGAIN, KEY, Charge.NONE, 429),
+    (Fault.OVERLOADED, NEXT, AGAIN, NEXT, Charge.NONE, 503),
+    (Fault.QUOTA, NEXT, STOP, KEY, Charge.NONE, 503),
+    (Fault.UNAUTHENTICATED, NEXT, STOP, KEY, Charge.NONE, 503),
+    (Fault.FORBIDDEN, NEXT, STOP, KEY, Charge.NONE, 503),
+    (Fault.MODEL_NOT_FOUND, NEXT, STOP, NEXT, Charge.NONE, 503),
+    (Fault.REFUSED, STOP, STOP, STOP, Charge.NONE, 400),
+    (Fault.REPLY_LOST, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.REPLY_CUT, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.SERVER_ERROR, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.GATEWAY, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.REQUEST_TIMEOUT, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.CONFLICT, STOP, STOP, STOP, Charge.UNKNOWN, 409),
+    (Fault.REDIRECTED, STOP, STOP, STOP, Charge.UNKNOWN, 502),
+    (Fault.JOB_FAILED, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.JOB_LOST, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.DEADLINE, NEXT, STOP, NEXT, Charge.UNKNOWN, 504),
+    (Fault.CANCELLED, STOP, STOP, STOP, Charge.UNKNOWN, 499),
+    (Fault.REFUSED_RESULT, STOP, STOP, STOP, Charge.UNKNOWN, 400),
+    (Fault.NO_IMAGE, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+    (Fault.BAD_IMAGE, NEXT, STOP, NEXT, Charge.CERTAIN, 502),
+    (Fault.RESULT_UNAVAILABLE, NEXT, STOP, NEXT, Charge.CERTAIN, 502),
+    (Fault.PLUGIN, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
+]
+
+
+def test_the_table_is_whole() -> None:
+    """Every fault has a row, here and in the policy."""
+    assert set(Fault) == {row[0] for row in ROWS} == set(RULES)
+
+
+@pytest.mark.parametrize(("fault", "onward", "alone", "key", "charge", "status"), ROWS)
+def test_a_row(
+    fault: Fault, onward: Move, alone: Move, key: Move, charge: Charge, status: int
+) -> None:
+    """What a failure leads to with another target, alone, and with another key; its price; and
+    what the client is told."""
+    failure = failed(fault)
+    assert onward == move(failure)
+    assert alone == move(failure, has_next=False)
+    assert key == move(failure, has_other_key=True)
+    assert charge == charge_of(failure)
+    assert status == RULES[fault].status
+
+
+EXPOSED = [row[0] for row in ROWS if row[1] is NEXT and row[4] is not Charge.NONE]
+TRAVELS_ANYWAY = {Fault.SERVER_ERROR, Fault.REQUEST_TIMEOUT, Fault.JOB_FAILED}
+
+
+@pytest.mark.parametrize("fault", sorted(set(EXPOSED) - TRAVELS_ANYWAY))
+def test_what_may_be_paid_twice_is_configured(fault: Fault) -> None:
+    """Where an attempt may have been paid for, the configuration and the cap decide."""
+    failure = failed(fault)
+    assert STOP == move(failure, Policy(on_unknown=OnUnknown.FAIL))
+    assert STOP == move(failure, exposed=2)
+    assert NEXT == move(failure, Policy(max_exposure=3.0), exposed=2)
+    assert NEXT == move(failed(fault, charge=Charge.NONE), Policy(on_unknown=OnUnknown.FAIL))
+
+
+@pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.REFUSED_RESULT])
+def test_refusals_travel_only_where_configured(fault: Fault) -> None:
+    """A refused prompt goes to the next target only if the configuration says so."""
+    policy = Policy(on_refusal=OnRefusal.FALLBACK)
+    assert NEXT == move(failed(fault), policy)
+    assert STOP == move(failed(fault), policy, has_next=False)
+
+
+@pytest.mark.parametrize("fault", [Fault.INVALID_REQUEST, Fault.UNSUPPORTED])
+def test_wrong_for_one_may_be_right_for_another(fault: Fault) -> None:
+    """A request that is wrong for one provider alone travels."""
+    assert NEXT == move(failed(fault, only_here=True))
+
+
+def test_limits_of_a_request() -> None:
+    """Nothing is tried beyond the attempts and the deadline."""
+    assert STOP == move(failed(Fault.QUOTA), attempts=3)
+    assert STOP == move(failed(Fault.QUOTA), remaining=0.0)
+
+
+def test_not_sent_twice_moves_on() -> None:
+    """What did not leave twice goes to the next target, or ends."""
+    assert NEXT == move(failed(Fault.NOT_SENT), same_target=2)
+    assert STOP == move(failed(Fault.NOT_SENT), same_target=2, has_next=False)
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "remaining", "expected"),
+    [(5.0, 100.0, AGAIN), (0.0, 100.0, AGAIN), (MAX_PATIENCE, 100.0, AGAIN),
+     (MAX_PATIENCE + 1, 1000.0, STOP), (15.0, 20.0, STOP), (None, 5.0, STOP)],
+)  # fmt: skip
+def test_patience(retry_after: float | None, remaining: float, expected: Move) -> None:
+    """A wait is begun only if it, and the call behind it, fit."""
+    failure = failed(Fault.RATE_LIMITED, retry_after=retry_after)
+    decision = decide(failure, situation(has_next=False, remaining=remaining), Policy(), CHANCE)
+    assert expected == decision.move
+    assert (retry_after if expected is AGAIN else 0.0) == decision.delay
+
+
+def test_back_off_grows_and_is_drawn_by_lot() -> None:
+    """Without a named time the wait is random, under a bound that doubles and ends at 20 s."""
+    for tries, bound in ((1, 2.0), (3, 8.0), (9, 20.0)):
+        delays = [
+            decide(failed(Fault.OVERLOADED), situation(has_next=False, same_target=tries), Policy(),
+                   CHANCE).delay for _ in range(200)
+        ]  # fmt: skip
+        assert 0.8 * bound < max(delays) <= bound
+        assert min(delays) < 0.2 * bound
+
+
+def attempt(number: int, failure: Failure | None) -> AttemptRecord:
+    return AttemptRecord(target=f"t{number}:m", number=number, started_s=0, duration_s=1,
+                         failure=failure)  # fmt: skip
+
+
+def test_rate_limits_together_have_the_shortest_wait() -> None:
+    """The client may come back as soon as the first target has room, within a minute."""
+    limited = [failed(Fault.RATE_LIMITED, retry_after=wait) for wait in (30.0, 10.0, 300.0)]
+    error = error_of([attempt(i, one) for i, one in enumerate(limited)], Policy())
+    assert (429, 10.0, None) == (error.status, error.retry_after, error.may_retry)
+    error = error_of([attempt(1, limited[2])], Policy())
+    assert 60.0 == error.retry_after
+
+
+def test_what_may_be_paid_is_not_to_be_repeated() -> None:
+    """Where any attempt may have been paid for, no client is to send the request again itself."""
+    failures = [failed(Fault.REPLY_LOST), failed(Fault.OVERLOADED)]
+    error = error_of([attempt(i, one) for i, one in enumerate(failures)], Policy())
+    assert isinstance(error, AttemptsFailedError)
+    assert (503, False, None) == (error.status, error.may_retry, error.retry_after)
