@@ -129,7 +129,7 @@ class Catalogue:
         for card in cards.values():
             if model in card.names and card.id != WILDCARD:
                 return card
-        if WILDCARD in cards and model:
+        if WILDCARD in cards and model not in ("", WILDCARD):
             return cards[WILDCARD].named(model)
         return None
 
@@ -159,4 +159,8 @@ def _cards(setup: ProviderSetup) -> dict[str, ModelCard]:
 
 
 def _distinct(targets: Sequence[Target]) -> list[Target]:
-    return list({target.name: target for target in reversed(targets)}.values())[::-1]
+    """Each target once, in its first place."""
+    distinct: dict[str, Target] = {}
+    for target in targets:
+        distinct.setdefault(target.name, target)
+    return list(distinct.values())
