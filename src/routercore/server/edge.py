@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 
-import structlog
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from routercore.server import log
 from routercore.server.answers import header_text
 from routercore.server.bodies import ClientGoneError
 from routercore.server.faults import (
@@ -46,8 +46,7 @@ class Edge:
         except Exception as error:
             told = _as_router_error(error)
             if isinstance(told, InternalError):
-                log = structlog.get_logger("routercore.server")
-                log.error("request.crashed", request_id=exchange.id, exc_info=error)
+                log.crashed(exchange.id, error)
             if exchange.is_answered:
                 raise  # The server cuts the connection: a broken answer must not look whole.
             answer = self._answer(told)

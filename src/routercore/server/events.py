@@ -8,8 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
-import structlog
-
+from routercore.server import log
 from routercore.server.answers import NO_TOKENS, extras, shape_of, usage_body
 from routercore.server.faults import InternalError, Redactor, error_body
 from routercore.server.replies import Part, json_with, to_json
@@ -90,8 +89,7 @@ async def frames(
     except RouterError as error:
         yield error_frame(error, redactor)
     except Exception as error:
-        log = structlog.get_logger("routercore.server")
-        log.error("request.crashed", request_id=request_id, exc_info=error)
+        log.crashed(request_id, error)
         yield error_frame(InternalError(), redactor)
 
 

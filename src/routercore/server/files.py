@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from routercore.engine.setup import RouterSetup
+from routercore.server import log
 from routercore.server.faults import NotFoundError
 from routercore.server.store import FileStore, ImageStore, Links, default_directory
 from routercore.values.errors import RouterError
@@ -48,7 +48,7 @@ class Shelf:
         try:
             paths = await run_in_threadpool(self._keep, images, owner)
         except OSError as error:
-            structlog.get_logger("routercore.server").error("store.failed", error=str(error))
+            log.store_failed(error)
             message = "The images were made and cannot be stored; ask for response_format b64_json."
             raise StoreFailedError(message) from error
         return [origin + path for path in paths]

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pybase64
 import pydantic_core
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from routercore.engine.deliver import decode_base64
 from routercore.engine.pixels import BadImageError, inspect
 from routercore.server.bodies import Account, read_json
 from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
 from routercore.server.faults import MediaTypeError, TooLargeError
 from routercore.server.forms import MAX_FILE_BYTES, Part, Upload, path_of, read_form
 from routercore.values.errors import RequestError
+from routercore.values.faults import ProviderFailed
 from routercore.values.images import (
     MEDIA_TYPES,
     ImageRequest,
@@ -285,7 +286,7 @@ def _from_data_url(text: str, param: str) -> bytes:
         raise RequestError(f"The {param} is neither an https:// URL nor a base64 data: URL.",
                            param=param, code="invalid_image_url")  # fmt: skip
     try:
-        return pybase64.b64decode(payload, validate=True)
-    except ValueError:
+        return decode_base64(payload)
+    except ProviderFailed:
         raise RequestError(f"The {param} is not valid base64.", param=param,
                            code="invalid_base64_image") from None  # fmt: skip
