@@ -88,7 +88,7 @@ async def frames(
                 yield frame
     except RouterError as error:
         yield error_frame(error, redactor)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a face: the client is told, whatever it is
         log.crashed(request_id, error)
         yield error_frame(InternalError(), redactor)
 
