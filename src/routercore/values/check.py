@@ -119,10 +119,18 @@ def _prompt(f: _Fitting) -> None:
 
 def _shape(f: _Fitting) -> None:
     """Bring size, ratio and tier into the form that the card wants."""
-    request, sizes = f.request, f.card.sizes
+    request = f.request
     if request.size is None and not request.aspect_ratio and not request.resolution:
         return
     param = "size" if request.size is not None else "aspect_ratio"
+    try:
+        _fit_shape(f, param)
+    except ValueError as error:  # A ratio or a tier that nobody can read.
+        f.reject(param if request.aspect_ratio else "resolution", str(error))
+
+
+def _fit_shape(f: _Fitting, param: str) -> None:
+    request, sizes = f.request, f.card.sizes
     if isinstance(sizes, InputSize):
         f.drop(param, f"{f.card.id!r} keeps the size of the input image")
     elif isinstance(sizes, RatioSizes):

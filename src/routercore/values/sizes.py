@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 _SIZE = re.compile(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*")
+_TIER = re.compile(r"(\d{1,5}(?:\.\d+)?)([kK]?)")
 _RATIO = re.compile(r"\s*(\d{1,4})\s*:\s*(\d{1,4})\s*")
 
 
@@ -136,12 +137,19 @@ class RatioSizes:
     default_tier: str | None = None
 
     def area(self, tier: str | None) -> int:
-        """About how many pixels a picture of ``tier`` has."""
+        """About how many pixels a picture of ``tier`` has.
+
+        Raises:
+            ValueError: nobody can read the tier.
+        """
         if tier is None:
             return next(iter(self.tier_pixels.values()), 1024 * 1024)
         if tier in self.tier_pixels:
             return self.tier_pixels[tier]
-        edge = float(tier[:-1]) * 1024 if tier[-1:] in "kK" else float(tier)
+        match = _TIER.fullmatch(tier)
+        if match is None:
+            raise ValueError(f"{tier!r} is not a resolution; write it like 2K")
+        edge = float(match[1]) * (1024 if match[2] else 1)
         return round(edge * edge)
 
     def expected(self, ratio: str, tier: str | None) -> Size:

@@ -1,0 +1,174 @@
+"""Every setting is honoured, adapted with a warning, or a reason for rejection."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routercore.values.catalogue import ModelCard
+from routercore.values.check import Fit, check
+from routercore.values.images import ImageRequest, InputImage, Operation
+from routercore.values.sizes import (
+    AnySize,
+    FixedSizes,
+    InputSize,
+    RatioSizes,
+    Size,
+    SizeRange,
+)
+
+TODAY = date(2026, 6, 1)
+IMAGE = InputImage(b"\x89PNG")
+ALL = frozenset(Operation)
+RATIOS = RatioSizes(ratios=("1:1", "16:9", "9:16"), tiers=("1K", "2K"), default_tier="1K")
+FIXED = FixedSizes(("1024x1024", "1536x1024", "1024x1536"))
+RANGE = SizeRange(min_edge=256, max_edge=2048, multiple_of=16, max_pixels=4_000_000, max_ratio=3)
+
+
+def outcome(card: dict[str, Any], **asked: Any) -> Fit | tuple[Any, ...]:
+    request = ImageRequest(**{"prompt": "a heron", "model": "m", **asked})
+    return check(ModelCard(id="m", **card), request, TODAY)
+
+
+def fit(card: dict[str, Any], **asked: Any) -> Fit:
+    found = outcome(card, **asked)
+    assert isinstance(found, Fit)
+    return found
+
+
+def rejected(card: dict[str, Any], **asked: Any) -> list[str]:
+    found = outcome(card, **asked)
+    assert isinstance(found, tuple)
+    return [reason.param for reason in found]
+
+
+@pytest.mark.parametrize(
+    ("card", "asked", "params"),
+    [
+        ({"shutdown": date(2026, 5, 1), "successor": "n"}, {}, ["model"]),
+        ({}, {"images": (IMAGE,)}, ["image"]),
+        ({"operations": ALL}, {"images": (IMAGE,)}, ["image"]),
+        ({"operations": {Operation.EDIT}, "max_images": 1}, {}, ["image"]),
+        ({"max_images": 1}, {"images": (IMAGE,), "mask": IMAGE}, ["mask"]),
+        ({"max_prompt": 3}, {}, ["prompt"]),
+        ({"sizes": FIXED}, {"size": Size(64, 64)}, ["size"]),
+        ({"sizes": FIXED}, {"size": Size(4096, 512)}, ["size"]),
+        ({"sizes": RATIOS}, {"size": Size(3000, 300)}, ["size"]),
+        ({"sizes": FIXED}, {"aspect_ratio": "wide"}, ["aspect_ratio"]),
+        ({"sizes": RATIOS}, {"aspect_ratio": "wide"}, ["aspect_ratio"]),
+        ({"sizes": FIXED}, {"resolution": "huge"}, ["resolution"]),
+        ({"qualities": ("low", "high")}, {"quality": "splendid"}, ["quality"]),
+        ({}, {"output_format": "svg"}, ["output_format"]),
+        ({"formats": ("svg",)}, {"output_format": "png"}, ["output_format"]),
+        ({}, {"output_compression": 50}, ["output_compression"]),
+        ({}, {"background": "transparent"}, ["background"]),
+        ({"backgrounds": ("transparent",), "formats": ("jpeg",)},
+         {"background": "transparent", "output_format": "jpeg"}, ["background"]),
+        ({}, {"svg": {"colors": 2}}, ["svg"]),
+        ({}, {"frame_count": 2, "frame_duration_ms": 9}, ["frame_count", "frame_duration_ms"]),
+        ({"operations": ALL, "max_images": 1, "accepts": {"markup"}},
+         {"images": (IMAGE,), "mask": IMAGE, "markup": IMAGE}, ["markup"]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_done(
+    card: dict[str, Any], asked: dict[str, Any], params: list[str]
+) -> None:
+    """What a card cannot do is a rejection that names the parameter."""
+    assert params == rejected(card, **asked)
+
+
+@pytest.mark.parametrize(
+    ("card", "asked", "fitted", "warned"),
+    [
+        ({"sizes": AnySize()}, {"size": Size(7, 9)}, {"size": Size(7, 9)}, []),
+        ({"sizes": AnySize()}, {"aspect_ratio": "1:1"}, {"size": Size(1024, 1024)}, []),
+        ({"sizes": AnySize()}, {"resolution": "2K"}, {"size": Size(2048, 2048)}, []),
+        ({"sizes": InputSize()}, {"size": Size(7, 9)}, {"size": None}, ["size_adapted"]),
+        ({"sizes": FIXED}, {"size": Size(1536, 1024)}, {"size": Size(1536, 1024)}, []),
+        ({"sizes": FIXED}, {"size": Size(1792, 1024)}, {"size": Size(1536, 1024)},
+         ["size_adapted"]),
+        ({"sizes": FIXED}, {"aspect_ratio": "3:2"}, {"size": Size(1536, 1024)}, []),
+        ({"sizes": FIXED}, {"aspect_ratio": "16:9"}, {"size": Size(1536, 1024)},
+         ["aspect_ratio_adapted"]),
+        ({"sizes": RANGE}, {"size": Size(1000, 1000)}, {"size": Size(992, 992)},
+         ["size_adapted"]),
+        ({"sizes": RANGE}, {"size": Size(1024, 512)}, {"size": Size(1024, 512)}, []),
+        ({"sizes": RATIOS}, {"size": Size(1024, 1024)},
+         {"size": None, "aspect_ratio": "1:1", "resolution": "1K"}, []),
+        ({"sizes": RATIOS}, {"size": Size(1920, 1080)},
+         {"size": None, "aspect_ratio": "16:9", "resolution": "1K"}, ["size_adapted"]),
+        ({"sizes": RATIOS}, {"aspect_ratio": "3:2"}, {"aspect_ratio": "16:9"},
+         ["aspect_ratio_adapted"]),
+        ({"sizes": RATIOS}, {"resolution": "4K"}, {"resolution": None}, ["resolution_adapted"]),
+        ({"sizes": RatioSizes(ratios=("1:1",))}, {"resolution": "4K"}, {"resolution": None},
+         ["resolution_adapted"]),
+        ({"qualities": ("low", "high")}, {"quality": "high"}, {"quality": "high"}, []),
+        ({"qualities": ("low", "high")}, {"quality": "max"}, {"quality": "high"},
+         ["quality_adapted"]),
+        ({"qualities": ("draft", "fine", "best")}, {"quality": "medium"}, {"quality": "fine"},
+         ["quality_adapted"]),
+        ({}, {"quality": "high"}, {"quality": None}, ["quality_adapted"]),
+        ({}, {"output_format": "webp"}, {"output_format": None}, ["output_format_adapted"]),
+        ({"formats": ("png", "jpeg"), "choose_format": False}, {"output_format": "jpeg"},
+         {"output_format": None}, ["output_format_adapted"]),
+        ({"formats": ("jpeg",), "compression": True},
+         {"output_format": "jpeg", "output_compression": 50}, {"output_compression": 50}, []),
+        ({"formats": ("jpeg",)}, {"output_compression": 50}, {"output_compression": None},
+         ["output_compression_adapted"]),
+        ({}, {"background": "opaque"}, {"background": None}, []),
+        ({"backgrounds": ("opaque",)}, {"background": "opaque"}, {"background": "opaque"}, []),
+        ({}, {"n": 3}, {"n": 3}, ["n_adapted"]),
+        ({}, {"seed": 7}, {"seed": None}, ["seed_adapted"]),
+        ({"seed": True}, {"seed": 7}, {"seed": 7}, []),
+        ({}, {"negative_prompt": "fog"}, {"negative_prompt": None}, ["negative_prompt_adapted"]),
+        ({"partial_images": 1}, {"partial_images": 3}, {"partial_images": 1},
+         ["partial_images_adapted"]),
+        ({}, {"style": "vivid"}, {"style": None}, ["style_adapted"]),
+        ({"accepts": {"style"}}, {"style": "vivid"}, {"style": "vivid"}, []),
+        ({"accepts": {"input_fidelity"}, "fidelities": ("low",)}, {"input_fidelity": "high"},
+         {"input_fidelity": None}, ["input_fidelity_adapted"]),
+    ],
+)  # fmt: skip
+def test_what_can_be_done(
+    card: dict[str, Any], asked: dict[str, Any], fitted: dict[str, Any], warned: list[str]
+) -> None:
+    """What a card can do nearly is done nearly, with a warning; and refused to the strict."""
+    found = fit(card, **asked)
+    assert fitted == {name: getattr(found.request, name) for name in fitted}
+    assert warned == [warning.code for warning in found.warnings]
+    strict = outcome(card, **asked, strict=True)
+    assert bool(warned) == isinstance(strict, tuple)
+
+
+def test_a_rejection_of_the_retired_names_the_successor() -> None:
+    """Who asks for a model that is gone learns what to use."""
+    found = outcome({"shutdown": date(2026, 5, 1), "successor": "newer"})
+    assert isinstance(found, tuple)
+    assert "'newer'" in found[0].message
+
+
+EDGES = st.integers(16, 6000)
+
+
+@given(
+    width=EDGES,
+    height=EDGES,
+    multiple=st.sampled_from([1, 8, 16, 64]),
+    most=st.sampled_from([1024, 2048, None]),
+    ratio=st.sampled_from([1.0, 3.0, None]),
+)
+def test_a_fitted_size_is_one_that_the_card_makes(
+    width: int, height: int, multiple: int, most: int | None, ratio: float | None
+) -> None:
+    """Whatever size is asked for, what is passed on lies within the card's bounds."""
+    sizes = SizeRange(min_edge=128, max_edge=most, multiple_of=multiple, min_pixels=300_000,
+                      max_pixels=3_000_000, max_ratio=ratio)  # fmt: skip
+    found = outcome({"sizes": sizes}, size=Size(width, height))
+    if isinstance(found, Fit):
+        assert found.request.size is not None
+        assert sizes.problem(found.request.size) is None
+        assert bool(found.warnings) == (found.request.size != Size(width, height))
