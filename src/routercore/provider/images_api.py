@@ -59,10 +59,13 @@ def as_raw_image(item: Any, url_lifetime: float | None = None) -> RawImage | Non
 
 
 def as_usage(value: Any) -> Usage | None:
-    """Read counted tokens; ``None`` where nothing was counted."""
-    total_in, total_out = count(value, "input_tokens"), count(value, "output_tokens")
+    """Read counted tokens, also under the names of chat; ``None`` where nothing was counted."""
+    total_in = count(value, "input_tokens") or count(value, "prompt_tokens")
+    total_out = count(value, "output_tokens") or count(value, "completion_tokens")
     image_in = count(value, "input_tokens_details", "image_tokens")
     text_out = count(value, "output_tokens_details", "text_tokens")
+    if image_out := count(value, "completion_tokens_details", "image_tokens"):
+        text_out = max(0, total_out - image_out)
     if not total_in and not total_out:
         return None
     return Usage(
