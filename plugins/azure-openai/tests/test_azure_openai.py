@@ -1,0 +1,78 @@
+"""Azure's deployments, prices and recorded exchanges."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from routercore.provider import HttpResponse, ModelCard, Provider, Size, Task
+from routercore.testing.flows import play
+from routercore.testing.strategies import replies
+from routercore.testing.transcripts import replay
+from routercore.values.images import Settings
+from routercore.values.money import estimate
+from routercore_azure_openai import AZURE_OPENAI, routercore_providers
+from routercore_azure_openai.models import CARDS, GPT_IMAGE_2
+
+TODAY = date(2026, 11, 21)
+TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.json"))
+
+
+def card(id: str) -> ModelCard:
+    return next(card for card in CARDS if card.id == id)
+
+
+@pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_recorded_exchanges(path: Path) -> None:
+    """Every recorded case leads to the requests and the outcome that it says."""
+    replay(AZURE_OPENAI, path)
+
+
+def test_hook_contributes_the_provider() -> None:
+    """The plugin's hook contributes one provider, under the plugin's name."""
+    (provider,) = routercore_providers()
+    assert isinstance(provider, Provider)
+    assert "azure-openai" == provider.name
+
+
+def test_the_key_has_a_header_of_its_own() -> None:
+    """Azure's keys go into ``api-key``."""
+    task = Task(card=GPT_IMAGE_2, base_url="http://127.0.0.1:9/openai/v1", prompt="a fox")
+    request = AZURE_OPENAI.build(task)
+    signed = AZURE_OPENAI.auth.sign(request, "secret")
+    assert request.with_headers({"api-key": "secret"}) == signed
+    assert "http://127.0.0.1:9/openai/v1/images/generations" == request.url
+
+
+@pytest.mark.parametrize(
+    ("id", "size", "quality", "price"),
+    [
+        ("gpt-image-2", "1024x1024", "medium", ".053"),
+        ("gpt-image-2.5-flare", "1024x1024", "high", ".05268"),
+        ("gpt-image-2.5-sunburst", "3840x2160", "max", ".40026"),
+        ("gpt-image-1.5", "1536x1024", "high", ".2"),
+        ("gpt-image-1-mini", "1024x1536", "low", ".006"),
+    ],
+)
+def test_estimates(id: str, size: str, quality: str, price: str) -> None:
+    """A picture of a listed size is estimated at its list price."""
+    asked = Settings(prompt="", size=Size.parse(size), quality=quality)
+    assert Decimal(price) == estimate(card(id), asked).expected
+
+
+def test_last_days_are_azures_own() -> None:
+    """Azure serves some models longer than OpenAI, and one no longer."""
+    assert ["gpt-image-1"] == [card.id for card in CARDS if card.is_retired(TODAY)]
+    assert date(2027, 4, 7) == card("gpt-image-1-mini").shutdown
+
+
+@given(replies([{"data": [{"b64_json": "iVBORw0KGgo="}]}]))
+def test_any_answer_ends_well(script: list[HttpResponse]) -> None:
+    """Whatever comes, a flow ends in images or in a failure."""
+    task = Task(card=GPT_IMAGE_2, base_url="https://a.example/openai/v1", prompt="a fox")
+    played = play(AZURE_OPENAI, AZURE_OPENAI.generate(task), script)
+    assert (played.value is None) != (played.failed is None)
