@@ -116,6 +116,25 @@ def build(session: nox.Session) -> None:
         session.run("pytest", "-n", workers(), repository, *session.posargs)
 
 
+@nox.session(python=OLDEST)
+@nox.parametrize("openai", ["3.52", "2.54", "1.109"])
+def clients(session: nox.Session, openai: str) -> None:
+    """Run official clients, each generation in an environment of its own, against the server."""
+    install(session, f"openai=={openai}.*")
+    session.run("pytest", "tests/clients/test_python_sdk.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def node_clients(session: nox.Session) -> None:
+    """Run the official Node SDK against the server; wants node and npm."""
+    install(session)
+    modules = Path(session.create_tmp()).resolve()
+    session.run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(modules), "openai",
+                external=True, silent=True)  # fmt: skip
+    session.env["ROUTERCORE_NODE_MODULES"] = str(modules)
+    session.run("pytest", "tests/clients/test_node_sdk.py", *session.posargs)
+
+
 def install(session: nox.Session, *more: str) -> None:
     """Install the core with all extras, every plugin and the tools of the tests."""
     session.install(*make.BUILD)
