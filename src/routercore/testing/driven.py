@@ -15,6 +15,11 @@ from routercore.testing.transport import Answer, FakeTransport, Streamed
 from routercore.values.faults import ProviderFailed
 from routercore.values.images import Generated
 
+
+class KeyMismatch(Mismatch):
+    """The key went where it must not, or is missing where it must be."""
+
+
 SECRET = "a-key-that-must-not-leak"
 DEADLINE = 3600.0
 """Seconds of the scripted clock; more than any recorded job takes."""
@@ -24,8 +29,9 @@ async def replay_driven(provider: Provider, source: str | Path | Transcript) -> 
     """Run a provider on a transcript as the engine would: signed, decoded, under a deadline.
 
     Raises:
-        Mismatch: as :func:`routercore.testing.transcripts.replay`; also if the key is missing from
-            a request to the provider's own origins, or is sent anywhere else.
+        Mismatch: as :func:`routercore.testing.transcripts.replay`.
+        KeyMismatch: the key is missing from a request to the provider's own origins, or is sent
+            anywhere else.
     """
     transcript = source if isinstance(source, Transcript) else load(source)
     task = transcript.task_for(provider)
@@ -43,9 +49,9 @@ async def replay_driven(provider: Provider, source: str | Path | Transcript) -> 
     except ProviderFailed as error:
         played.failed = error
     played.requests = transport.requests
-    transcript.check(played)
     for request in transport.requests:
         _check_secret(provider, origins, request)
+    transcript.check(played)
     return played
 
 
@@ -66,6 +72,6 @@ def _check_secret(provider: Provider, origins: tuple[str, ...], sent: HttpReques
     is_ours = any(origin_matches(sent.origin, origin) for origin in origins)
     has_secret = any(SECRET in value for value in sent.headers.values())
     if has_secret and not is_ours:
-        raise Mismatch(f"the key was sent to {sent.origin}")
+        raise KeyMismatch(f"the key was sent to {sent.origin}")
     if is_ours and not has_secret and isinstance(provider.auth, Header):
-        raise Mismatch(f"no key was sent to {sent.origin}")
+        raise KeyMismatch(f"no key was sent to {sent.origin}")

@@ -1,0 +1,289 @@
+"""The kit itself: a good provider passes; twelve broken ones fail exactly the intended check."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routercore.provider import (
+    Failure,
+    Fault,
+    Flow,
+    Generated,
+    HttpRequest,
+    HttpResponse,
+    Job,
+    JobState,
+    JobStatus,
+    ModelCard,
+    Operation,
+    RawImage,
+    Task,
+    bearer,
+    call,
+    classify_openai,
+    get,
+    post_json,
+    usd,
+)
+from routercore.testing.conformance import (
+    CHECKS,
+    Grade,
+    ProviderTests,
+    Quality,
+    Subject,
+    grade_of,
+    run_checks,
+)
+
+CARD = ModelCard(
+    id="stoneware",
+    prices=(usd("0.04"),),
+    price_source="https://kiln.example/prices",
+    price_date=date(2026, 11, 1),
+)
+BASE = "https://api.kiln.example/v1"
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
+
+
+class Kiln(Job):
+    """A provider as it should be."""
+
+    name = "kiln"
+    auth = bearer("KILN_API_KEY")
+    origins = (BASE,)
+    poll_every = 0.5
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        return (CARD,)
+
+    def build(self, task: Task) -> HttpRequest:
+        return post_json(task.url("/jobs"), {"prompt": task.prompt})
+
+    def handle(self, task: Task, response: HttpResponse) -> dict[str, Any]:
+        job = response.object().get("id")
+        if not isinstance(job, str):
+            raise ValueError("the answer names no job")
+        return {"poll": task.url(f"/jobs/{job}")}
+
+    def poll(self, handle: Any) -> HttpRequest:
+        return get(handle["poll"])
+
+    def status(self, response: HttpResponse) -> JobStatus:
+        word = response.object().get("state")
+        states = {"done": JobState.DONE, "error": JobState.FAILED}
+        return JobStatus(states.get(str(word), JobState.PENDING))
+
+    def parse(self, task: Task, handle: Any, response: HttpResponse) -> Generated:
+        picture = response.object().get("picture")
+        if not isinstance(picture, str) or not picture:
+            raise ValueError("the finished job has no picture")
+        return Generated(images=(RawImage(base64=picture),))
+
+
+def transcript(**changes: Any) -> dict[str, Any]:
+    def exchange(method: str, url: str, body: Any, **sent: Any) -> dict[str, Any]:
+        request = {"method": method, "url": url, **sent}
+        return {"request": request, "response": {"status": 200, "json": body}}
+
+    case = {
+        "provider": "kiln",
+        "about": "A picture from a prompt.",
+        "task": {"model": "stoneware", "prompt": "a jug"},
+        "exchanges": [
+            exchange("POST", f"{BASE}/jobs", {"id": "j1"}, json={"prompt": "a jug"}),
+            exchange("GET", f"{BASE}/jobs/j1", {"state": "firing"}),
+            exchange("GET", f"{BASE}/jobs/j1", {"state": "done", "picture": PICTURE}),
+        ],
+        "result": {"images": 1},
+    }
+    return {**case, **changes}
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    (tmp_path / "generate.json").write_text(json.dumps(transcript()))
+    return tmp_path
+
+
+def failed(subject: Subject) -> dict[str, str]:
+    outcomes = run_checks(subject)
+    return {o.check.name: o.problem for o in outcomes if o.problem is not None}
+
+
+def test_a_good_provider_passes_everything(recorded: Path) -> None:
+    """Nothing fails, and only more transcripts stand between it and platinum."""
+    subject = Subject(Kiln(), recorded)
+    assert {} == failed(subject)
+    assert Grade.GOLD is grade_of(run_checks(subject), subject)
+
+
+class BadVariable(Kiln):
+    """loads: an environment variable that nobody would look for."""
+
+    auth = bearer("kiln_api_key")
+
+
+class Contradictory(Kiln):
+    """declares: edits without input images."""
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        odd = ModelCard(id="glaze", operations=frozenset({Operation.EDIT}))
+        return (CARD, odd)
+
+
+class OtherField(Kiln):
+    """replays: it sends a field that the recording does not have that way."""
+
+    def build(self, task: Task) -> HttpRequest:
+        return post_json(task.url("/jobs"), {"prompt": task.prompt.upper()})
+
+
+class Blames(Kiln):
+    """classifies: takes the vendor's own failures for the caller's."""
+
+    def classify(self, response: HttpResponse) -> Failure:
+        failure = classify_openai(response)
+        is_own = response.status == 500
+        return replace(failure, fault=Fault.INVALID_REQUEST) if is_own else failure
+
+
+class Signs(Kiln):
+    """secrets: puts a credential on the request itself."""
+
+    def build(self, task: Task) -> HttpRequest:
+        return super().build(task).with_headers({"x-api-key": "sk-mine"})
+
+
+class Trusting(Kiln):
+    """mutates: believes that the answer is what it should be."""
+
+    def handle(self, task: Task, response: HttpResponse) -> dict[str, Any]:
+        return {"poll": task.url("/jobs/" + response.json()["id"])}
+
+
+class Clinging(Kiln):
+    """cut: goes on when it is closed."""
+
+    def generate(self, task: Task) -> Flow[Generated]:
+        try:
+            return (yield from super().generate(task))
+        except GeneratorExit:
+            yield from call(get(task.url("/goodbye")))
+            raise
+
+
+class Forgetful(Kiln):
+    """pure: remembers, so that the second time differs from the first."""
+
+    count = 0
+
+    def build(self, task: Task) -> HttpRequest:
+        self.count += 1
+        return super().build(task).with_headers({"x-count": str(self.count)})
+
+
+class Unpriced(Kiln):
+    """bills: nobody can tell what it cost."""
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        return (replace(CARD, prices=()),)
+
+
+class Stubborn(Kiln):
+    """properties: goes to its own address wherever it is told to go."""
+
+    def build(self, task: Task) -> HttpRequest:
+        return post_json(f"{BASE}/jobs", {"prompt": task.prompt})
+
+
+class Impatient(Kiln):
+    """polite: asks a hundred times a second."""
+
+    poll_every = 0.01
+
+
+class Slow(Kiln):
+    """speed: holds up the loop over a large answer."""
+
+    def parse(self, task: Task, handle: Any, response: HttpResponse) -> Generated:
+        end = time.process_time() + len(response.body) / 100_000_000
+        while time.process_time() < end:
+            pass
+        return super().parse(task, handle, response)
+
+
+BROKEN: dict[str, Callable[[], Kiln]] = {
+    "loads": BadVariable,
+    "declares": Contradictory,
+    "replays": OtherField,
+    "classifies": Blames,
+    "secrets": Signs,
+    "mutates": Trusting,
+    "cut": Clinging,
+    "pure": Forgetful,
+    "bills": Unpriced,
+    "properties": Stubborn,
+    "polite": Impatient,
+    "speed": Slow,
+}
+
+
+@pytest.mark.parametrize("check", BROKEN)
+def test_a_broken_provider_fails_exactly_the_intended_check(check: str, recorded: Path) -> None:
+    """Each of the twelve is wrong in one way, and the kit says that way and no other."""
+    assert [check] == list(failed(Subject(BROKEN[check](), recorded)))
+
+
+def test_there_is_a_broken_provider_for_every_check() -> None:
+    """No check goes untested."""
+    assert [check.name for check in CHECKS] == list(BROKEN)
+
+
+def test_a_provider_without_transcripts_is_no_bronze(tmp_path: Path) -> None:
+    """What was never recorded is not known to work."""
+    subject = Subject(Kiln(), tmp_path)
+    assert Grade.NONE is grade_of(run_checks(subject), subject)
+
+
+def test_checks_cannot_be_overridden() -> None:
+    """A subclass that replaces a check is refused when it is defined."""
+    with pytest.raises(TypeError, match="cannot be overridden"):
+
+        class Cheat(ProviderTests):
+            provider = Kiln()
+
+            def test_check(self, check: Any) -> None: ...
+
+
+def test_an_expected_failure_that_passes_is_not_fine(recorded: Path) -> None:
+    """The exception has to go when its reason is gone."""
+    quality = Quality(exceptions={"bills": "the vendor publishes no price"})
+    outcomes = run_checks(Subject(Kiln(), recorded), quality)
+    assert ["bills"] == [o.check.name for o in outcomes if not o.is_fine]
+
+
+def test_an_exception_needs_a_reason(tmp_path: Path) -> None:
+    """Neither an unknown check nor an empty reason is accepted."""
+    path = tmp_path / "quality.toml"
+    path.write_text('grade = "gold"\n[exceptions]\nbills = "because"\n')
+    with pytest.raises(ValueError, match="needs a reason"):
+        Quality.read(path)
+    path.write_text('[exceptions]\nbilling = "no price is published"\n')
+    with pytest.raises(ValueError, match="no check 'billing'"):
+        Quality.read(path)
+
+
+def test_a_written_quality_file_reads_back(tmp_path: Path) -> None:
+    """What the tool writes is what it reads."""
+    quality = Quality(Grade.SILVER, {"speed": "the vendor sends pictures as text"})
+    path = tmp_path / "quality.toml"
+    path.write_text(quality.written())
+    assert quality == Quality.read(path)
