@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pluggy
@@ -35,6 +37,8 @@ class PluginReport:
     providers: tuple[str, ...] = ()
     strategies: tuple[str, ...] = ()
     observers: tuple[str, ...] = ()
+    grade: str | None = None
+    """What its ``quality.toml`` says that the conformance kit found, if it ships one."""
     problem: str | None = None
 
     @property
@@ -160,7 +164,9 @@ def _load(found: _Found) -> _Loaded:
     try:
         manager = pluggy.PluginManager(hooks.PROJECT)
         manager.add_hookspecs(hooks)
-        manager.register(found.load(), name=found.name)
+        plugin = found.load()
+        report = replace(report, grade=_grade(plugin))
+        manager.register(plugin, name=found.name)
         manager.check_pending()
         providers = _gather(manager.hook.routercore_providers)
         strategies = _gather(manager.hook.routercore_strategies)
@@ -177,6 +183,17 @@ def _load(found: _Found) -> _Loaded:
         observers=tuple(type(observer).__name__ for observer in observers),
     )
     return _Loaded(report=report, providers=providers, strategies=strategies, observers=observers)
+
+
+def _grade(plugin: Any) -> str | None:
+    """The grade recorded in the quality file beside a plugin's module."""
+    file = getattr(plugin, "__file__", None)
+    if file is None:
+        return None
+    try:
+        return str(tomllib.loads(Path(file).with_name("quality.toml").read_text("utf-8"))["grade"])
+    except (OSError, KeyError):
+        return None
 
 
 def _gather(hook: Callable[[], list[Iterable[Any]]]) -> list[Any]:

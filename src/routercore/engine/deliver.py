@@ -44,6 +44,8 @@ class Delivery:
             raise _bad(f"the image has {len(data):,} bytes; {self.max_bytes:,} are allowed")
         try:
             facts = inspect(data)
+            if not facts.is_whole:
+                raise _bad(f"the image is a {facts.format} that breaks off")
             if format and (facts.format != format or compression is not None):
                 data = await asyncio.to_thread(convert, data, format, compression)
                 facts = inspect(data)
