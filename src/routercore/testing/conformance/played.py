@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from routercore.engine.jsons import loads
@@ -218,14 +219,15 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         deeds.append(event)
 
 
-_hooked: list[bool] = []
+@cache
+def _listen() -> None:
+    """Audit hooks cannot be taken back, so that one serves for the life of the process."""
+    sys.addaudithook(_audit)
 
 
 def pure(subject: Subject) -> None:
     """It opens no socket, file or process, sleeps in no thread, and does the same every time."""
-    if not _hooked:
-        sys.addaudithook(_audit)
-        _hooked.append(True)
+    _listen()
     for name, transcript in subject.transcripts:
         deeds: list[str] = []
         token = _deeds.set(deeds)
