@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image as Picture
-from tests.engine.kit import Kit, provider
+from tests.engine.kit import Kit, asking, provider
 
 from routercore.engine.deliver import Delivery
 from routercore.engine.inputs import INPUT_SECONDS, Inputs
@@ -174,6 +174,24 @@ async def test_a_mask_that_is_no_picture_is_the_callers_mistake() -> None:
     with pytest.raises(RequestError) as caught:
         await _masked(b"no picture")
     assert "mask" == caught.value.param
+
+
+async def test_a_compression_that_a_vendor_lacks_is_applied_afterwards() -> None:
+    """A compression is honoured, too, where the format was left to the vendor."""
+
+    def flow(task: Task) -> Any:
+        out = io.BytesIO()
+        Picture.effect_noise((64, 64), 90).convert("RGB").save(out, "JPEG", quality=95)
+        return Generated(images=(RawImage(data=out.getvalue()),))
+        yield
+
+    card = ModelCard(id="poster", formats=("jpeg",), latency=1.0)
+    kit = Kit(provider("a", flow=flow, cards=(card,)))
+    sizes = [
+        len((await kit.engine.generate(asking(output_compression=level))).images[0].data)
+        for level in (5, 90)
+    ]
+    assert sizes[0] < sizes[1] / 2
 
 
 # Pictures that callers refer to

@@ -188,17 +188,18 @@ async def test_an_edit_needs_no_prompt() -> None:
 
 
 def _streaming(task: Task) -> Any:
-    for index in range(30 if task.stream else 0):
-        yield from partial(index, RawImage(data=PNG))
     yield from partial(99, RawImage(base64="???"))
     yield from partial(98, RawImage(data=b"no picture"))
+    for index in range(30 if task.stream else 0):
+        yield from partial(index, RawImage(data=PNG))
     reply = yield from call(post_json(task.url("/images"), {"n": 1}))
     assert reply.is_success
     return Generated(images=(RawImage(data=PNG),))
 
 
 async def test_a_stream_gives_partials_and_the_result_last() -> None:
-    """Intermediate images come in order, as many as a slow caller can hold; the result is last."""
+    """Intermediate images come in order, as many as a slow caller can hold, without those that
+    are none; the result is last."""
     kit = Kit(provider("a", flow=_streaming))
     items = [item async for item in kit.engine.stream(asking(), request_id="mine")]
     *partials, last = items

@@ -202,6 +202,8 @@ def _conversion(candidate: Candidate, original: ImageRequest) -> tuple[str | Non
     """The format and compression that are left to us because the provider did not take them."""
     format, fitted = original.output_format, candidate.request
     compression = original.output_compression if fitted.output_compression is None else None
+    if format is None and compression is not None:
+        format = candidate.target.card.formats[0]
     if format not in CONVERTIBLE:
         return None, None
     return format, compression

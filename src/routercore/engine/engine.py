@@ -24,6 +24,7 @@ from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
 from routercore.engine.streaming import stream_items
 from routercore.engine.transport.base import Transport
 from routercore.routing.plan import (
+    PRICE,
     Health,
     Plan,
     Strategy,
@@ -267,7 +268,7 @@ class Engine:
         return plan
 
     def _refuse_unknown_price(self, plan: Plan, route: Route) -> None:
-        unknown = [r.target for r in plan.rejected if "price is unknown" in r.reasons[0].message]
+        unknown = [r.target for r in plan.rejected if r.reasons[0].param == PRICE]
         if route.unknown_price is UnknownPrice.ERROR and unknown:
             names = ", ".join(unknown)
             message = f"the price of {names} is unknown, and unknown_price is 'error'"

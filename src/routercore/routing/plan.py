@@ -15,6 +15,9 @@ from routercore.values.check import Fit, Rejection, check
 from routercore.values.images import ImageRequest, Warning
 from routercore.values.money import Estimate, estimate
 
+PRICE = "price"
+"""What decided, where a target is rejected because nobody knows its price."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -215,19 +218,22 @@ def _priced(candidates: list[Candidate], terms: Terms) -> tuple[list[Candidate],
     kept: list[Candidate] = []
     dear: list[Rejected] = []
     for candidate in candidates:
-        reason = _price_problem(candidate.estimate, terms.unknown_price, ceiling)
-        if reason is None:
+        problem = _price_problem(candidate.estimate, terms.unknown_price, ceiling)
+        if problem is None:
             kept.append(candidate)
         else:
-            dear.append(Rejected(candidate.name, (Rejection("max_price", reason),)))
+            dear.append(Rejected(candidate.name, (problem,)))
     return kept, dear
 
 
-def _price_problem(price: Estimate, unknown: UnknownPrice, ceiling: Decimal | None) -> str | None:
+def _price_problem(
+    price: Estimate, unknown: UnknownPrice, ceiling: Decimal | None
+) -> Rejection | None:
     if price.high is None:
         if ceiling is not None:
-            return f"its price is unknown and the request may cost at most ${ceiling}"
-        return None if unknown is UnknownPrice.LAST else "its price is unknown"
+            message = f"its price is unknown and the request may cost at most ${ceiling}"
+            return Rejection(PRICE, message)
+        return None if unknown is UnknownPrice.LAST else Rejection(PRICE, "its price is unknown")
     if ceiling is not None and price.high > ceiling:
-        return f"it may cost ${price.high}, over the limit of ${ceiling}"
+        return Rejection("max_price", f"it may cost ${price.high}, over the limit of ${ceiling}")
     return None

@@ -29,9 +29,6 @@ class Flights(Generic[T]):
     def __init__(self) -> None:
         self._flights: dict[str, _Flight[T]] = {}
 
-    def __len__(self) -> int:
-        return len(self._flights)
-
     async def join(self, key: str, work: Callable[[], Awaitable[T]]) -> tuple[T, bool]:
         """What the work for ``key`` comes to, and whether the caller is its owner.
 

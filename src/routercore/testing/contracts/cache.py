@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -184,6 +185,11 @@ class ResultCacheContract:
             {"maker": dict(items)} for items in ([("a", 1), ("b", 2)], [("b", 2), ("a", 1)])
         )
         assert ["miss", "hit"] == await self.states(asked(options=one), asked(options=two))
+
+    async def test_options_may_be_anything(self) -> None:
+        """Options that JSON has no word for are told apart all the same."""
+        one, two = (asked(options={"maker": MappingProxyType({"x": Decimal(n)})}) for n in (1, 2))
+        assert ["miss", "miss", "hit"] == await self.states(one, two, one)
 
     async def test_ephemeral_results_leave_no_trace(self) -> None:
         """Ephemeral requests are neither kept nor answered from what was kept."""
