@@ -260,6 +260,18 @@ async def test_a_broken_observer_disturbs_nobody() -> None:
     assert 1 == len((await kit.generate()).images)
 
 
+async def test_a_broken_listener_costs_no_picture() -> None:
+    """What a caller's listener raises is reported, and the picture comes all the same."""
+    kit = Kit(provider("a", flow=_streaming))
+
+    def broken(target: str, notice: object) -> None:
+        raise LookupError(target)
+
+    result = await kit.clock.run(kit.engine.generate(asking(), on_notice=broken))
+    assert ("a:poster", ["a"]) == (result.target, kit.asked)
+    assert "listener.failed" in {event.name for event in kit.events}
+
+
 async def test_closing_closes_the_transport() -> None:
     """Closing the engine closes every connection."""
     kit = Kit("a")

@@ -235,7 +235,10 @@ class _Run:
                            message=notice.message)  # fmt: skip
             case Accepted():
                 self._emit("attempt.accepted", target=target)
-        self.on_notice(target, notice)
+        try:
+            self.on_notice(target, notice)
+        except Exception as error:  # noqa: BLE001 - it must not cost its caller a paid picture
+            self._emit("listener.failed", target=target, error=repr(error)[:200])
 
     def _absorb(
         self,

@@ -21,7 +21,8 @@ class Pace:
     rate. Three of its properties shape this class. It wakes the smallest waiter first, so waiting
     is done behind a fair lock and by one at a time. It knows no deadline, so one is put around it
     (on our clock; the bucket itself reads the event loop's). It takes nothing back, so a slot of
-    the concurrency limit is waited for first, and the bucket is touched last.
+    the concurrency limit is waited for first, and the buckets are touched last; who is cancelled
+    between the two buckets leaves what it took of the first to drip away.
     """
 
     def __init__(self, limits: Limits, clock: Clock) -> None:
