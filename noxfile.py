@@ -135,6 +135,13 @@ def node_clients(session: nox.Session) -> None:
     session.run("pytest", "tests/clients/test_node_sdk.py", *session.posargs)
 
 
+@nox.session(python=OLDEST)
+def http_contract(session: nox.Session) -> None:
+    """Let schemathesis look for requests that the server answers otherwise than it describes."""
+    install(session, "schemathesis>=4.10")
+    session.run("pytest", "tests/clients/test_schemathesis.py", *session.posargs)
+
+
 def install(session: nox.Session, *more: str) -> None:
     """Install the core with all extras, every plugin and the tools of the tests."""
     session.install(*make.BUILD)

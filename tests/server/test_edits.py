@@ -139,6 +139,7 @@ def test_pictures_that_are_none(
         ([("image", UPLOAD), ("mask", UPLOAD), ("mask[]", UPLOAD)], "mask"),
         ([("image", UPLOAD), ("mask", UPLOAD), ("markup", UPLOAD)], "markup"),
         ([("image", UPLOAD), ("prompt", UPLOAD)], "prompt"),
+        ([("mask", UPLOAD)], "mask"),
         ([("image[]", UPLOAD)] * 17, "image"),
         ([("image", UPLOAD), ("n", (None, "2")), ("n", (None, "3"))], "n"),
         ([("image", UPLOAD), ("svg", (None, "{"))], "svg"),

@@ -82,6 +82,16 @@ _ANSWER = {
         "missing": {"type": "array", "items": _ERROR["properties"]["error"]},  # type: ignore[index]
     },
 }  # fmt: skip
+_EVENTS = [
+    "image_generation.partial_image", "image_generation.completed", "image_edit.partial_image",
+    "image_edit.completed", "error",
+]  # fmt: skip
+_EVENT = {
+    "type": "object",
+    "description": "One server-sent event; its data is JSON.",
+    "required": ["event", "data"],
+    "properties": {"event": {"enum": _EVENTS}, "data": {"type": "string"}},
+}
 _MODEL = {
     "type": "object",
     "required": ["id", "object", "created", "owned_by", "name"],
@@ -155,7 +165,7 @@ def _request_schemas(default_model: str | None) -> dict[str, Any]:
 def _making(name: str) -> dict[str, Any]:
     """An operation that makes images."""
     operation = _operation(name, "Answer")
-    operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+    operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": _EVENT}
     operation["requestBody"] = {
         "required": True,
         "content": {

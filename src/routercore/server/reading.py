@@ -159,6 +159,7 @@ def _image_request(
     if len(images) > MAX_IMAGES:
         raise RequestError(f"There are {len(images)} images; {MAX_IMAGES} are allowed.",
                            param="image", code="invalid_value")  # fmt: skip
+    _check_overlays(bool(images), body, pictures)
     model = body.model or default_model
     if model is None:
         raise RequestError("Missing required parameter: 'model'. GET /v1/models lists what there"
@@ -208,12 +209,19 @@ def _check_together(body: ImageBody) -> None:
         _unless_auto(body.aspect_ratio) or _unless_auto(body.resolution)
     ):
         raise _conflict("aspect_ratio", "give size, or aspect_ratio with resolution, not both")
-    if body.mask and body.markup:
-        raise _conflict("markup", "give a mask or a markup, not both")
     if body.partial_images and not body.stream:
         raise _conflict("partial_images", "intermediate images need stream=true")
     if body.stream and body.response_format == "url":
         raise _conflict("response_format", "a stream carries images as base64")
+
+
+def _check_overlays(has_image: bool, body: ImageBody, pictures: dict[str, list[Source]]) -> None:
+    """A mask or a markup lies on an image, and on it alone."""
+    given = [name for name in ("mask", "markup") if pictures.get(name) or getattr(body, name)]
+    if len(given) > 1:
+        raise _conflict("markup", "give a mask or a markup, not both")
+    if given and not has_image:
+        raise _conflict(given[0], "it needs an image to lie on")
 
 
 def _conflict(param: str, message: str) -> RequestError:
