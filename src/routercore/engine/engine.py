@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Protocol
 
 from routercore.engine.attempt import Attempter
@@ -42,7 +43,7 @@ from routercore.values.errors import (
     UnsupportedError,
 )
 from routercore.values.events import Notice, Observer, StreamItem
-from routercore.values.images import ImageRequest, ImageResult
+from routercore.values.images import ImageRequest, ImageResult, Operation
 from routercore.values.limits import Admission
 
 NoticeListener = Callable[[str, Notice], None]
@@ -260,7 +261,7 @@ class Engine:
             targets,
             self._strategy(route.strategy),
             terms=Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None)),
-            health=self._target_health,
+            health=partial(self._target_health, request.operation),
             turn=turn,
             today=self._today(),
         )
@@ -285,11 +286,14 @@ class Engine:
             max_exposure=self.setup.max_exposure,
         )
 
-    def _target_health(self, target: Target) -> Health:
-        vitals = self._health.of(target.name)
-        upstream = self._upstreams[target.provider]
-        seconds, reason = upstream.keys.closed_for(self.clock.monotonic())
-        return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=seconds,
+    def _target_health(self, operation: Operation, target: Target) -> Health:
+        vitals = self._health.of(target.name, operation)
+        now = self.clock.monotonic()
+        parked, reason = self._upstreams[target.provider].keys.closed_for(now)
+        broken = vitals.circuit.closed_for(now)
+        if broken > parked:
+            parked, reason = broken, "its circuit is open"
+        return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=parked,
                       reason=reason)  # fmt: skip
 
     def _peek(self, names: tuple[str, ...]) -> Turn:

@@ -1,8 +1,12 @@
-"""What the engine remembers of each target: how fast it is and how much it has to do."""
+"""What the engine remembers of each target and operation: speed, load, and whether it works."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, field
+
+from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
+from routercore.values.images import Operation
 
 DECAY = 0.3
 """Weight of the newest call in the mean."""
@@ -10,21 +14,45 @@ DECAY = 0.3
 
 @dataclass(slots=True)
 class Vitals:
-    """One target's."""
+    """One target's, for one operation: an outage of edits leaves generating alone."""
 
     latency: float | None = None
+    """Decaying mean of successful calls, in seconds."""
     in_flight: int = 0
+    circuit: Circuit = field(default_factory=Circuit)
 
-    def succeeded(self, seconds: float) -> None:
+    def started(self, now: float) -> None:
+        """A call begins."""
+        self.in_flight += 1
+        self.circuit = self.circuit.started(now)
+
+    def left(self) -> None:
+        """A call is over, whatever came of it."""
+        self.in_flight -= 1
+
+    def succeeded(self, now: float, seconds: float, usual: float, rng: random.Random,
+                  rules: CircuitRules = STANDARD) -> None:  # fmt: skip
+        """It brought what was asked; a call that took many times the usual speaks against it."""
         old = self.latency
         self.latency = seconds if old is None else old + DECAY * (seconds - old)
+        if seconds > rules.slow_factor * usual:
+            self.circuit = self.circuit.failed(now, rng, rules)
+        else:
+            self.circuit = self.circuit.succeeded(now, rules)
+
+    def failed(self, now: float, rng: random.Random, *, speaks_against_it: bool) -> None:
+        """It brought nothing; refusals, limits, keys and cancellations say nothing of a target."""
+        if speaks_against_it:
+            self.circuit = self.circuit.failed(now, rng)
+        else:
+            self.circuit = self.circuit.abandoned()
 
 
 class HealthBook:
-    """All targets', by name."""
+    """All targets', by name and operation."""
 
     def __init__(self) -> None:
-        self._vitals: dict[str, Vitals] = {}
+        self._vitals: dict[tuple[str, Operation], Vitals] = {}
 
-    def of(self, target: str) -> Vitals:
-        return self._vitals.setdefault(target, Vitals())
+    def of(self, target: str, operation: Operation) -> Vitals:
+        return self._vitals.setdefault((target, operation), Vitals())

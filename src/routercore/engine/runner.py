@@ -17,7 +17,7 @@ from routercore.engine.attempt import (
     together,
 )
 from routercore.engine.clock import Clock
-from routercore.engine.health import HealthBook
+from routercore.engine.health import HealthBook, Vitals
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
 from routercore.engine.setup import ProviderSetup
@@ -165,8 +165,8 @@ class _Run:
         at.tries += 1
         at.used_keys |= {key.index}
         self._emit("attempt.started", target=candidate.name, number=number)
-        vitals = self.runner.health.of(candidate.name)
-        vitals.in_flight += 1
+        vitals = self.runner.health.of(candidate.name, self.plan.request.operation)
+        vitals.started(now)
         key.in_flight += 1
         waiting = self._told_to_wait(key, now) if at.tries == 1 else None
         try:
@@ -174,13 +174,25 @@ class _Run:
                 outcomes = [CallOutcome(failure=waiting)]
             else:
                 outcomes = await self._calls(candidate, upstream, key, number)
+        except BaseException:
+            vitals.failed(now, self.runner.random, speaks_against_it=False)
+            raise
         finally:
-            vitals.in_flight -= 1
+            vitals.left()
             key.in_flight -= 1
         failure = self._absorb(candidate, upstream, key, outcomes, now, number)
-        if failure is None:
-            vitals.succeeded(self.clock.monotonic() - now)
+        self._feel(vitals, candidate, failure, began=now)
         return failure
+
+    def _feel(
+        self, vitals: Vitals, candidate: Candidate, failure: Failure | None, *, began: float
+    ) -> None:
+        """Let the target's health know how an attempt went."""
+        now, rng = self.clock.monotonic(), self.runner.random
+        if failure is None:
+            vitals.succeeded(now, now - began, candidate.target.card.latency, rng)
+        else:
+            vitals.failed(now, rng, speaks_against_it=RULES[failure.fault].breaker)
 
     def _told_to_wait(self, key: Key, now: float) -> Failure | None:
         """The failure of a target whose every key was told to wait: nothing is sent to it.
