@@ -21,6 +21,7 @@ from routercore.provider import (
     Task,
     accepted,
     bearer,
+    post_json,
 )
 from routercore.testing.transcripts import Exchange, Mismatch, Transcript, load, replay
 
@@ -155,3 +156,12 @@ def test_notices_and_bodies_of_bytes() -> None:
     case["exchanges"] = (Exchange(exchange["request"], exchange["response"]),)
     played = replay(row, Transcript(**case))
     assert played.notices == [Accepted({"id": "7"})]
+
+
+def test_a_body_that_is_a_list() -> None:
+    """A list is compared as a whole, and has no fields that must not be sent."""
+    request = {"method": "POST", "url": GENERATE, "json": [{"model": "m"}], "without": ["seed"]}
+    exchange = Exchange(request, ANSWER)
+    exchange.check(post_json(GENERATE, [{"model": "m"}]))
+    with pytest.raises(Mismatch, match="json: expected"):
+        exchange.check(post_json(GENERATE, [{"model": "m"}, {"model": "n"}]))

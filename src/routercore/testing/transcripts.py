@@ -80,7 +80,8 @@ class Exchange:
         _expect_fields(kind, wanted.get(kind, {}), actual)
         if other := wanted.keys() & ({"json", "form"} - {kind}):
             raise Mismatch(f"expected a body of {other.pop()}, got {kind}")
-        unwanted = set(wanted.get("without", ())) & set(actual or ())
+        named = actual if isinstance(actual, Mapping) else ()
+        unwanted = set(wanted.get("without", ())) & set(named)
         if unwanted:
             raise Mismatch(f"sent what must not be sent: {sorted(unwanted)}")
 
