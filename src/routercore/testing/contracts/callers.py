@@ -124,6 +124,10 @@ class CallerLimitsContract:
         async with limits.admit(who, 2) as admission:
             assert Allowance(limit=5, remaining=3, reset=60.0) == admission.requests
             assert Allowance(limit=10, remaining=5, reset=30.0) == admission.images
+        await clock.advance(20)
+        async with limits.admit(who, 1) as admission:
+            assert Allowance(limit=5, remaining=2, reset=60.0) == admission.requests
+            assert Allowance(limit=10, remaining=7, reset=30.0) == admission.images
 
     async def test_more_than_ever_fits_is_not_a_matter_of_waiting(self) -> None:
         """A request for more images than the whole limit is wrong, not early."""

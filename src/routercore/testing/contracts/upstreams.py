@@ -135,6 +135,22 @@ class UpstreamLimitsContract:
 
         self.run(scenario)
 
+    def test_who_has_passed_is_not_in_the_way(self) -> None:
+        """Calls that got in, gave up or were cancelled do not make a later one look hopeless."""
+
+        async def scenario(limits: UpstreamLimits, clock: Clock) -> None:
+            log, setup = Log(limits, clock), upstream(requests=2, requests_per=2)
+            calls = [asyncio.create_task(log.call(str(i), setup)) for i in range(9)]
+            await clock.sleep(1.5)
+            for call in calls[-3:]:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+            await clock.sleep(2)
+            await log.call("late", setup, deadline=clock.monotonic() + 0.5)
+            assert ("late", 6.0) == log.entered[-1]
+
+        self.run(scenario)
+
     def test_more_than_ever_fits_fails_at_once(self) -> None:
         """One call of more images than the whole limit fails instead of waiting forever."""
 
