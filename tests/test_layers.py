@@ -58,7 +58,10 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 """The few modules that may import each third-party package, so that replacing one stays small."""
 
-VENDOR_LIBRARIES: dict[str, tuple[str, ...]] = {}
+VENDOR_LIBRARIES: dict[str, tuple[str, ...]] = {
+    "routercore_amazon_bedrock": ("botocore",),
+    "routercore_google": ("google",),
+}
 """A plugin's package and the vendor's own libraries that its pyproject.toml asks for."""
 
 PURE = {"values", "provider", "routing", "strategies", "providers"}

@@ -1,0 +1,156 @@
+"""``generateContent``: a prompt and pictures in, parts out, and three ways to refuse in a 200."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from routercore.provider import (
+    Charge,
+    Failure,
+    Fault,
+    Flow,
+    Generated,
+    Header,
+    HttpRequest,
+    HttpResponse,
+    ModelCard,
+    OneShot,
+    ProviderFailed,
+    RawImage,
+    Task,
+    at,
+    call,
+    compact,
+    fail,
+    get,
+    list_at,
+    post_json,
+    refused,
+    text_at,
+)
+from routercore_google.accounts import GoogleAuth
+from routercore_google.errors import classified
+from routercore_google.models import CARDS, VERTEX_CARDS, discovered
+from routercore_google.tokens import usage
+
+POLICY = frozenset(
+    {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY",
+     "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "MODEL_ARMOR"}
+)  # fmt: skip
+"""Reasons to finish without a picture that are refusals."""
+ACCOUNT = frozenset({"ESCALATION", "PUP_LIMITED_DISABLED"})
+"""Reasons that lie with the account, whatever the prompt."""
+
+
+class Gemini(OneShot):
+    """What AI Studio and Vertex AI have in common."""
+
+    cards: ClassVar[Sequence[ModelCard]]
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        return self.cards
+
+    def build(self, task: Task) -> HttpRequest:
+        return post_json(task.url(f"models/{task.model}:generateContent"), self.body(task))
+
+    def body(self, task: Task) -> dict[str, Any]:
+        options = dict(task.options)
+        image = {**self.image_config(task), **_object(options.pop("imageConfig", None))}
+        config = compact(
+            {"responseModalities": ["IMAGE"], "imageConfig": image or None, "seed": task.seed}
+        )
+        config |= _object(options.pop("generationConfig", None))
+        parts: list[dict[str, Any]] = [{"text": task.prompt}]
+        for picture in task.images:
+            data = {"mimeType": picture.media_type, "data": picture.base64}
+            parts.append({"inlineData": data})
+        contents = [{"role": "user", "parts": parts}]
+        return {"contents": contents, "generationConfig": config, **options}
+
+    def image_config(self, task: Task) -> dict[str, Any]:
+        return compact({"aspectRatio": task.aspect_ratio, "imageSize": task.resolution})
+
+    def parse(self, task: Task, response: HttpResponse) -> Generated:
+        body = response.json()
+        images = tuple(
+            RawImage(base64=data)
+            for part in _parts(body)
+            if (data := text_at(part, "inlineData", "data")) and not at(part, "thought")
+        )
+        if not images:
+            raise _without_image(body)
+        return Generated(images=images, usage=usage(body), model=text_at(body, "modelVersion"))
+
+    def classify(self, response: HttpResponse) -> Failure:
+        return classified(response)
+
+
+class AIStudio(Gemini):
+    """The Gemini API, with keys of AI Studio."""
+
+    name = "google"
+    auth = Header("GEMINI_API_KEY", name="x-goog-api-key")
+    origins = ("https://generativelanguage.googleapis.com/v1beta",)
+    cards = CARDS
+
+    def discover(self, base_url: str) -> Flow[Sequence[ModelCard]]:
+        response = yield from call(get(f"{base_url}/models", query={"pageSize": "1000"}))
+        return discovered(list_at(response.json(), "models"))
+
+
+class Vertex(Gemini):
+    """Vertex AI, where a picture's format can be chosen.
+
+    The base URL says whose project and which location it is; the default, without either, takes
+    API keys alone.
+    """
+
+    name = "google-vertex"
+    auth = GoogleAuth("GOOGLE_VERTEX_API_KEY")
+    origins = ("https://aiplatform.googleapis.com/v1/publishers/google",)
+    cards = VERTEX_CARDS
+
+    def image_config(self, task: Task) -> dict[str, Any]:
+        format, compression = task.output_format, task.output_compression
+        options = compact(
+            {
+                "mimeType": f"image/{format}" if format else None,
+                "compressionQuality": compression if format == "jpeg" else None,
+            }
+        )
+        return {
+            **super().image_config(task),
+            **({"imageOutputOptions": options} if options else {}),
+        }
+
+
+def _without_image(body: Any) -> ProviderFailed:
+    """Why there is no picture: a blocked prompt, a filtered result, or an answer in words.
+
+    Google may bill a refused prompt's tokens.
+    """
+    blocked = text_at(body, "promptFeedback", "blockReason")
+    if blocked:
+        words = text_at(body, "promptFeedback", "blockReasonMessage") or f"blocked: {blocked}"
+        return refused(words, categories=(blocked,), code=blocked, charge=Charge.UNKNOWN)
+    reason = text_at(body, "candidates", 0, "finishReason")
+    words = " ".join(text for part in _parts(body) if (text := text_at(part, "text")))
+    words = text_at(body, "candidates", 0, "finishMessage") or words
+    if reason in ACCOUNT:
+        return fail(Fault.FORBIDDEN, words or f"finished by {reason}", code=reason)
+    if reason in POLICY:
+        return refused(words or f"filtered: {reason}", after_work=True, categories=(reason,),
+                       code=reason, charge=Charge.UNKNOWN)  # fmt: skip
+    if reason == "STOP" and words:
+        return refused(words, after_work=True, code=reason, charge=Charge.UNKNOWN)
+    return fail(Fault.NO_IMAGE, words or f"no image; finished by {reason}", code=reason)
+
+
+def _parts(body: Any) -> list[Any]:
+    candidates = list_at(body, "candidates")
+    return [part for one in candidates for part in list_at(one, "content", "parts")]
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
