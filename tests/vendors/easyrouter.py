@@ -1,0 +1,43 @@
+"""easyrouter.io: both forms of a picture side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.vendors.images_api import ImagesApi
+from tests.vendors.server import Reply, Request, Work, on
+from tests.vendors.shape import pattern, text, whole, word
+
+FIELDS = {
+    "model": word("gpt-image-1", "gpt-image-2", "dall-e-2", "dall-e-3"), "prompt": text(32_000),
+    "n": whole(1, 10), "size": pattern(r"auto|\d+x\d+"), "quality": text(),
+    "background": word("transparent", "opaque", "auto"), "moderation": word("low", "auto"),
+    "style": text(), "user": text(),
+}  # fmt: skip
+
+
+class Server(ImagesApi):
+    plugin = "easyrouter"
+    works = {
+        "generate": Work(model="gpt-image-1", settings={"size": "1024x1024", "quality": "high"}),
+        "dall-e-3": Work(
+            model="dall-e-3", settings={"size": "1792x1024", "style": "vivid", "n": 2}, calls=2,
+            warnings=("n",),
+        ),
+    }
+
+    @on("POST", "/v1/images/generations")
+    def generate(self, request: Request) -> Reply:
+        body = self.accept(request.json, FIELDS, ("model", "prompt"))
+        if body["model"] == "dall-e-3" and body.get("n", 1) > 1:
+            self.complain("dall-e-3 makes one picture at a time")
+        self.begin(body["prompt"])
+        data: list[dict[str, Any]] = []
+        for _ in range(body.get("n", 1)):
+            encoded = self.encoded(body.get("size", "1024x1024"), "png")
+            data.append({"b64_json": encoded, "url": self.host(body["prompt"], self.made[-1])})
+        usage = {
+            "input_tokens": 10, "output_tokens": 100, "total_tokens": 110,
+            "input_tokens_details": {"image_tokens": 0, "text_tokens": 10},
+        }  # fmt: skip
+        return Reply(200, {"created": 1795219200, "data": data, "usage": usage})

@@ -1,0 +1,105 @@
+"""OpenAI: the Images API itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tests.vendors.images_api import ImagesApi, error
+from tests.vendors.server import Reply, Request, Work, on
+from tests.vendors.shape import (
+    Check,
+    digits,
+    either,
+    exactly,
+    is_mask,
+    is_picture,
+    items,
+    pattern,
+    text,
+    upload,
+    whole,
+    word,
+)
+
+QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
+FORMATS = ("png", "jpeg", "webp")
+TOKENS = {"low": 196, "medium": 439, "high": 1756}
+COMMON: Mapping[str, Check] = {
+    "prompt": text(32_000),
+    "model": word("gpt-image-2.5-flare"),
+    "size": pattern(r"auto|\d{3,4}x\d{3,4}"),
+    "quality": word(*QUALITIES),
+    "background": word("transparent", "opaque", "auto"),
+    "output_format": word(*FORMATS),
+    "moderation": word("auto", "low"),
+    "safety_identifier": text(128),
+    "user": text(),
+}
+GENERATION = {
+    **COMMON, "n": whole(1, 10), "output_compression": whole(0, 100), "partial_images": whole(0, 3),
+    "stream": exactly(False),
+}  # fmt: skip
+EDIT = {
+    **COMMON, "n": digits(1, 10), "output_compression": digits(0, 100),
+    "image": upload(is_picture), "image[]": either(
+        upload(is_picture), items(upload(is_picture), 16)
+    ),
+    "mask": upload(is_mask("alpha")), "stream": word("false"), "partial_images": digits(0, 3),
+}  # fmt: skip
+
+
+class Server(ImagesApi):
+    plugin = "openai"
+    works = {
+        "generate": Work(
+            model="gpt-image-2.5-flare",
+            settings={"size": "1536x864", "quality": "medium", "output_format": "webp", "n": 2},
+            cost="0.0264100", basis="tokens",
+        ),
+        "edit": Work(
+            model="gpt-image-2.5-flare",
+            settings={"size": "1024x1024", "quality": "low"}, images=2,
+            cost="0.0305260", basis="tokens",
+        ),
+        "inpaint": Work(
+            model="gpt-image-2.5-flare",
+            settings={"size": "1024x1024", "quality": "high"}, images=1, has_mask=True,
+            cost="0.0650380", basis="tokens",
+        ),
+    }  # fmt: skip
+
+    @on("POST", "/v1/images/generations")
+    def generate(self, request: Request) -> Reply:
+        body = self.accept(request.json, GENERATION, ("prompt",))
+        return self.answer(body, int(body.get("n", 1)), 0)
+
+    @on("POST", "/v1/images/edits")
+    def edit(self, request: Request) -> Reply:
+        body = self.accept(request.form, EDIT, ("prompt",))
+        found = body.get("image[]", body.get("image"))
+        if found is None:
+            self.complain("an edit without an image")
+            return error(400, "Missing image", param="image")
+        return self.answer(body, int(body.get("n", 1)), len(found) if type(found) is list else 1)
+
+    def answer(self, body: Mapping[str, Any], n: int, inputs: int) -> Reply:
+        self.begin(body["prompt"])
+        size, quality = body.get("size", "auto"), body.get("quality", "auto")
+        size = "1024x1024" if size == "auto" else size
+        format = body.get("output_format", "png")
+        out = n * TOKENS.get(quality, 439)
+        text_in, image_in = 14, inputs * 1536
+        return Reply(200, {
+            "created": 1795219200, "background": "opaque", "output_format": format,
+            "quality": quality, "size": size,
+            "data": [{"b64_json": self.encoded(size, format)} for _ in range(n)],
+            "usage": {
+                "input_tokens": text_in + image_in, "output_tokens": out,
+                "input_tokens_details": {"text_tokens": text_in, "image_tokens": image_in},
+                "output_tokens_details": {"image_tokens": out, "text_tokens": 0},
+                "total_tokens": text_in + image_in + out,
+            },
+        })  # fmt: skip
+
+

@@ -1,0 +1,365 @@
+"""What the servers of all vendors share: sockets, routes, scripts, invoices and a picture host.
+
+A vendor is a class in a module of its own, written from what the vendor documents and without a
+look at the provider that is to be tested with it. What a request's prompt says is what happens to
+it: ``rate limit``, ``refuse``, ``fail`` and ``expire``; anything else succeeds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, ClassVar, Self, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from PIL import Image
+from python_multipart import parse_form
+from tests.vendors.shape import Check, File, Problem, problems
+
+from routercore.values.faults import Fault
+from routercore.values.images import sniff_format
+
+Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+@cache
+def picture(size: str = "512x512", format: str = "png", number: int = 0) -> bytes:
+    """A picture; each number has a colour of its own."""
+    width, height = map(int, size.split("x"))
+    kind = {"jpg": "jpeg"}.get(format.lower(), format.lower())
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), (40 + 30 * number % 200, 90, 160)).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@cache
+def mask(size: str = "512x512") -> bytes:
+    """A mask as callers give it: the left half, which may change, is transparent."""
+    width, height = map(int, size.split("x"))
+    image = Image.new("RGBA", (width, height), (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, width // 2, height))
+    buffer = io.BytesIO()
+    image.save(buffer, "png")
+    return buffer.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON; ``None`` if it is none, or is not said to be."""
+        if self.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return None
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The fields of a multipart form: text, files, and lists of what comes more than once."""
+        values: dict[str, list[Any]] = {}
+        if not self.headers.get("content-type", "").startswith("multipart/form-data"):
+            return {"(body)": "not multipart/form-data"}
+        parse_form(
+            {"Content-Type": self.headers["content-type"].encode()},  # type: ignore[dict-item]
+            io.BytesIO(self.body),
+            lambda one: values.setdefault(_name(one.field_name), []).append(
+                (one.value or b"").decode()
+            ),
+            lambda one: values.setdefault(_name(one.field_name), []).append(
+                File(_name(one.file_name), _contents(one.file_object))
+            ),
+        )
+        return {name: found if len(found) > 1 else found[0] for name, found in values.items()}
+
+
+def _name(raw: bytes | None) -> str:
+    return (raw or b"").decode()
+
+
+def _contents(file: Any) -> bytes:
+    file.seek(0)
+    return bytes(file.read())
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: JSON, or bytes with the media type that they are."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Answered(Exception):
+    """Ends a handler early."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+
+@dataclass(slots=True)
+class Job:
+    """Work that was accepted and is asked for later."""
+
+    id: str
+    prompt: str
+    facts: Mapping[str, Any]
+    polls: int = 0
+
+    @property
+    def is_done(self) -> bool:
+        return self.polls >= 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One thing that a vendor can be asked for, in words that it takes as they are."""
+
+    model: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    images: int = 0
+    has_mask: bool = False
+    cost: str | None = None
+    """US dollars that it comes to, where the vendor or a price list says so."""
+    basis: str = "table"
+    calls: int = 1
+    """Billed requests that it takes: more where the vendor makes one image at a time."""
+    warnings: tuple[str, ...] = ()
+    """Settings that this vendor cannot honour to the letter."""
+
+
+def on(method: str, path: str, *, open: bool = False) -> Callable[[Handler], Handler]:
+    """Route requests to a method; ``{name}`` is one step of the path, ``{name...}`` the rest.
+
+    Args:
+        method: of HTTP.
+        path: from the root.
+        open: whether it is answered without a credential.
+    """
+    steps = re.sub(r"\\\{(\w+)\\\.\\\.\\\.\\\}", r"(?P<\1>.+)", re.escape(path))
+    steps = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/:]+)", steps)
+
+    def mark(handler: Handler) -> Handler:
+        handler.route = (method, re.compile(steps), open)  # type: ignore[attr-defined]
+        return handler
+
+    return mark
+
+
+class Vendor(ABC):
+    """A vendor's server on loopback. Subclasses say what it is like."""
+
+    plugin: ClassVar[str]
+    """The provider that speaks to it."""
+    key: ClassVar[str] = "key-of-the-account"
+    credential: ClassVar[tuple[str, str]] = ("authorization", "Bearer {key}")
+    """The header that must carry the key, and how."""
+    works: ClassVar[Mapping[str, Work]]
+    """What it can be asked for; ``generate`` first."""
+    instead: ClassVar[Mapping[str, Reply]] = {}
+    """What it answers at once where the prompt has these words."""
+    refusals: ClassVar[Mapping[str, Fault]] = {"refuse": Fault.REFUSED}
+    """Prompts that content policy stops, each in another way, and what that means."""
+    failures: ClassVar[Mapping[str, Fault]] = {"fail": Fault.SERVER_ERROR}
+    """Prompts at which the vendor breaks, each in another way, and what that means."""
+    wrong_key: ClassVar[Fault] = Fault.UNAUTHENTICATED
+    retry_after: ClassVar[float | None] = 2.0
+    """Seconds that its rate limit names."""
+    is_host: ClassVar[bool] = False
+    """Whether results are URLs, which can expire."""
+    gone: ClassVar[Reply] = Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
+
+    def __init__(self) -> None:
+        self.received: list[Request] = []
+        self.complaints: list[str] = []
+        """Requests that no client of this vendor should make, and why."""
+        self.invoices = 0
+        self.made: list[bytes] = []
+        self.jobs: dict[str, Job] = {}
+        self.origin = ""
+        self._hosted: dict[str, bytes | None] = {}
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    # What subclasses say.
+
+    def settings(self) -> dict[str, Any]:
+        """Further configuration of the provider."""
+        return {}
+
+    @abstractmethod
+    def unauthorised(self) -> Reply:
+        """The answer to a wrong key."""
+
+    @abstractmethod
+    def invalid(self, found: list[Problem]) -> Reply:
+        """The answer to a body that it does not take."""
+
+    def unknown(self, request: Request) -> Reply:
+        """The answer on a path or model that it does not have."""
+        return Reply(404, {"detail": "Not Found"})
+
+    def admits(self, request: Request) -> bool:
+        """Whether the request has the right credential."""
+        name, form = self.credential
+        return request.headers.get(name) == form.format(key=self.key)
+
+    # What subclasses use.
+
+    def accept(
+        self, body: Any, fields: Mapping[str, Check], required: Iterable[str] = ()
+    ) -> dict[str, Any]:
+        """The body, if it is as the vendor demands."""
+        found = problems(body, fields, required)
+        if found:
+            self.complain("; ".join(map(str, found)))
+            raise Answered(self.invalid(found))
+        return dict(body)
+
+    def complain(self, message: str) -> None:
+        """Note what a client did wrong."""
+        self.complaints.append(message)
+
+    def begin(self, prompt: str) -> None:
+        """Bill for a request that is in order, unless its prompt has it end at once."""
+        for words, reply in self.instead.items():
+            if words in prompt:
+                raise Answered(reply)
+        self.invoices += 1
+
+    def submit(self, prompt: str, **facts: Any) -> Job:
+        """Accept work for later, and bill for it."""
+        self.begin(prompt)
+        job = Job(f"job-{len(self.jobs) + 1}", prompt, facts)
+        self.jobs[job.id] = job
+        return job
+
+    def poll(self, id: str) -> Job | None:
+        """The job, asked for once more: it is done the second time."""
+        job = self.jobs.get(id)
+        if job is not None:
+            job.polls += 1
+        return job
+
+    def make(self, size: str = "1024x1024", format: str = "png") -> bytes:
+        """Make one picture."""
+        data = picture(size, format, len(self.made))
+        self.made.append(data)
+        return data
+
+    def host(self, prompt: str, data: bytes) -> str:
+        """A URL of the picture, which cannot be read if the prompt says ``expire``."""
+        name = f"/cdn/{len(self._hosted)}.{sniff_format(data)}"
+        self._hosted[name] = None if "expire" in prompt else data
+        return f"{self.origin}{name}?signature=of-the-host"
+
+    # How it serves.
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**24)
+        self.origin = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            while (request := await _read(reader)) is not None:
+                self.received.append(request)
+                await _write(writer, self._reply(request))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    def _reply(self, request: Request) -> Reply:
+        if request.path in self._hosted:
+            return self._hosted_reply(request)
+        try:
+            return self._handled(request)
+        except Answered as early:
+            return early.reply
+        except Exception as error:
+            self.complain(f"this server broke at {request.path}: {error!r}")
+            raise
+
+    def _handled(self, request: Request) -> Reply:
+        for name in dir(type(self)):
+            handler = getattr(type(self), name)
+            method, path, is_open = getattr(handler, "route", ("", None, False))
+            match = path.fullmatch(request.path) if path and method == request.method else None
+            if match is None:
+                continue
+            if not is_open and not self.admits(request):
+                return self.unauthorised()
+            reply: Reply = handler(self, request, **match.groupdict())
+            return reply
+        self.complain(f"there is no {request.method} {request.path}")
+        return self.unknown(request)
+
+    def _hosted_reply(self, request: Request) -> Reply:
+        name, form = self.credential
+        if form.format(key=self.key) in request.headers.get(name, ""):
+            self.complain("the credential was sent to the host of the pictures")
+        data = self._hosted[request.path]
+        if request.method != "GET" or request.query != {"signature": "of-the-host"}:
+            self.complain(f"the picture was asked for by {request.method} {request.query}")
+        return self.gone if data is None else Reply(200, data)
+
+
+async def _read(reader: asyncio.StreamReader) -> Request | None:
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ", 2)
+    pairs = (line.split(":", 1) for line in lines if line)
+    headers = {name.strip().lower(): value.strip() for name, value in pairs}
+    if headers.get("transfer-encoding") == "chunked":
+        body = await _chunks(reader)
+    else:
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+    parts = urlsplit(target)
+    return Request(method, parts.path, dict(parse_qsl(parts.query)), headers, body)
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readline()
+    return body
+
+
+async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    is_bytes = isinstance(reply.body, bytes)
+    body = reply.body if is_bytes else json.dumps(reply.body).encode()
+    kind = f"image/{sniff_format(body) or 'svg+xml'}" if is_bytes else "application/json"
+    headers = {"content-type": kind, **reply.headers, "content-length": len(body)}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(f"HTTP/1.1 {reply.status} X\r\n{lines}\r\n".encode() + body)
+    await writer.drain()
