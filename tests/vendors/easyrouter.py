@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.vendors.images_api import ImagesApi
 from tests.vendors.server import Reply, Request, Work, on
@@ -18,10 +18,12 @@ FIELDS = {
 
 class Server(ImagesApi):
     plugin = "easyrouter"
-    works = {
+    works: ClassVar = {
         "generate": Work(model="gpt-image-1", settings={"size": "1024x1024", "quality": "high"}),
         "dall-e-3": Work(
-            model="dall-e-3", settings={"size": "1792x1024", "style": "vivid", "n": 2}, calls=2,
+            model="dall-e-3",
+            settings={"size": "1792x1024", "style": "vivid", "n": 2},
+            calls=2,
             warnings=("n",),
         ),
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.vendors.images_api import ImagesApi
 from tests.vendors.server import Reply, Request, Work, on
@@ -26,7 +26,7 @@ FIELDS = {
 
 class Server(ImagesApi):
     plugin = "imagerouter"
-    works = {
+    works: ClassVar = {
         "generate": Work(
             model="test/test", settings={"size": "1024x1024", "quality": "low"}, cost=None
         ),

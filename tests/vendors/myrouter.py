@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tests.vendors.images_api import ImagesApi
 from tests.vendors.server import Reply, Request, Work, on
 from tests.vendors.shape import text, whole, word
@@ -15,7 +17,7 @@ FIELDS = {
 
 class Server(ImagesApi):
     plugin = "myrouter"
-    works = {
+    works: ClassVar = {
         "generate": Work(
             model="gpt-image-1.5", settings={"size": "1536x1024", "quality": "medium", "n": 2}
         )

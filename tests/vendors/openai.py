@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.vendors.images_api import ImagesApi, error
 from tests.vendors.server import Reply, Request, Work, on
@@ -51,7 +51,7 @@ EDIT = {
 
 class Server(ImagesApi):
     plugin = "openai"
-    works = {
+    works: ClassVar = {
         "generate": Work(
             model="gpt-image-2.5-flare",
             settings={"size": "1536x864", "quality": "medium", "output_format": "webp", "n": 2},
@@ -101,5 +101,3 @@ class Server(ImagesApi):
                 "total_tokens": text_in + image_in + out,
             },
         })  # fmt: skip
-
-

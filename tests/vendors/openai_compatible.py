@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.vendors.images_api import ImagesApi
 from tests.vendors.server import Reply, Request, Work, on
@@ -29,12 +29,10 @@ FIELDS = {
 
 class Server(ImagesApi):
     plugin = "openai-compatible"
-    works = {
+    works: ClassVar = {
         "generate": Work(model="painter-9", settings={"size": "1024x768", "n": 2}),
         "edit": Work(model="painter-9", settings={"size": "1024x1024"}, images=1),
-        "inpaint": Work(
-            model="painter-9", settings={"size": "1024x1024"}, images=1, has_mask=True
-        ),
+        "inpaint": Work(model="painter-9", settings={"size": "1024x1024"}, images=1, has_mask=True),
     }
     is_host = True
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from tests.vendors.images_api import ImagesApi
 from tests.vendors.server import Reply, Request, Work, on
 from tests.vendors.shape import pattern, text, whole
@@ -9,7 +11,9 @@ from tests.vendors.shape import pattern, text, whole
 
 class Server(ImagesApi):
     plugin = "relayrouter"
-    works = {"generate": Work(model="gpt-image-1", settings={"size": "1024x1024", "n": 2})}
+    works: ClassVar = {
+        "generate": Work(model="gpt-image-1", settings={"size": "1024x1024", "n": 2})
+    }
     is_host = True
 
     @on("POST", "/v1/images/generations")

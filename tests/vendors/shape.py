@@ -36,9 +36,7 @@ class Problem:
         return f"{self.field}: {self.message}"
 
 
-def problems(
-    body: Any, fields: Mapping[str, Check], required: Iterable[str] = ()
-) -> list[Problem]:
+def problems(body: Any, fields: Mapping[str, Check], required: Iterable[str] = ()) -> list[Problem]:
     """Everything that is wrong with a body: unknown, missing and malformed fields."""
     if not isinstance(body, Mapping):
         return [Problem("", f"expected an object, not {body!r:.80}")]
