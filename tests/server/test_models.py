@@ -19,6 +19,7 @@ CARDS = (
     card(aliases=("placard",), released=date(2026, 4, 21), shutdown=date(2999, 1, 1), seed=True),
     card("vendor/model:free", prices=(), sizes=FixedSizes(("64x64", "96x64")), mask=None),
     card("tiered", sizes=RatioSizes(ratios=("1:1", "2:1"), tiers=("1K", "2K"))),
+    card("gratis", prices=(usd("0"),)),
     card("any", sizes=AnySize()),
     card("same", sizes=InputSize()),
     card("gone", shutdown=date(2020, 1, 1)),
@@ -49,7 +50,7 @@ def test_shape_of_the_list(listing: httpx2.Client) -> None:
 
     assert response.text.startswith('{"object":"list","data":[')
     assert listing.get("/v1/openai/models").json() == response.json()
-    assert {"poster", "vendor/model:free", "tiered", "any", "same", "steps"} == by_id(
+    assert {"poster", "vendor/model:free", "tiered", "any", "same", "steps", "gratis"} == by_id(
         listing
     ).keys()
 
@@ -97,6 +98,47 @@ def test_prices(listing: httpx2.Client) -> None:
     assert {"min": 0.01, "max": 0.04} == {
         name: models["steps"]["pricing"]["range"][name] for name in ("min", "max")
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({"type": "image", "limit": "2"}, ["poster", "vendor/model:free"]),
+        ({"outputType": "video"}, []),
+        ({"inputType": "mask", "name": "vendor"}, ["vendor/model:free"]),
+        ({"input_modalities": "image,text", "name": "WALL"}, ["poster"]),
+        ({"provider": "far"}, ["poster"]),
+        ({"free": "true"}, ["gratis"]),
+        ({"free": "false", "limit": "1", "sort": "-price"}, ["steps"]),
+        ({"sort": "price", "limit": "2"}, ["gratis", "tiered"]),
+        ({"sort": "name", "limit": "2"}, ["any", "gratis"]),
+        ({"sort": "-name", "limit": "1"}, ["vendor/model:free"]),
+        ({"sort": "date", "limit": "1"}, ["poster"]),
+        ({"sort": "provider", "limit": "1"}, ["poster"]),
+    ],
+)
+def test_filters(listing: httpx2.Client, query: dict[str, str], ids: list[str]) -> None:
+    """The list can be narrowed, sorted and cut; what has no price comes last, and is not free."""
+    models = listing.get("/v1/models", params=query).json()["data"]
+
+    assert ids == [model["id"] for model in models]
+
+
+def test_fields(listing: httpx2.Client) -> None:
+    """Only the fields that are asked for come, with what OpenAI's clients cannot do without."""
+    models = listing.get("/v1/models", params={"fields": "price, nothing", "limit": "1"}).json()
+
+    assert [{"id", "object", "price"}] == [set(model) for model in models["data"]]
+
+
+@pytest.mark.parametrize(
+    "query", [{"sort": "taste"}, {"limit": "0"}, {"limit": "x"}, {"free": "?"}]
+)
+def test_queries_that_make_no_sense(listing: httpx2.Client, query: dict[str, str]) -> None:
+    """A value that cannot be meant is refused, its parameter named."""
+    response = listing.get("/v1/models", params=query)
+
+    assert (400, next(iter(query))) == (response.status_code, response.json()["error"]["param"])
 
 
 @pytest.mark.parametrize("prefix", ["/v1", "/v1/openai"])

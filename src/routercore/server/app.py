@@ -22,6 +22,7 @@ from routercore.server.files import Shelf
 from routercore.server.images import ImagesApi
 from routercore.server.models import list_body, model_body
 from routercore.server.openapi import document
+from routercore.server.queries import narrowed
 from routercore.server.replies import to_json
 from routercore.server.store import ImageStore
 from routercore.values.errors import ModelNotFoundError, RequestError
@@ -110,7 +111,8 @@ class _Face:
 
     async def _models(self, request: Request) -> Response:
         caller = caller_of(self._router, request.scope["headers"])
-        return _json(list_body(self._router.models(caller=caller)))
+        models = [model_body(entry) for entry in self._router.models(caller=caller)]
+        return _json(list_body(narrowed(models, request.query_params)))
 
     async def _model(self, request: Request) -> Response:
         caller = caller_of(self._router, request.scope["headers"])

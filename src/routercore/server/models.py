@@ -17,9 +17,9 @@ from routercore.values.sizes import FixedSizes, RatioSizes, SizeRange
 ANY_SIZE = ["custom"]
 
 
-def list_body(entries: Iterable[ModelEntry]) -> dict[str, Any]:
+def list_body(models: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The list; ``object`` comes first, because there are clients that look no further."""
-    return {"object": "list", "data": [model_body(entry) for entry in entries]}
+    return {"object": "list", "data": models}
 
 
 def model_body(entry: ModelEntry) -> dict[str, Any]:

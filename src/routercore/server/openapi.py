@@ -6,6 +6,7 @@ from typing import Any
 
 from routercore import __version__
 from routercore.server.body import MAX_IMAGES, ImageBody
+from routercore.server.queries import MAX_LIMIT
 
 SCHEMAS = "#/components/schemas/"
 _NULLABLE_TEXT = {"type": ["string", "null"]}
@@ -127,7 +128,7 @@ def document(*, default_model: str | None) -> dict[str, Any]:
         paths |= {
             f"{images}/generations": {"post": _making(f"create_image{name}")},
             f"{images}/edits": {"post": _making(f"edit_image{name}")},
-            f"{prefix}/models": {"get": _operation(f"list_models{name}", "Models")},
+            f"{prefix}/models": {"get": _listing(f"list_models{name}")},
             f"{prefix}/models/{{id}}": {"get": _retrieving(f"retrieve_model{name}")},
         }
     return {
@@ -173,6 +174,22 @@ def _making(name: str) -> dict[str, Any]:
             "multipart/form-data": {"schema": {"$ref": SCHEMAS + "ImageForm"}},
         },
     }
+    return operation
+
+
+def _listing(name: str) -> dict[str, Any]:
+    operation = _operation(name, "Models")
+    orders = [sign + order for order in ("name", "provider", "price", "date") for sign in ("", "-")]
+    schemas: dict[str, Any] = {
+        "type": {"type": "string"}, "inputType": {"type": "string"},
+        "provider": {"type": "string"}, "name": {"type": "string"}, "free": {"type": "boolean"},
+        "sort": {"enum": orders}, "fields": {"type": "string"},
+        "limit": {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    }  # fmt: skip
+    operation["parameters"] = [
+        {"name": name, "in": "query", "required": False, "schema": schema}
+        for name, schema in schemas.items()
+    ]
     return operation
 
 

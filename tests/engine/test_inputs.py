@@ -1,0 +1,90 @@
+"""Pictures that a request only refers to: fetched under the guard, or refused with the reason."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from routercore.engine.inputs import INPUT_SECONDS, Inputs
+from routercore.engine.transport.base import BlockedAddressError, Phase
+from routercore.provider import HttpResponse
+from routercore.testing.clock import ManualClock
+from routercore.testing.transport import Answer, FakeTransport, Hanging, lost
+from routercore.values.errors import RequestError
+from routercore.values.images import ImageRequest, InputImage
+
+URL = "https://images.example/a.png"
+
+
+def picture(format: str = "png") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, format)
+    return buffer.getvalue()
+
+
+def request(*images: InputImage, mask: InputImage | None = None) -> ImageRequest:
+    return ImageRequest(prompt="x", model="m", images=images, mask=mask)
+
+
+def inputs(transport: FakeTransport, clock: ManualClock | None = None) -> Inputs:
+    return Inputs(transport=transport, clock=clock or ManualClock(), max_bytes=1000)
+
+
+async def test_pictures_are_fetched() -> None:
+    """URLs become bytes, in their places; what has bytes already is left as it is."""
+    transport = FakeTransport(
+        lambda r: HttpResponse(status=200, body=picture("jpeg" if "mask" in r.url else "png"))
+    )
+    own = InputImage.of(picture())
+
+    found = await inputs(transport).resolve(
+        request(own, InputImage(url=URL), mask=InputImage(url=URL + "?mask"))
+    )
+
+    assert own is found.images[0]
+    assert picture() == found.images[1].data
+    assert found.mask is not None
+    assert "image/jpeg" == found.mask.media_type
+    assert [(True, 1000)] * 2 == [(sent.public_only, sent.max_bytes) for sent in transport.sent]
+
+
+async def test_nothing_to_fetch() -> None:
+    """A request that has all its bytes is the same request."""
+    asked = request(InputImage.of(picture()))
+
+    assert asked is await inputs(FakeTransport()).resolve(asked)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (BlockedAddressError("10.0.0.1 is not public"), "invalid_image_url"),
+        (lost(Phase.NOT_SENT), "failed_to_download_image"),
+        (HttpResponse(status=404, body=b"gone"), "failed_to_download_image"),
+        (HttpResponse(status=200, body=b"<html>"), "invalid_image_format"),
+    ],
+)
+async def test_what_cannot_be_had(answer: Answer, code: str) -> None:
+    """The parameter and the reason are named; the address that was tried is not."""
+    transport = FakeTransport([answer, HttpResponse(status=200, body=picture())])
+
+    with pytest.raises(RequestError) as refused:
+        await inputs(transport).resolve(request(InputImage(url=URL), InputImage(url=URL)))
+
+    assert ("image", code) == (refused.value.param, refused.value.code)
+    assert "10.0.0.1" not in refused.value.message
+    assert 2 == len(transport.sent)
+
+
+async def test_a_server_that_does_not_answer() -> None:
+    """A download has a time of its own, long before the request's."""
+    clock, transport = ManualClock(), FakeTransport([Hanging()])
+
+    with pytest.raises(RequestError) as refused:
+        await clock.run(inputs(transport, clock).resolve(request(InputImage(url=URL))))
+
+    assert "failed_to_download_image" == refused.value.code
+    assert INPUT_SECONDS == clock.monotonic()
+    assert 0 == transport.open_exchanges
