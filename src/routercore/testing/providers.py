@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ PNG = (
     b"IEND\xaeB`\x82"
 )
 """A picture of one pixel."""
+PNG_BASE64 = base64.b64encode(PNG).decode("ascii")
 
 
 def one_call(task: Task) -> Flow[Generated]:

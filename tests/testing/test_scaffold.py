@@ -1,0 +1,55 @@
+"""``routercore plugin new``: whatever the shape, what it writes passes the kit at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from routercore.testing.conformance import Grade
+from routercore.testing.conformance.folder import FolderError, PluginFolder
+from routercore.testing.scaffold import SHAPES, new_plugin
+
+TODAY = date(2026, 11, 21)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_new_plugin_passes_the_kit(shape: str, tmp_path: Path) -> None:
+    """At bronze at least; and once its grade is recorded, its own tests pass too."""
+    new_plugin(f"kiln-{shape}", shape, tmp_path, TODAY)
+    folder = PluginFolder.open(tmp_path / f"routercore-kiln-{shape}")
+    [findings] = folder.check()
+    assert [] == [o.problem for o in findings.outcomes if o.problem]
+    assert folder.record([findings]) >= Grade.BRONZE
+    assert "Conformance grade: **gold**" in (folder.path / "README.md").read_text()
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    environ = {"PYTHONPATH": str(folder.path / "src"), "PATH": ""}
+    done = subprocess.run(command, cwd=folder.path, env=environ, capture_output=True, text=True)
+    assert 0 == done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("name", ["", "Kiln", "kiln_1", "1kiln", "kiln-", "../kiln"])
+def test_a_bad_name_is_refused(name: str, tmp_path: Path) -> None:
+    """With the form that a name must have; nothing is written."""
+    with pytest.raises(ValueError, match="is no name"):
+        new_plugin(name, "row", tmp_path, TODAY)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
+    """Nothing is overwritten."""
+    new_plugin("kiln", "row", tmp_path, TODAY)
+    with pytest.raises(ValueError, match="exists already"):
+        new_plugin("kiln", "job", tmp_path, TODAY)
+
+
+def test_a_folder_without_a_plugin(tmp_path: Path) -> None:
+    """The message says what is missing."""
+    with pytest.raises(FolderError, match=r"pyproject\.toml does not exist"):
+        PluginFolder.open(tmp_path)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n')
+    with pytest.raises(FolderError, match=r"project\.entry-points\.routercore"):
+        PluginFolder.open(tmp_path)
