@@ -63,6 +63,15 @@ def test_how_far_a_cancelled_exchange_came() -> None:
     assert Phase.HEADERS == phase_of(TransportError("cut", Phase.HEADERS))
 
 
+def test_how_far_an_exchange_came_that_a_time_limit_ended() -> None:
+    """The cancellation is found where an early Python 3.11 does not name it as the cause."""
+    cancelled = asyncio.CancelledError()
+    mark_phase(cancelled, Phase.NOT_SENT)
+    late = TimeoutError()
+    late.__context__ = cancelled
+    assert Phase.NOT_SENT == phase_of(late)
+
+
 def test_an_earlier_failure_is_not_this_ones() -> None:
     """What was merely being handled when the exchange was cancelled says nothing about it."""
     cancelled = asyncio.CancelledError()

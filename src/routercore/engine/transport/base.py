@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from enum import IntEnum
@@ -66,8 +67,17 @@ def phase_of(error: BaseException) -> Phase:
         phase = vars(cause).get("phase")
         if isinstance(phase, Phase):
             return phase
-        cause = cause.__cause__
+        cause = _cause(cause)
     return Phase.SENT
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """What led to ``error``; never what was merely being handled when it came up."""
+    # Early releases of Python 3.11, Debian 12's among them, raise the error of a time limit without
+    # saying that the cancellation caused it.
+    if isinstance(error, TimeoutError) and isinstance(error.__context__, asyncio.CancelledError):
+        return error.__context__
+    return error.__cause__
 
 
 class OpenResponse(Protocol):
