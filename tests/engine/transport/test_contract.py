@@ -287,6 +287,7 @@ def _bare_deflate(data: bytes) -> bytes:
         ("identity", LARGE),
         ("", LARGE),
     ],
+    ids=["gzip", "two-members", "deflate", "bare-deflate", "identity", "unnamed"],
 )
 async def test_compressed_although_not_asked(
     transport: Transport, encoding: str, packed: bytes
