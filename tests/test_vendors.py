@@ -36,10 +36,9 @@ from routercore.values.faults import Fault
 from routercore.values.images import Generated, ImageResult, Operation, RawImage, Task
 
 MISSING = frozenset(
-    {"alibaba-dashscope", "amazon-bedrock", "automatic1111", "azure-openai", "black-forest-labs",
-     "bytedance-seedream", "cloudflare-workers-ai", "comfyui", "deepinfra", "fal", "fireworks",
-     "google", "huggingface", "ideogram", "leonardo", "localai", "luma", "openrouter", "recraft",
-     "replicate", "runware", "sdcpp", "stability", "together", "xai"}
+    {"alibaba-dashscope", "amazon-bedrock", "automatic1111", "azure-openai", "bytedance-seedream",
+     "cloudflare-workers-ai", "comfyui", "deepinfra", "fireworks", "google", "huggingface",
+     "ideogram", "localai", "recraft", "runware", "sdcpp", "together"}
 )  # fmt: skip
 """Plugins whose vendor may still be without a server here; it only ever shrinks."""
 BASES = frozenset({"server", "shape", "images_api"})

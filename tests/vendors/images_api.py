@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -45,10 +44,6 @@ class ImagesApi(Vendor):
 
     def unknown(self, request: Request) -> Reply:
         return error(404, f"Invalid URL ({request.method} {request.path})")
-
-    def encoded(self, size: str, format: str) -> str:
-        """One more picture in base64."""
-        return base64.b64encode(self.make(size, format)).decode()
 
     def item(self, body: Mapping[str, Any], *, size: str, format: str = "png") -> dict[str, Any]:
         """One entry of ``data``, in the form that the body asks for; a URL unless it does."""

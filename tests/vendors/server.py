@@ -8,6 +8,7 @@ it: ``rate limit``, ``refuse``, ``fail`` and ``expire``; anything else succeeds.
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import json
 import re
@@ -262,6 +263,10 @@ class Vendor(ABC):
         data = picture(size, format, len(self.made))
         self.made.append(data)
         return data
+
+    def encoded(self, size: str, format: str) -> str:
+        """One more picture in base64."""
+        return base64.b64encode(self.make(size, format)).decode()
 
     def host(self, prompt: str, data: bytes) -> str:
         """A URL of the picture, which cannot be read if the prompt says ``expire``."""

@@ -1,0 +1,74 @@
+"""Leonardo: jobs by model id, pixels in eighths, credits; pictures come in through uploads."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.shape import Problem, flag, number, pattern, text, whole, word
+
+from routercore.values.faults import Fault
+
+KINO = "6b645e3a-d64f-4341-a6d8-7a3690fbf042"
+FIELDS = {
+    "prompt": text(1500), "modelId": pattern(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "width": whole(32, 1536, 8), "height": whole(32, 1536, 8), "num_images": whole(1, 8),
+    "num_inference_steps": whole(10, 60), "guidance_scale": whole(1, 20), "seed": whole(0, 2**31),
+    "negative_prompt": text(), "alchemy": flag, "ultra": flag, "enhancePrompt": flag,
+    "public": flag, "contrast": number(1.0, 4.5), "presetStyle": text(), "styleUUID": text(),
+    "transparency": word("disabled", "foreground_only"),
+}  # fmt: skip
+
+
+def error(status: int, message: str, **headers: str) -> Reply:
+    """An error in the vendor's shape."""
+    body = {"error": message, "path": "$", "code": "unexpected"}
+    return Reply(status, body, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+class Server(Vendor):
+    plugin = "leonardo"
+    works: ClassVar = {
+        "generate": Work(model=KINO, settings={"size": "1024x768", "n": 2, "seed": 4}),
+        "one": Work(model=KINO, settings={"size": "512x512", "negative_prompt": "fog"}),
+    }
+    instead: ClassVar = {
+        "rate limit": error(429, "Too many requests", Retry_After="2"),
+        "refuse": error(403, "The prompt was blocked by content moderation"),
+        "break": error(500, "internal server error"),
+    }
+    refusals: ClassVar = {"refuse": Fault.REFUSED, "withhold": Fault.REFUSED_RESULT}
+    failures: ClassVar = {"fail": Fault.JOB_FAILED, "break": Fault.SERVER_ERROR}
+    is_host = True
+
+    def unauthorised(self) -> Reply:
+        return error(401, "Invalid response from authorization hook")
+
+    def invalid(self, found: list[Problem]) -> Reply:
+        return error(400, str(found[0]))
+
+    @on("POST", "/api/rest/v1/generations")
+    def create(self, request: Request) -> Reply:
+        body = self.accept(request.json, FIELDS, ("prompt",))
+        if body.get("num_images", 1) > 4 and max(body["width"], body["height"]) > 768:
+            self.complain("more than four images with an edge of more than 768")
+        job = self.submit(body["prompt"], body=body)
+        return Reply(200, {"sdGenerationJob": {"generationId": job.id, "apiCreditCost": 14}})
+
+    @on("GET", "/api/rest/v1/generations/{id}")
+    def get(self, request: Request, id: str) -> Reply:
+        job = self.poll(id)
+        if job is None:
+            return self.unknown(request)
+        images: list[dict[str, Any]] = []
+        status = "PENDING"
+        if job.is_done:
+            status = "FAILED" if "fail" in job.prompt else "COMPLETE"
+        if status == "COMPLETE":
+            body = job.facts["body"]
+            for index in range(body.get("num_images", 1)):
+                data = self.make(f"{body['width']}x{body['height']}", "jpeg")
+                nsfw = "withhold" in job.prompt
+                url = None if nsfw else self.host(job.prompt, data)
+                images.append({"id": f"i{index}", "url": url, "nsfw": nsfw, "likeCount": 0})
+        return Reply(200, {"generations_by_pk": {"status": status, "generated_images": images}})
