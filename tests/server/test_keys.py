@@ -17,6 +17,14 @@ from routercore.engine.setup import CacheSetup, Caller, CallerKey, Limits
 
 URL = "/v1/images/generations"
 BODY = {"model": MODEL, "prompt": "x"}
+GUARDED = (
+    ("POST", URL),
+    ("POST", "/v1/images/variations"),
+    ("POST", "/v1/auth/test"),
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/poster"),
+    ("DELETE", "/files/x"),
+)
 KEYS = (
     CallerKey(caller=Caller(name="all"), key="rc-all"),
     CallerKey(
@@ -63,8 +71,7 @@ def bearer(key: str) -> dict[str, str]:
 )
 def test_wrong_keys(keyed: httpx2.Client, headers: list[tuple[str, str]]) -> None:
     """Without exactly one known key every path that does something is a 401."""
-    for method, path in (("POST", URL), ("GET", "/v1/models"), ("GET", "/v1/models/poster"),
-                         ("POST", "/v1/images/variations"), ("DELETE", "/files/x")):  # fmt: skip
+    for method, path in GUARDED:
         response = keyed.request(method, path, headers=headers)
         assert (401, "invalid_api_key") == (response.status_code, response.json()["error"]["code"])
 
@@ -74,6 +81,8 @@ def test_right_keys(keyed: httpx2.Client, scheme: str) -> None:
     """The scheme's case does not matter."""
     headers = {"authorization": f"{scheme} rc-all"}
 
+    tested = keyed.post("/v1/auth/test", headers=headers).json()
+    assert {"success": True, "name": "all"} == tested
     assert 200 == keyed.post(URL, json=BODY, headers=headers).status_code
 
 

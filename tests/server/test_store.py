@@ -178,7 +178,9 @@ def test_retention(tmp_path: Path) -> None:
     assert 0 == store.sweep()
     time.seconds += 1
     assert store.get(name) is None
-    assert 1 == store.sweep()
+    (next(tmp_path.rglob("*.png")).parent / ".broken-off.part").touch()
+    aged(tmp_path, time.seconds - 3601)
+    assert 2 == store.sweep()
     assert [] == list(tmp_path.rglob("*.png"))
 
 

@@ -85,6 +85,7 @@ class _Face:
                 Route(f"{prefix}/images/generations", self._images.generations, methods=["POST"]),
                 Route(f"{prefix}/images/edits", self._edits(prefix), methods=["POST"]),
                 Route(f"{prefix}/images/variations", self._variations, methods=["POST"]),
+                Route(f"{prefix}/auth/test", self._auth_test, methods=["POST"]),
                 Route(f"{prefix}/models", self._models),
                 Route(f"{prefix}/models/{{id:path}}", self._model),
             ]
@@ -100,6 +101,11 @@ class _Face:
 
     async def _openapi(self, request: Request) -> Response:
         return _json(document(default_model=self._router.engine.setup.server.default_model))
+
+    async def _auth_test(self, request: Request) -> Response:
+        """Says whether a key is good, as ImageRouter's clients ask."""
+        caller = caller_of(self._router, request.scope["headers"])
+        return _json({"success": True, "name": caller.name})
 
     async def _variations(self, request: Request) -> Response:
         caller_of(self._router, request.scope["headers"])

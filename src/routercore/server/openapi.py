@@ -110,7 +110,7 @@ _MODELS = {
     "required": ["object", "data"],
     "properties": {
         "object": {"const": "list"},
-        "data": {"type": "array", "items": {"$ref": SCHEMAS + "Model"}},
+        "data": {"type": "array", "items": {**_MODEL, "required": ["id", "object"]}},
     },
 }
 
@@ -128,6 +128,7 @@ def document(*, default_model: str | None) -> dict[str, Any]:
         paths |= {
             f"{images}/generations": {"post": _making(f"create_image{name}")},
             f"{images}/edits": {"post": _making(f"edit_image{name}")},
+            f"{prefix}/auth/test": {"post": _operation(f"test_key{name}", "object")},
             f"{prefix}/models": {"get": _listing(f"list_models{name}")},
             f"{prefix}/models/{{id}}": {"get": _retrieving(f"retrieve_model{name}")},
         }

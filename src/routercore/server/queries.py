@@ -67,9 +67,9 @@ def _is_free(model: Body) -> bool:
 
 
 def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0"):
+    if text not in ("true", "false"):
         raise RequestError("'free' is true or false.", param="free", code="invalid_value")
-    return text.lower() in ("true", "1")
+    return text == "true"
 
 
 def _limit(text: str) -> int:
@@ -80,7 +80,7 @@ def _limit(text: str) -> int:
 
 def _sorted(models: list[Body], order: str | None) -> list[Body]:
     """By ``name``, ``provider``, ``price`` or ``date``; a minus before it turns the order."""
-    if not order:
+    if order is None:
         return models
     name, is_turned = order.removeprefix("-"), order.startswith("-")
     if name not in _ORDERS:

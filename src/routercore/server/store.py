@@ -53,7 +53,7 @@ class ImageStore(Protocol):
         ...
 
     def sweep(self) -> int:
-        """Delete what is too old; returns how many that were."""
+        """Delete what is too old, finished or not; returns how many that were."""
         ...
 
 
@@ -132,10 +132,6 @@ class FileStore:
                 if path.lstat().st_mtime < limit:
                     path.unlink()
                     deleted += 1
-        for part in self._directory.glob("[0-9a-f][0-9a-f]/.*.part"):
-            with contextlib.suppress(OSError):
-                if part.lstat().st_mtime < limit:
-                    part.unlink()
         return deleted
 
     def _sweep_at_times(self) -> None:
