@@ -81,7 +81,7 @@ class Attempter:
                 handles.append(what.handle)
             on_notice(what)
 
-        driver = self._driver(secret, contact, notice)
+        driver = self.driver(secret, contact, notice)
         generated: Generated | None = None
         try:
             task = await self._task(candidate, n=n, stream=stream, idempotency_key=idempotency_key)
@@ -104,9 +104,13 @@ class Attempter:
             handle=handles[-1] if handles else None,
         )
 
-    def _driver(
-        self, secret: str | None, contact: Contact, notice: Callable[[Notice], None]
+    def driver(
+        self,
+        secret: str | None,
+        contact: Contact | None = None,
+        on_notice: Callable[[Notice], None] = lambda notice: None,
     ) -> Driver:
+        """What performs the effects of flows of this provider, signing with ``secret``."""
         setup = self.setup
         origins = tuple(setup.provider.origins)
         return Driver(
@@ -116,9 +120,9 @@ class Attempter:
             secret=secret,
             signed_origins=(origin_of(setup.base_url),) if setup.base_url else origins,
             trusted_origins=setup.result_origins,
-            on_notice=notice,
+            on_notice=on_notice,
             jitter=self.random.random,
-            contact=contact,
+            contact=contact or Contact(),
         )
 
     async def _task(

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from routercore.engine.attempt import Attempter
 from routercore.engine.clock import Clock, SystemClock
+from routercore.engine.discovery import Drift, by_calendar, by_list, listed_models
 from routercore.engine.health import HealthBook
 from routercore.engine.inputs import Inputs
 from routercore.engine.keys import KeyPool
@@ -24,6 +25,7 @@ from routercore.engine.runner import Runner, Upstream, UpstreamLimits
 from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
 from routercore.engine.streaming import stream_items
 from routercore.engine.transport.base import Transport
+from routercore.engine.wishes import refuse_reserved
 from routercore.routing.plan import (
     PRICE,
     Health,
@@ -244,6 +246,8 @@ class Engine:
             raise ModelNotFoundError(f"this key may not use a model named {request.model!r}")
         if not request.prompt and not request.images:
             raise RequestError("the prompt is empty", param="prompt", code="invalid_value")
+        for name, options in request.options.items():
+            refuse_reserved(name, options)
         if request.n < 1:
             raise RequestError("n is less than 1", param="n", code="invalid_value")
         return self.catalogue.find(request.model)
@@ -275,6 +279,25 @@ class Engine:
             message = f"the price of {names} is unknown, and unknown_price is 'error'"
             raise RequestError(message, param="model", code="price_unknown")
 
+    async def drift(self, provider: str, *, live: bool) -> list[Drift]:
+        """Where what a provider declares no longer holds, as far as can be told without paying.
+
+        Args:
+            provider: its name in the configuration.
+            live: also ask the vendor for its list of models.
+
+        Raises:
+            ProviderFailed: the vendor did not answer, or not with a list.
+        """
+        upstream = self._upstreams[provider]
+        declared, today = self.catalogue.cards(provider), self._today()
+        found = list(by_calendar(declared, today))
+        if live:
+            secret, now = upstream.keys.soonest().secret, self.clock.monotonic()
+            listed = await listed_models(upstream.attempter, secret, now)
+            found += by_list(declared, listed, today) if listed is not None else []
+        return found
+
     def _strategy(self, name: str) -> Strategy:
         return self._strategies[name]
 
@@ -294,7 +317,7 @@ class Engine:
         if broken > parked:
             parked, reason = broken, "its circuit is open"
         return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=parked,
-                      reason=reason)  # fmt: skip
+                      reason=reason, refused=vitals.refused)  # fmt: skip
 
     def _peek(self, names: tuple[str, ...]) -> Turn:
         return Turn(self._turns.get(names, 0), self.random)

@@ -6,7 +6,8 @@ import random
 from dataclasses import dataclass, field
 
 from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
-from routercore.values.images import Operation
+from routercore.values.faults import Failure, Fault
+from routercore.values.images import ImageRequest, Operation
 
 DECAY = 0.3
 """Weight of the newest call in the mean."""
@@ -20,6 +21,8 @@ class Vitals:
     """Decaying mean of successful calls, in seconds."""
     in_flight: int = 0
     circuit: Circuit = field(default_factory=Circuit)
+    refused: frozenset[tuple[str, str]] = frozenset()
+    """Settings and values that were turned down although the card offers them."""
 
     def started(self, now: float) -> None:
         """A call begins."""
@@ -46,6 +49,27 @@ class Vitals:
             self.circuit = self.circuit.failed(now, rng)
         else:
             self.circuit = self.circuit.abandoned()
+
+
+CONTRADICTABLE = frozenset(
+    {"n", "size", "aspect_ratio", "resolution", "quality", "output_format", "background", "seed",
+     "style", "moderation", "input_fidelity", "output_compression", "negative_prompt"}
+)  # fmt: skip
+"""Settings that a card declares; the prompt and the images are the caller's own."""
+OUR_FAULT = frozenset({Fault.INVALID_REQUEST, Fault.UNSUPPORTED})
+
+
+def contradiction(failure: Failure, request: ImageRequest) -> tuple[str, str] | None:
+    """The setting and value that a card offers and its upstream has just turned down.
+
+    The request was fitted to the card before it was sent. If the upstream says that one of the
+    settings is wrong, then the card is.
+    """
+    param = failure.param
+    if failure.fault not in OUR_FAULT or param not in CONTRADICTABLE:
+        return None
+    value = getattr(request, param)
+    return None if value is None or (param, value) == ("n", 1) else (param, str(value))
 
 
 class HealthBook:

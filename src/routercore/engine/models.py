@@ -91,6 +91,10 @@ class Catalogue:
         """The names of the enabled providers."""
         return tuple(self._providers)
 
+    def cards(self, provider: str) -> list[ModelCard]:
+        """The cards of one enabled provider."""
+        return list(self._cards[provider].values())
+
     def serves(self, model: str) -> bool:
         """Whether somebody serves the model without a route to help."""
         return bool(self._of_name(model))

@@ -17,7 +17,8 @@ from routercore.engine.attempt import (
     together,
 )
 from routercore.engine.clock import Clock
-from routercore.engine.health import HealthBook, Vitals
+from routercore.engine.fidelity import unsaid
+from routercore.engine.health import HealthBook, Vitals, contradiction
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
 from routercore.engine.setup import ProviderSetup
@@ -35,7 +36,7 @@ from routercore.routing.policy import (
 )
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
-from routercore.values.images import Image, ImageRequest, ImageResult, Warning
+from routercore.values.images import Image, ImageResult, Warning
 from routercore.values.money import Cost
 
 
@@ -264,7 +265,7 @@ class _Run:
         """Take in what the calls of an attempt brought, and record it."""
         so_far, now = self.so_far, self.clock.monotonic()
         images = [image for outcome in outcomes for image in outcome.images]
-        failures = [outcome.failure for outcome in outcomes if outcome.failure]
+        failures = [self._learnt(candidate, o.failure) for o in outcomes if o.failure]
         failure = failures[0] if failures else self._short(len(images))
         cost = sum((outcome.cost for outcome in outcomes), NOTHING)
         if images:
@@ -289,6 +290,17 @@ class _Run:
             self._park(upstream.keys, key, one, now)
         self._tell(record)
         return failure
+
+    def _learnt(self, candidate: Candidate, failure: Failure) -> Failure:
+        """Remember what the card was wrong about; such a failure is the target's alone."""
+        found = contradiction(failure, candidate.request)
+        if found is None:
+            return failure
+        self.runner.health.of(candidate.name, self.plan.request.operation).refused |= {found}
+        param, value = found
+        self._emit("capability.contradicted", target=candidate.name, param=param, value=value,
+                   message=failure.message)  # fmt: skip
+        return replace(failure, only_here=True)
 
     def _short(self, delivered: int) -> Failure | None:
         """Fewer images than asked for, though nothing failed."""
@@ -348,7 +360,7 @@ class _Run:
             usage=delivered_usage(so_far.outcomes),
             quality=(last and last.quality) or request.quality,
             background=(last and last.background) or request.background,
-            warnings=(*so_far.warnings, *_fidelity(request, so_far)),
+            warnings=(*so_far.warnings, *unsaid(request, so_far.images, so_far.warnings)),
             attempts=tuple(so_far.records),
             missing=missing,
             latency_s=self.clock.monotonic() - self.began,
@@ -370,27 +382,3 @@ def _split(n: int, most: int) -> list[int]:
     """Sizes of the calls that make ``n`` images: full ones first."""
     full, rest = divmod(n, most)
     return [most] * full + ([rest] if rest else [])
-
-
-def _fidelity(request: ImageRequest, so_far: _Progress) -> list[Warning]:
-    """What came out otherwise than asked for, though nobody had said so before."""
-    known = {warning.param for warning in so_far.warnings}
-    warnings = []
-    sizes = {
-        str(image.size) for image in so_far.images if image.size and image.size != request.size
-    }
-    if request.size is not None and "size" not in known and sizes:
-        delivered = ", ".join(sorted(sizes))
-        warnings.append(
-            Warning(code="size_changed", param="size", requested=str(request.size),
-                    delivered=delivered, message=f"the provider delivered {delivered}")
-        )  # fmt: skip
-    formats = {image.format for image in so_far.images} - {request.output_format}
-    if request.output_format is not None and "output_format" not in known and formats:
-        delivered = ", ".join(sorted(formats))
-        warnings.append(
-            Warning(code="output_format_changed", param="output_format",
-                    requested=request.output_format, delivered=delivered,
-                    message=f"the provider delivered {delivered}")
-        )  # fmt: skip
-    return warnings

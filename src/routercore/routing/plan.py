@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -47,6 +47,8 @@ class Health:
     closed_for: float = 0.0
     """Seconds until it may be tried again: every key parked, or the circuit open."""
     reason: str = ""
+    refused: frozenset[tuple[str, str]] = frozenset()
+    """Settings and values that its upstream turned down although the card offers them."""
 
 
 WELL = Health()
@@ -196,13 +198,24 @@ def _candidate(
     checked = check(target.card, request, today)
     if not isinstance(checked, Fit):
         return Rejected(target.name, checked)
+    known = health(target)
+    if contradicted := tuple(_contradicted(known, checked.request)):
+        return Rejected(target.name, contradicted)
     return Candidate(
         target=target,
         request=checked.request,
         warnings=(*_via(target), *checked.warnings),
         estimate=estimate(target.card, checked.request),
-        health=health(target),
+        health=known,
     )
+
+
+def _contradicted(health: Health, request: ImageRequest) -> Iterator[Rejection]:
+    """What the request would ask again that the upstream has turned down before."""
+    for param, value in sorted(health.refused):
+        if str(getattr(request, param)) == value:
+            message = f"its card offers {value!r}, and its upstream turned that down"
+            yield Rejection(param, message)
 
 
 def _via(target: Target) -> tuple[Warning, ...]:
