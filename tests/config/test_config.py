@@ -213,6 +213,13 @@ def test_amounts_of_bytes(text: object, count: int) -> None:
     assert count == amount_of_bytes(text)
 
 
+@pytest.mark.parametrize("text", ["0", "0.1", "0.4B", "9" * 400, "20 MB/s"])
+def test_no_amounts_of_bytes(text: str) -> None:
+    """Less than a byte, and more than can be, is no amount."""
+    with pytest.raises(ValueError, match="expected an amount of bytes"):
+        amount_of_bytes(text)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("50/min", (50.0, 60.0)), ("5/s", (5.0, 1.0)), ("20/10s", (20.0, 10.0)),

@@ -17,6 +17,8 @@ BYTES = {
     "KiB": 2**10, "kiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
 }  # fmt: skip
 
+MOST_BYTES = 2**63
+
 
 def duration(value: object) -> float:
     """Seconds of ``"90s"``, ``"1.5m"``, ``"500ms"``, ``"2h"``, or of a bare number.
@@ -40,12 +42,14 @@ def amount_of_bytes(value: object) -> int:
     536870912
 
     Raises:
-        ValueError: it is none of these, or not more than zero.
+        ValueError: it is none of these, less than a byte, or more than any file can hold.
     """
     match = _BYTES.fullmatch(_text(value))
-    if match is None or (match[2] or "B") not in BYTES or not float(match[1]):
+    unit = BYTES.get(match[2] or "B") if match else None
+    amount = float(match[1]) * unit if match and unit else 0.0
+    if not 1 <= amount < MOST_BYTES:
         raise ValueError("expected an amount of bytes such as '512MiB' or '20MB'")
-    return round(float(match[1]) * BYTES[match[2] or "B"])
+    return round(amount)
 
 
 def rate(value: object) -> tuple[float, float]:
