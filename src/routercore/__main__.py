@@ -1,7 +1,6 @@
-"""``python -m routercore`` is the command line."""
-
-import sys
+"""``python -m routercore``."""
 
 from routercore.cli import main
 
-sys.exit(main())
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""``routercore plan``: what would be tried, in which order, at what price, and why not the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from routercore.cli.asking import Asked, asking
+from routercore.cli.opening import ConfigOption, JsonOption, open_config
+from routercore.cli.output import console, money, print_json, told
+
+if TYPE_CHECKING:
+    from routercore.cli.opening import Opened
+    from routercore.routing.plan import Candidate, Plan
+    from routercore.values.images import ImageRequest
+    from routercore.values.money import Estimate
+
+
+@asking
+def plan(asked: Asked, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show what would be tried, in which order, at what price, and why not the rest.
+
+    Asks nobody, costs nothing and changes nothing.
+    """
+    with told(as_json=as_json):
+        opened = open_config(config)
+        made = asyncio.run(_plan(opened, asked.request(opened)))
+        if as_json:
+            print_json(plan_row(made))
+        else:
+            _show(made)
+
+
+async def _plan(opened: Opened, request: ImageRequest) -> Plan:
+    async with opened.router() as router:
+        return router.plan(request)
+
+
+def plan_row(made: Plan) -> dict[str, Any]:
+    """A plan for programs."""
+    return {
+        "model": made.request.model,
+        "operation": made.request.operation.value,
+        "strategy": made.strategy,
+        "targets": [_candidate_row(candidate) for candidate in made.candidates],
+        "rejected": [
+            {
+                "target": rejected.target,
+                "reasons": [{"param": r.param, "message": r.message} for r in rejected.reasons],
+            }
+            for rejected in made.rejected
+        ],
+    }
+
+
+def _candidate_row(candidate: Candidate) -> dict[str, Any]:
+    estimate = candidate.estimate
+    return {
+        "target": candidate.name,
+        "via": candidate.target.via,
+        "price": {
+            "low": estimate.low,
+            "expected": estimate.expected,
+            "high": estimate.high,
+            "basis": estimate.basis.value,
+        },
+        "expected_seconds": round(candidate.expected_latency, 3),
+        "resting_seconds": round(candidate.health.closed_for, 3),
+        "warnings": [
+            {"code": w.code, "param": w.param, "message": w.message, "requested": w.requested,
+             "delivered": w.delivered}
+            for w in candidate.warnings
+        ],
+    }  # fmt: skip
+
+
+def _show(made: Plan) -> None:
+    from rich.text import Text
+
+    out = console()
+    count = f"{len(made.candidates)} of {len(made.candidates) + len(made.rejected)} targets"
+    out.print(
+        Text.assemble(
+            (made.request.model, "bold"), f"  {made.request.operation.value} by {made.strategy}",
+            (f"  {count} can do it", "dim"),
+        )
+    )  # fmt: skip
+    if made.candidates:
+        out.print(_candidates_table(made))
+    else:
+        out.print("\nNobody can do this request.", style="red")
+    if made.rejected:
+        out.print("\nNot tried", style="bold")
+        for rejected in made.rejected:
+            for reason in rejected.reasons:
+                out.print(
+                    Text.assemble(
+                        ("  ✗ ", "red"), rejected.target, "  ", (reason.param, "yellow"),
+                        f"  {reason.message}",
+                    )
+                )  # fmt: skip
+
+
+def _candidates_table(made: Plan) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    table.add_column("", justify="right", style="dim")
+    table.add_column("target", style="bold", overflow="fold", ratio=3)
+    table.add_column("price", no_wrap=True)
+    table.add_column("typically", justify="right", no_wrap=True)
+    table.add_column("adapted", overflow="fold", ratio=4)
+    for number, candidate in enumerate(made.candidates, 1):
+        notes = [Text(f"{w.param}: {w.message}", "yellow") for w in candidate.warnings]
+        if candidate.health.closed_for:
+            rest = f"rests {candidate.health.closed_for:.0f} s: {candidate.health.reason}"
+            notes.append(Text(rest, "red"))
+        table.add_row(
+            str(number),
+            candidate.name,
+            price_text(candidate.estimate),
+            f"{candidate.expected_latency:.0f} s",
+            Text("\n").join(notes),
+        )
+    return table
+
+
+def price_text(estimate: Estimate) -> str:
+    """An estimate for people: an amount, a range, or that nobody knows."""
+    if estimate.expected is None:
+        return "unknown"
+    if not estimate.high:
+        return "free"
+    if estimate.low == estimate.high:
+        return f"${money(estimate.expected)}"
+    return f"${money(estimate.low)}–{money(estimate.high)}"

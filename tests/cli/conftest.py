@@ -1,0 +1,78 @@
+"""The command line as a process, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CONFIG = """
+[providers.primary]
+plugin = "test"
+options = { fail = "overloaded" }
+
+[providers.backup]
+plugin = "test"
+
+[models.poster]
+targets = ["primary:test/test", "backup:test/test"]
+aliases = ["placard"]
+
+[models.down]
+targets = ["primary:test/test"]
+
+[models.priced]
+strategy = "cost"
+targets = ["backup:test/paid", "backup:test/test"]
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where commands run: nothing in it but a configuration."""
+    (tmp_path / "routercore.toml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    """Run ``routercore`` in the folder, with an environment that has no keys."""
+
+    def run_it(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ran:
+        kept = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
+        kept = {**kept, "PYTHONUTF8": "1", **(env or {})}
+        kept.pop("ROUTERCORE_CONFIG", None)
+        ended = subprocess.run(
+            [sys.executable, "-m", "routercore", *arguments],
+            cwd=folder, env=kept, input=stdin, capture_output=True, check=False, timeout=120,
+        )  # fmt: skip
+        return Ran(ended.returncode, ended.stdout, ended.stderr.decode())
+
+    return run_it
