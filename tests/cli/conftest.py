@@ -67,8 +67,8 @@ def run(folder: Path) -> Run:
 
     def run_it(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> Ran:
         kept = {name: value for name, value in os.environ.items() if not name.endswith("_KEY")}
-        kept = {**kept, "PYTHONUTF8": "1", **(env or {})}
         kept.pop("ROUTERCORE_CONFIG", None)
+        kept = {**kept, "PYTHONUTF8": "1", **(env or {})}
         ended = subprocess.run(
             [sys.executable, "-m", "routercore", *arguments],
             cwd=folder, env=kept, input=stdin, capture_output=True, check=False, timeout=120,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from routercore.cli.asking import Asked, asking
 from routercore.cli.opening import ConfigOption, JsonOption, open_config
-from routercore.cli.output import console, money, print_json, told
+from routercore.cli.output import Code, console, money, print_json, told
 
 if TYPE_CHECKING:
     from routercore.cli.opening import Opened
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 def plan(asked: Asked, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show what would be tried, in which order, at what price, and why not the rest.
 
-    Asks nobody, costs nothing and changes nothing.
+    Asks nobody, costs nothing and changes nothing. Ends with 2 where nobody can do the request.
     """
     with told(as_json=as_json):
         opened = open_config(config)
@@ -29,6 +31,8 @@ def plan(asked: Asked, config: ConfigOption = None, as_json: JsonOption = False)
             print_json(plan_row(made))
         else:
             _show(made)
+        if not made.candidates:
+            raise typer.Exit(Code.USAGE)
 
 
 async def _plan(opened: Opened, request: ImageRequest) -> Plan:

@@ -1,0 +1,96 @@
+"""``routercore plan``, ``models``, ``providers`` and ``plugins``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Run
+
+
+def test_a_plan_has_order_prices_and_rejections(run: Run) -> None:
+    """The cheapest comes first, with its price; who cannot do it is named with the parameter."""
+    ran = run("plan", "fox", "-m", "priced", "--size", "1024x1024")
+    assert 0 == ran.code
+    assert ran.text.index("backup:test/test") < ran.text.index("backup:test/paid")
+    assert "$0.04" in ran.text
+
+    rejected = run("plan", "fox", "--size", "9999x9999")
+    assert 2 == rejected.code
+    assert "0 of 3 targets" in rejected.text
+    assert "cannot make 9999x9999" in rejected.text
+
+
+def test_a_plan_as_json(run: Run) -> None:
+    """Targets in order with low, expected and high price, and rejections by parameter."""
+    plan = run("plan", "fox", "-m", "priced", "--json").json
+    assert "cost" == plan["strategy"]
+    assert ["backup:test/test", "backup:test/paid"] == [one["target"] for one in plan["targets"]]
+    assert "0.04" == plan["targets"][1]["price"]["expected"]
+    rejected = run("plan", "fox", "--size", "9999x9999", "--json").json["rejected"]
+    assert ["size"] == [reason["param"] for reason in rejected[0]["reasons"]]
+
+
+def test_a_plan_is_what_happens(run: Run) -> None:
+    """The live run follows the order of the plan."""
+    arguments = ("fox", "-m", "poster", "--size", "64x64", "--json")
+    planned = [one["target"] for one in run("plan", *arguments).json["targets"]]
+    tried = [one["target"] for one in run("generate", *arguments).json["attempts"]]
+    assert planned == list(dict.fromkeys(tried))
+
+
+def test_models_are_listed_once_with_prices(run: Run) -> None:
+    """Each model has one row with all who serve it; a configured one has its targets."""
+    rows = run("models", "--json").json["models"]
+    names = [row["name"] for row in rows]
+    assert len(names) == len(set(names))
+    by_name = {row["name"]: row for row in rows}
+    poster = by_name["poster"]
+    assert (True, ["placard"]) == (poster["configured"], poster["aliases"])
+    assert {"primary", "backup", "test"} == {
+        target["provider"] for target in by_name["test/paid"]["targets"]
+    }
+    assert "0.04" == by_name["test/paid"]["targets"][0]["price_1024x1024"]["expected"]
+
+
+def test_models_can_be_searched(run: Run) -> None:
+    """A part of a name, or a pattern, picks models; none is said so."""
+    assert "poster" in run("models", "post").text
+    assert "test/paid" not in run("models", "post").text
+    assert "test/paid" in run("models", "*/pai?").text
+    assert "no model of that name" in run("models", "nothing-like-it").err
+
+
+def test_providers_say_what_they_need(run: Run, folder: Path) -> None:
+    """Enabled ones with their keys counted, never shown; the others with what is missing."""
+    (folder / "routercore.toml").write_text(
+        '[providers.primary]\nplugin = "test"\napi_key = "sk-canary"\n'
+        "[providers.test]\nenabled = false\n"
+    )
+    ran = run("providers", "--json")
+    rows = {row["name"]: row for row in ran.json["providers"]}
+    assert (True, 1) == (rows["primary"]["enabled"], rows["primary"]["keys"])
+    assert "enabled = false in the configuration" == rows["test"]["why_not"]
+    assert "canary" not in ran.text + run("providers").text
+    assert "switched off" in run("providers").text
+
+
+def test_plugins_say_what_they_bring(run: Run) -> None:
+    """The built-in plugins are listed like any others."""
+    rows = {row["name"]: row for row in run("plugins", "--json").json["plugins"]}
+    assert ["test"] == rows["providers"]["providers"]
+    assert "fallback" in rows["strategies"]["strategies"]
+    assert "round_robin" in run("plugins").text
+
+
+def test_a_broken_plugin_is_shown(run: Run, folder: Path) -> None:
+    """One that cannot be imported is named with the reason; everything else works."""
+    info = folder / "site" / "broken-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[routercore]\nbroken = broken_plugin\n")
+    (folder / "site" / "broken_plugin.py").write_text("raise ImportError('no such luck')\n")
+    env = {"PYTHONPATH": str(folder / "site")}
+    ran = run("plugins", env=env)
+    assert "ImportError: no such luck" in ran.text
+    assert 0 == run("generate", "fox", "--size", "64x64", env=env).code
+    assert "the plugin broken is broken" in run("config", "check", env=env).err

@@ -1,0 +1,144 @@
+"""``routercore config``, ``keys`` and ``serve``, and how commands end."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run
+
+
+def test_a_right_configuration(run: Run) -> None:
+    """It is said to be right, with what was counted in it."""
+    ran = run("config", "check", "routercore.toml")
+    assert (0, "✓ routercore.toml is right: 3 providers, 3 models, 0 keys\n") == (
+        ran.code, ran.text,
+    )  # fmt: skip
+
+
+def test_a_wrong_configuration(run: Run, folder: Path) -> None:
+    """Every mistake at once, for people and for programs."""
+    (folder / "wrong.toml").write_text('[ruoter]\n[keys.a]\nhash = "beef"\n')
+    ran = run("config", "check", "wrong.toml")
+    assert 4 == ran.code
+    assert "did you mean 'router'?" in ran.err
+    problems = run("config", "check", "wrong.toml", "--json").json["error"]["problems"]
+    assert 2 == len(problems)
+
+
+def test_no_configuration(run: Run, folder: Path) -> None:
+    """Without a file there is nothing to check."""
+    (folder / "routercore.toml").unlink()
+    ran = run("config", "check")
+    assert (2, True) == (ran.code, "name a file" in ran.err)
+
+
+def test_a_configuration_from_the_environment(run: Run, folder: Path) -> None:
+    """``ROUTERCORE_CONFIG`` names the file."""
+    (folder / "routercore.toml").rename(folder / "elsewhere.toml")
+    env = {"ROUTERCORE_CONFIG": "elsewhere.toml"}
+    assert 0 == run("generate", "fox", "-m", "poster", "--size", "64x64", env=env).code
+
+
+def test_the_schema_is_json(run: Run) -> None:
+    """For editors."""
+    assert "providers" in run("config", "schema").json["properties"]
+
+
+def test_keys_are_made_and_hashed(run: Run) -> None:
+    """A new key comes with its hash; the hash of a given one is all that is printed."""
+    made = run("keys", "new", "--json").json
+    assert made["key"].startswith("rc_")
+    assert hashlib.sha256(made["key"].encode()).hexdigest() == made["hash"]
+    assert f"{made['hash']}\n" == run("keys", "hash", stdin=made["key"].encode() + b"\n").text
+    assert 2 == run("keys", "hash").code
+
+
+def test_serving_strangers_is_refused(run: Run) -> None:
+    """Without keys, an address beyond this machine is a mistake in the configuration."""
+    ran = run("serve", "--host", "0.0.0.0")
+    assert (4, True) == (ran.code, "no [keys] are configured" in ran.err)
+
+
+@contextlib.contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "routercore", *arguments],
+        cwd=folder, stderr=subprocess.PIPE, text=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_serving(folder: Path) -> None:
+    """``serve`` listens where it says, and ends when told to."""
+    with started(folder, "serve", "--port", "0") as server:
+        assert server.stderr is not None
+        line = next(line for line in server.stderr if "http://" in line)
+        url = re.search(r"http://[\d.:]+", line)
+        assert url is not None
+        with urllib.request.urlopen(f"{url[0]}/health", timeout=30) as answer:
+            assert 200 == answer.status
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) in (0, -signal.SIGTERM)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
+def test_an_interrupt_ends_at_once(folder: Path) -> None:
+    """130, with one word and no traceback."""
+    (folder / "routercore.toml").write_text('[plugins]\nallow = ["talkative"]\n')
+    info = folder / "talkative-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: talkative\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[routercore]\ntalkative = talkative\n")
+    (folder / "talkative.py").write_text(
+        "import sys\n"
+        "from routercore.provider import hookimpl\n"
+        "class Observer:\n"
+        "    def notify(self, event):\n"
+        "        print(event.name, file=sys.stderr, flush=True)\n"
+        "@hookimpl\n"
+        "def routercore_observers():\n"
+        "    return [Observer()]\n"
+    )
+    with started(folder, "generate", "fox", "-m", "test/slow") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "attempt.started" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        assert 130 == process.wait(30)
+        said = process.stderr.read()
+    assert said.endswith("interrupted\n")
+    assert "Traceback" not in said
+
+
+def test_the_extra_is_named_when_it_is_missing(folder: Path) -> None:
+    """Without typer the message says what to install."""
+    hide = "import sys; sys.modules['typer'] = None; from routercore.cli import main; main()"
+    ran = subprocess.run([sys.executable, "-c", hide], cwd=folder, capture_output=True,
+                         text=True, check=False)  # fmt: skip
+    assert (4, True) == (ran.returncode, 'pip install "routercore[cli]"' in ran.stderr)
+
+
+def test_the_version(run: Run) -> None:
+    """``--version`` prints the distribution's."""
+    assert re.fullmatch(r"routercore \d+\.\d+\.\d+\S*\n", run("--version").text)
+
+
+def test_help_names_the_exit_codes(run: Run) -> None:
+    """Scripts find them where they look first."""
+    assert "3 refused by content policy" in " ".join(run("--help").text.replace("│", "").split())
