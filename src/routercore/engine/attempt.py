@@ -45,6 +45,7 @@ class CallOutcome:
 
     images: tuple[Image, ...] = ()
     generated: Generated | None = None
+    """What the flow returned, without its images: megabytes are held once."""
     failure: Failure | None = None
     cost: Cost = NOTHING
     contact: Contact = field(default_factory=Contact)
@@ -97,7 +98,7 @@ class Attempter:
             images, failure = (), Failure(fault=Fault.RESULT_UNAVAILABLE, message=message)
         return CallOutcome(
             images=images,
-            generated=generated,
+            generated=replace(generated, images=()) if generated else None,
             failure=failure,
             cost=_cost(candidate, n, generated, failure),
             contact=contact,
