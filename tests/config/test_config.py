@@ -236,3 +236,22 @@ def test_readers_return_or_raise_value_error(value: object) -> None:
     for reader in (duration, amount_of_bytes):
         with contextlib.suppress(ValueError):
             assert reader(value) > 0
+
+
+class Nowhere:
+    """A provider whose customers have addresses of their own."""
+
+    @hookimpl
+    def routercore_providers(self) -> list[Row]:
+        origins = ("https://resource.gamma.invalid/v1",)
+        return [Row(name="gamma", auth=bearer("GAMMA_KEY"), origins=origins)]
+
+
+def test_a_provider_without_a_usual_address_needs_one() -> None:
+    """A key in the environment does not send prompts to an address that nobody chose."""
+    environ = {"GAMMA_KEY": "k-3"}
+    contributions = load_plugins(extra=[("tests", Nowhere())])
+    setup = build(parse({}, environ), contributions, environ)
+    assert "gamma" not in [provider.name for provider in setup.providers]
+    with pytest.raises(ConfigError, match=r"providers\.gamma\.base_url: it is missing"):
+        build(parse({"providers": {"gamma": {}}}, environ), contributions, environ)

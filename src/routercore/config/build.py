@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
 
 from routercore.config.document import (
     Document,
@@ -27,6 +28,7 @@ from routercore.engine.setup import (
     TargetSetup,
 )
 from routercore.plugins import Contributions
+from routercore.provider.auth import NoAuth
 from routercore.provider.cards import card_from
 from routercore.provider.spec import Provider
 from routercore.values.catalogue import ModelCard
@@ -98,7 +100,8 @@ class _Builder:
         configured = set(self.document.providers)
         for name, provider in self.contributions.providers.items():
             key = self.environ.get(provider.auth.env or "")
-            if name not in configured and (key or name == ALWAYS_ENABLED):
+            is_ready = key and not _is_nowhere(provider)
+            if name not in configured and (is_ready or name == ALWAYS_ENABLED):
                 keys = (key,) if key else ()
                 yield ProviderSetup(name=name, provider=provider, keys=keys)
 
@@ -117,6 +120,10 @@ class _Builder:
         return provider
 
     def _configured(self, name: str, section: ProviderSection, provider: Provider) -> ProviderSetup:
+        if section.base_url is None and _is_nowhere(provider):
+            self.problems.append(
+                f"providers.{name}.base_url: it is missing, and {provider.name!r} has no usual one"
+            )
         return ProviderSetup(
             name=name,
             provider=provider,
@@ -240,6 +247,12 @@ class _Builder:
             return f"the provider {provider!r} is not enabled; {cure}"
         hint = nearest(provider, [*catalogue.providers, *self.contributions.providers])
         return f"there is no provider {provider!r}{hint}"
+
+
+def _is_nowhere(provider: Provider) -> bool:
+    """Whether a provider has no address until one is configured."""
+    host = urlsplit(provider.origins[0]).hostname or ""
+    return host.endswith(".invalid") and not isinstance(provider.auth, NoAuth)
 
 
 def _limits(section: LimitsSection) -> Limits:

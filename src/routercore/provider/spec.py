@@ -39,7 +39,9 @@ class Provider(Protocol):
         """URLs whose hosts may receive the credential, such as ``https://*.bfl.ai``.
 
         The first is the base URL of the API, path included. Where a configuration gives another
-        ``base_url``, its origin takes the place of all of them.
+        ``base_url``, its origin takes the place of all of them. Where every customer has an
+        address of their own, the first has a host under ``.invalid``, and a ``base_url`` is
+        required.
         """
         ...
 

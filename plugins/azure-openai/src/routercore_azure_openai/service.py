@@ -17,7 +17,7 @@ from routercore.provider import (
     fail,
 )
 
-NO_RESOURCE = "https://resource.openai.azure.com/openai/v1"
+NO_RESOURCE = "https://resource.openai.azure.invalid/openai/v1"
 """Stands for the address that every customer has of his own; nothing is sent there."""
 FILTERED = frozenset({"content_filter", "contentFilter", "content_policy_violation"})
 OWN_OPTIONS = ("deployment", "api_version")

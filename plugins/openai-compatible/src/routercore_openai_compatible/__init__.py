@@ -56,7 +56,7 @@ class AnyService(Row):
 OPENAI_COMPATIBLE = AnyService(
     name="openai-compatible",
     auth=bearer("OPENAI_COMPATIBLE_API_KEY", optional=True),
-    origins=("http://localhost:8080/v1",),
+    origins=("http://compatible.invalid/v1",),
     cards=(ANY,),
     response_format="b64_json",
 )
