@@ -76,7 +76,10 @@ class Server(ImagesApi):
 
     @on("POST", "/v1/images/edits")
     def edit(self, request: Request) -> Reply:
-        body = self.accept(request.form, EDIT, ("prompt",))
+        return self.edited(request.form, EDIT)
+
+    def edited(self, form: Mapping[str, Any], fields: Mapping[str, Check]) -> Reply:
+        body = self.accept(form, fields, ("prompt",))
         found = body.get("image[]", body.get("image"))
         if found is None:
             self.complain("an edit without an image")

@@ -168,6 +168,8 @@ class Vendor(ABC):
 
     plugin: ClassVar[str]
     """The provider that speaks to it."""
+    label: ClassVar[str] = ""
+    """What tells it apart where one provider speaks to several; the plugin's name unless given."""
     key: ClassVar[str] = "key-of-the-account"
     credential: ClassVar[tuple[str, str]] = ("authorization", "Bearer {key}")
     """The header that must carry the key, and how."""
@@ -195,7 +197,7 @@ class Vendor(ABC):
         self.jobs: dict[str, Job] = {}
         self.origin = ""
         self._hosted: dict[str, bytes | None] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._server: asyncio.Server | None = None
 
     # What subclasses say.
@@ -284,12 +286,14 @@ class Vendor(ABC):
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
-        for writer in self._writers:
+        connections = dict(self._connections)
+        for writer in connections:
             writer.transport.abort()
+        await asyncio.gather(*filter(None, connections.values()))
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        self._connections[writer] = asyncio.current_task()
         try:
             while (request := await _read(reader)) is not None:
                 self.received.append(request)
@@ -297,7 +301,7 @@ class Vendor(ABC):
         except (ConnectionError, asyncio.IncompleteReadError):
             return
         finally:
-            self._writers.discard(writer)
+            del self._connections[writer]
             writer.close()
 
     def _reply(self, request: Request) -> Reply:

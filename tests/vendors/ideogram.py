@@ -1,0 +1,121 @@
+"""Ideogram: forms, ratios with an x, black masks, refusals with 422 and inside a 200."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.shape import (
+    Check,
+    Problem,
+    digits,
+    is_mask,
+    is_picture,
+    pattern,
+    text,
+    upload,
+    word,
+)
+
+from routercore.values.faults import Fault
+
+RATIOS = (
+    "1x3", "3x1", "1x2", "2x1", "9x16", "16x9", "10x16", "16x10", "2x3", "3x2", "3x4", "4x3",
+    "4x5", "5x4", "1x1",
+)  # fmt: skip
+RESOLUTIONS = ("896x1120", "1024x1024", "1248x832", "1344x768", "512x1536")
+SPEED = word("FLASH", "TURBO", "BALANCED", "DEFAULT", "QUALITY")
+COMMON: Mapping[str, Check] = {
+    "prompt": text(), "seed": digits(0, 2147483647), "rendering_speed": SPEED,
+    "num_images": digits(1, 8), "magic_prompt": word("AUTO", "ON", "OFF"),
+    "style_type": word(
+        "AUTO", "GENERAL", "REALISTIC", "DESIGN", "CUSTOM", "FICTION", "STYLIZED"
+    ), "style_codes": pattern("[0-9A-Fa-f]{8}"),
+}  # fmt: skip
+GENERATE = {
+    **COMMON, "negative_prompt": text(), "resolution": word(*RESOLUTIONS),
+    "aspect_ratio": word(*RATIOS), "style_preset": text(),
+}  # fmt: skip
+REMIX = {**GENERATE, "image": upload(is_picture), "image_weight": digits(1, 100)}
+EDIT = {**COMMON, "image": upload(is_picture), "mask": upload(is_mask("black"))}
+TRANSPARENT = {
+    **COMMON, "negative_prompt": text(), "aspect_ratio": word(*RATIOS),
+    "upscale_factor": word("X1", "X2", "X4"),
+}  # fmt: skip
+
+
+class Server(Vendor):
+    plugin = "ideogram"
+    credential = ("api-key", "{key}")
+    works: ClassVar = {
+        "generate": Work(
+            model="ideogram-v3",
+            settings={"aspect_ratio": "4:5", "quality": "TURBO", "n": 2, "seed": 9},
+        ),
+        "pixels": Work(model="ideogram-v3", settings={"size": "1344x768"}),
+        "transparent": Work(model="ideogram-v3", settings={"background": "transparent"}),
+        "v4": Work(model="ideogram-v4", settings={"seed": 3}),
+        "edit": Work(
+            model="ideogram-v3", settings={"quality": "medium"}, images=1, warnings=("quality",)
+        ),
+        "inpaint": Work(model="ideogram-v3", images=1, has_mask=True),
+    }  # fmt: skip
+    instead: ClassVar = {
+        "rate limit": Reply(429, {"error": "Too many requests"}),
+        "refuse the words": Reply(422, {"error": "Prompt failed the safety check"}),
+        "fail": Reply(500, {"error": "Internal server error"}),
+    }
+    refusals: ClassVar = {
+        "refuse the words": Fault.REFUSED, "refuse the result": Fault.REFUSED_RESULT,
+    }  # fmt: skip
+    retry_after = None
+    is_host = True
+
+    def unauthorised(self) -> Reply:
+        return Reply(401, {"error": "Invalid API key"})
+
+    def invalid(self, found: list[Problem]) -> Reply:
+        return Reply(400, {"error": str(found[0])})
+
+    @on("POST", "/v1/ideogram-v3/generate")
+    def generate(self, request: Request) -> Reply:
+        form = self.accept(request.form, GENERATE, ("prompt",))
+        if {"resolution", "aspect_ratio"} <= set(form):
+            self.complain("both a resolution and an aspect ratio")
+        return self.answer(form)
+
+    @on("POST", "/v1/ideogram-v3/generate-transparent")
+    def transparent(self, request: Request) -> Reply:
+        return self.answer(self.accept(request.form, TRANSPARENT, ("prompt",)))
+
+    @on("POST", "/v1/ideogram-v4/generate")
+    def newer(self, request: Request) -> Reply:
+        fields = {
+            "prompt": text(), "seed": digits(0, 2147483647),
+            "magic_prompt_option": word("AUTO", "ON", "OFF"), "custom_model_uri": text(),
+        }  # fmt: skip
+        return self.answer(self.accept(request.form, fields, ("prompt",)))
+
+    @on("POST", "/v1/ideogram-v3/remix")
+    def remix(self, request: Request) -> Reply:
+        return self.answer(self.accept(request.form, REMIX, ("image", "prompt")))
+
+    @on("POST", "/v1/ideogram-v3/edit")
+    def edit(self, request: Request) -> Reply:
+        return self.answer(self.accept(request.form, EDIT, ("image", "mask", "prompt")))
+
+    def answer(self, form: Mapping[str, Any]) -> Reply:
+        self.begin(form["prompt"])
+        ratio = {"4x5": "896x1120", "1x1": "1024x1024"}[form.get("aspect_ratio", "1x1")]
+        size = form.get("resolution", ratio)
+        is_safe = "refuse" not in form["prompt"]
+        data = [
+            {
+                "url": self.host(form["prompt"], self.make(size)) if is_safe else "",
+                "prompt": "A longer prompt", "resolution": size, "is_image_safe": is_safe,
+                "seed": 9, "style_type": "GENERAL",
+            }
+            for _ in range(int(form.get("num_images", 1)))
+        ]  # fmt: skip
+        return Reply(200, {"created": "2026-11-21T03:00:00Z", "data": data})
