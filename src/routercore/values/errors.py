@@ -9,6 +9,7 @@ RouterError
 ├── RefusedError           400: content policy, moderation_blocked
 ├── LimitError             429: a limit of this router
 ├── BudgetError            402: a budget of this router
+├── LedgerUnavailableError 503: the ledger cannot be written, so nothing is spent
 └── AttemptsFailedError    502, 503, 504 or 429: every attempt failed
 """
 
@@ -108,6 +109,15 @@ class BudgetError(RouterError):
     type = "insufficient_quota"
     code = "budget_exceeded"
     may_retry = False
+
+
+class LedgerUnavailableError(RouterError):
+    """The ledger cannot be reached; without it nothing is sent that costs money."""
+
+    status = 503
+    type = "service_unavailable_error"
+    code = "ledger_unavailable"
+    retry_after = 1.0
 
 
 class _Attempted(RouterError):

@@ -1,4 +1,4 @@
-"""What every backend of limits and caches must do, as test classes to subclass.
+"""What every backend of limits, caches and ledgers must do, as test classes to subclass.
 
 ::
 
@@ -11,6 +11,13 @@ Needs pytest, pytest-asyncio and Hypothesis.
 
 from routercore.testing.contracts.cache import ResultCacheContract
 from routercore.testing.contracts.callers import CallerLimitsContract
+from routercore.testing.contracts.ledger import LedgerContract, LedgerLogContract
 from routercore.testing.contracts.upstreams import UpstreamLimitsContract
 
-__all__ = ["CallerLimitsContract", "ResultCacheContract", "UpstreamLimitsContract"]
+__all__ = [
+    "CallerLimitsContract",
+    "LedgerContract",
+    "LedgerLogContract",
+    "ResultCacheContract",
+    "UpstreamLimitsContract",
+]

@@ -1,0 +1,1 @@
+"""Backends of the ledger: this process's memory, and SQL databases."""

@@ -1,0 +1,175 @@
+"""The ledger of one process, in its memory: what is not durable costs next to nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from routercore.state.ledger.book import Book, buckets, mismatches, total
+from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
+from routercore.values.ledger import (
+    EMPTY,
+    OPEN,
+    Account,
+    Attempt,
+    Balance,
+    Bucket,
+    Cap,
+    Hold,
+    LedgerStepError,
+    Period,
+    Step,
+    counted,
+    expiry,
+    period_name,
+)
+
+KEPT = 10_000
+"""Requests, and settled attempts, that are remembered one by one; the sums remember all."""
+
+NAMES: dict[By, Callable[[Hold], str]] = {
+    By.KEY: lambda hold: hold.caller,
+    By.PROVIDER: lambda hold: hold.provider,
+    By.MODEL: lambda hold: hold.model,
+    By.DAY: lambda hold: hold.at.astimezone(UTC).date().isoformat(),
+}
+
+
+@dataclass(slots=True)
+class _Page:
+    """What is known of one request."""
+
+    asked: Asked
+    ended: Ended | None = None
+    attempts: list[str] = field(default_factory=list)
+
+
+class MemoryLedger:
+    """See :class:`routercore.engine.ledger.Ledger`. Belongs to one event loop."""
+
+    def __init__(self, *, kept: int = KEPT) -> None:
+        self._book = Book()
+        self._kept = kept
+        self._pages: dict[str, _Page] = {}
+        self._settled: deque[str] = deque()
+        self._forgotten: dict[Bucket, Balance] = {}
+
+    async def reserve(self, hold: Hold, caps: Sequence[Cap] = ()) -> Attempt:
+        is_new = hold.attempt not in self._book.attempts
+        attempt = self._book.reserve(hold, caps)
+        page = self._pages.get(hold.request)
+        if is_new and page is not None:
+            page.attempts.append(hold.attempt)
+        return attempt
+
+    async def write(self, step: Step) -> Attempt:
+        return self._write(step)
+
+    def _write(self, step: Step) -> Attempt:
+        before = self._book.attempts.get(step.attempt)
+        after = self._book.write(step)
+        if after is not before and after.last.kind not in OPEN:
+            self._settled.append(step.attempt)
+            if len(self._settled) > self._kept:
+                self._forget(self._book.attempts.pop(self._settled.popleft()))
+        return after
+
+    def _forget(self, attempt: Attempt) -> None:
+        """Keep the sums of an attempt, and nothing else of it."""
+        for bucket in buckets(attempt.hold):
+            stood = self._forgotten.get(bucket, EMPTY)
+            self._forgotten[bucket] = stood + counted(attempt.last)
+
+    def note(self, what: Asked | Ended | Step) -> None:
+        match what:
+            case Asked():
+                self._pages.setdefault(what.request, _Page(what))
+                while len(self._pages) > self._kept:
+                    del self._pages[next(iter(self._pages))]
+            case Ended():
+                if what.request in self._pages:
+                    self._pages[what.request].ended = what
+            case Step():
+                with suppress(LedgerStepError):
+                    self._write(what)
+
+    async def balance(self, account: Account, per: Period, at: datetime) -> Balance:
+        return self._book.balances.get(Bucket(account, period_name(per, at)), EMPTY)
+
+    async def open_attempts(self) -> list[Attempt]:
+        still = [one for one in self._book.attempts.values() if one.last.kind in OPEN]
+        return sorted(still, key=lambda one: (one.hold.at, one.hold.attempt))
+
+    async def usage(self, by: By, since: datetime, until: datetime) -> list[Used]:
+        lines: dict[str, Used] = {}
+        for attempt in self._book.attempts.values():
+            hold = attempt.hold
+            if since <= hold.at < until:
+                name = NAMES[by](hold)
+                line = lines.get(name, Used(name=name, balance=EMPTY))
+                lines[name] = Used(
+                    name=name, balance=line.balance + counted(attempt.last),
+                    attempts=line.attempts + 1, images=line.images + attempt.outcome.images,
+                )  # fmt: skip
+        return sorted(lines.values(), key=lambda line: (-line.balance.spent, line.name))
+
+    async def log(
+        self, *, limit: int = 50, caller: str | None = None, request: str | None = None
+    ) -> list[Logged]:
+        pages = [
+            page
+            for page in reversed(self._pages.values())
+            if _fits(page.asked, caller=caller, request=request)
+        ]
+        return [self._logged(page) for page in pages[:limit]]
+
+    def _logged(self, page: _Page) -> Logged:
+        attempts = self._book.attempts
+        known = tuple(attempts[id] for id in page.attempts if id in attempts)
+        return Logged(asked=page.asked, ended=page.ended, attempts=known)
+
+    async def audit(self) -> list[Mismatch]:
+        expected = total(self._book.attempts.values())
+        for bucket, balance in self._forgotten.items():
+            expected[bucket] = expected.get(bucket, EMPTY) + balance
+        return mismatches(expected, self._book.balances)
+
+    async def sweep(self, now: datetime, forget_before: datetime | None = None) -> int:
+        steps = [step for one in await self.open_attempts() if (step := expiry(one, now))]
+        for step in steps:
+            self._write(step)
+        if forget_before is not None:
+            self._blank(p for p in self._pages.values() if p.asked.at < forget_before)
+        return len(steps)
+
+    async def erase(
+        self, *, request: str | None = None, caller: str | None = None, user: str | None = None
+    ) -> int:
+        if request is None and caller is None and user is None:
+            raise ValueError("say whose requests are to be erased")
+        pages = self._pages.values()
+        return self._blank(
+            p for p in pages if _fits(p.asked, caller=caller, request=request, user=user)
+        )
+
+    def _blank(self, pages: Iterable[_Page]) -> int:
+        full = [p for p in pages if p.asked.prompt is not None or p.asked.user is not None]
+        for page in full:
+            page.asked = replace(page.asked, prompt=None, user=None)
+        return len(full)
+
+    async def close(self) -> None:
+        """Nothing is waiting."""
+
+
+def _fits(
+    asked: Asked, *, caller: str | None, request: str | None, user: str | None = None
+) -> bool:
+    return (
+        caller in (None, asked.caller)
+        and request in (None, asked.request)
+        and user in (None, asked.user)
+    )

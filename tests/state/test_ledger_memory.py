@@ -1,0 +1,42 @@
+"""The ledger in memory keeps its contract, and does not grow for ever."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import settings
+
+from routercore.state.ledger.memory import MemoryLedger
+from routercore.testing.contracts import LedgerContract, LedgerLogContract
+from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, asked, hold, is_held, take
+from routercore.testing.contracts.ledger_machine import ledger_machine
+from routercore.values.accounts import By
+from routercore.values.ledger import Kind, Period
+
+
+class TestMemoryLedger(LedgerContract):
+    def make(self) -> MemoryLedger:
+        return MemoryLedger()
+
+
+class TestMemoryLedgerLog(LedgerLogContract):
+    def make(self) -> MemoryLedger:
+        return MemoryLedger()
+
+
+async def test_old_attempts_are_forgotten_and_their_sums_kept() -> None:
+    """Beyond its bound the ledger forgets single attempts and requests, never their money."""
+    ledger = MemoryLedger(kept=3)
+    for number in range(9):
+        ledger.note(asked(f"r{number}"))
+        await ledger.reserve(hold(f"a{number}", request=f"r{number}"), (DOLLAR,))
+        await take(ledger, Kind.DISPATCHED, Kind.POSTED, attempt=f"a{number}")
+    assert 3 == len(await ledger.log())
+    assert [3] == [u.attempts for u in await ledger.usage(By.KEY, NOON, NOON + timedelta(1))]
+    assert 900_000 == (await ledger.balance(TEAM, Period.DAY, NOON)).posted
+    assert [] == await ledger.audit()
+    assert [True, False] == [await is_held(ledger, hold(id), DOLLAR) for id in ("x", "y")]
+
+
+TestMemoryLedgerMachine = ledger_machine(MemoryLedger).TestCase
+TestMemoryLedgerMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
