@@ -120,6 +120,24 @@ def test_previews_are_names_of_the_models_that_followed() -> None:
     assert "gemini-3.1-flash-image" == card("gemini-3.1-flash-image-preview").id
 
 
+def test_options_do_not_pass_by_what_a_picture_costs() -> None:
+    """How many pictures and of what size is not among the options of a request."""
+    options = {
+        "contents": [],
+        "imageConfig": {"imageSize": "4K", "personGeneration": "ALLOW_NONE"},
+        "generationConfig": {"candidateCount": 8, "temperature": 1, "imageConfig": {"x": 1}},
+    }
+    studio, pro = AIStudio(), card("gemini-3-pro-image")
+    task = Task(card=pro, base_url=studio.origins[0], prompt="a fox", options=options)
+    body = studio.body(task)
+    assert {
+        "responseModalities": ["IMAGE"],
+        "imageConfig": {"personGeneration": "ALLOW_NONE"},
+        "temperature": 1,
+    } == body["generationConfig"]
+    assert "a fox" == body["contents"][0]["parts"][0]["text"]
+
+
 def test_vertex_chooses_formats() -> None:
     """The format of a picture is Vertex AI's alone to choose."""
     assert not any(card.choose_format for card in CARDS)

@@ -14,8 +14,12 @@ RESERVED = frozenset(f.name for f in fields(Settings)) | {
 }  # fmt: skip
 """Settings with a place of their own, and the vendors' words for how many pictures: as options
 they would pass by limits, prices and the check of what a model can do."""
-FORBIDDEN_WORDS = ("webhook", "callback", "api_key", "base_url", "authorization")
-"""What would send a prompt, a picture or a key where the configuration does not."""
+FORBIDDEN_WORDS = (
+    "webhook", "callback", "api_key", "base_url", "authorization", "deployment", "api_version",
+    "inference_profile",
+)  # fmt: skip
+"""What would send a prompt, a picture or a key where the configuration does not, or ask for
+another model than the one that is paid for."""
 
 
 def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:

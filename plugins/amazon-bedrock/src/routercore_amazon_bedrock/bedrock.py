@@ -66,7 +66,7 @@ class Bedrock(OneShot):
 
     def build(self, task: Task) -> HttpRequest:
         options = dict(task.options)
-        profile = options.pop("profile", None)
+        profile = options.pop("inference_profile", None)
         model = f"{profile}.{task.model}" if profile else task.model
         body = {**_settings(task), **options}
         return HttpRequest(

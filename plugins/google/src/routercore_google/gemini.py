@@ -42,6 +42,9 @@ POLICY = frozenset(
 ACCOUNT = frozenset({"ESCALATION", "PUP_LIMITED_DISABLED"})
 """Reasons that lie with the account, whatever the prompt."""
 
+OWN = frozenset({"aspectRatio", "imageSize", "candidateCount", "imageConfig", "seed"})
+"""What a request has settings for, so that no option may say otherwise."""
+
 
 class Gemini(OneShot):
     """What AI Studio and Vertex AI have in common."""
@@ -55,18 +58,18 @@ class Gemini(OneShot):
         return post_json(task.url(f"models/{task.model}:generateContent"), self.body(task))
 
     def body(self, task: Task) -> dict[str, Any]:
+        """The options under the request's own settings, which they must not pass by."""
         options = dict(task.options)
-        image = {**self.image_config(task), **_object(options.pop("imageConfig", None))}
-        config = compact(
-            {"responseModalities": ["IMAGE"], "imageConfig": image or None, "seed": task.seed}
-        )
-        config |= _object(options.pop("generationConfig", None))
+        image = {**_others(options.get("imageConfig"), OWN), **self.image_config(task)}
+        own = {"responseModalities": ["IMAGE"], "imageConfig": image or None, "seed": task.seed}
+        config = {**_others(options.pop("generationConfig", None), OWN), **compact(own)}
+        options.pop("imageConfig", None)
         parts: list[dict[str, Any]] = [{"text": task.prompt}]
         for picture in task.images:
             data = {"mimeType": picture.media_type, "data": picture.base64}
             parts.append({"inlineData": data})
         contents = [{"role": "user", "parts": parts}]
-        return {"contents": contents, "generationConfig": config, **options}
+        return {**options, "contents": contents, "generationConfig": config}
 
     def image_config(self, task: Task) -> dict[str, Any]:
         return compact({"aspectRatio": task.aspect_ratio, "imageSize": task.resolution})
@@ -152,5 +155,7 @@ def _parts(body: Any) -> list[Any]:
     return [part for one in candidates for part in list_at(one, "content", "parts")]
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _others(value: Any, own: frozenset[str]) -> dict[str, Any]:
+    """The entries of an object that are not among ``own``."""
+    entries = value.items() if isinstance(value, Mapping) else ()
+    return {name: entry for name, entry in entries if name not in own}
