@@ -15,7 +15,7 @@ from routercore.engine.models import ModelEntry
 from routercore.engine.setup import LOCAL_CALLER, Caller, RouterSetup
 from routercore.engine.transport import default_transport
 from routercore.engine.transport.base import Transport
-from routercore.plugins import Contributions, PluginReport, load_plugins
+from routercore.plugins import Contributions, PluginReport
 from routercore.routing.plan import Plan
 from routercore.state.memory import MemoryCache, MemoryCallerLimits, MemoryUpstreamLimits
 from routercore.values.events import Observer, StreamItem
@@ -83,9 +83,8 @@ class Router:
             PluginError: two plugins claim one name.
         """
         environ = os.environ if environ is None else environ
-        document = configuration.parse(source, environ)
-        contributions = load_plugins(document.plugin_choice(), plugins)
-        return cls(configuration.build(document, contributions, environ), contributions, **injected)
+        loaded = configuration.load(source, environ, plugins)
+        return cls(loaded.setup, loaded.contributions, **injected)
 
     @classmethod
     def auto(

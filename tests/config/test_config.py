@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routercore.config import build, parse, schema
+from routercore.config import build, load, parse, schema
 from routercore.config.text import amount_of_bytes, duration, rate
 from routercore.engine.setup import RouterSetup
 from routercore.plugins import load_plugins
@@ -33,8 +35,7 @@ class Plugin:
 
 
 def built(document: Mapping[str, Any], **environ: str) -> RouterSetup:
-    contributions = load_plugins(extra=[("tests", Plugin())])
-    return build(parse(document, environ), contributions, environ)
+    return load(document, environ, [("tests", Plugin())]).setup
 
 
 def problems(document: Mapping[str, Any], **environ: str) -> list[str]:
@@ -110,7 +111,7 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"keys": {"a": {}}}, "keys.a: expected either key or hash"),
     (
         {"keys": {"a": {"key": "long-enough"}, "b": {"key": "long-enough"}}},
-        "keys.a: another caller has the same key",
+        "keys.b: 'a' has the same key",
     ),
     ({"cache": {}}, "cache.ttl: it is missing"),
     ({"store": {"url": "ftp://x"}}, "store: expected url = 'file:DIRECTORY'"),
@@ -133,6 +134,101 @@ def test_every_mistake_is_reported_at_once() -> None:
     assert 4 == len(problems(document))
 
 
+def test_mistakes_of_structure_and_of_names_come_together() -> None:
+    """What is wrong in itself does not hide what is only wrong once plugins are known."""
+    document = {
+        "router": {"deadline": "soon", "strategy": "costs"},
+        "providers": {"beta": {"limits": {"requests": "fast"}}, "alhpa": {}},
+        "models": {
+            "m": {"targets": [7, {"target": "beta:ink", "weight": 0}, "beta:ikn", "bta:ink"]},
+            "n": {"targets": ["test:test/test"], "fallback_models": ["o"], "on_refusal": "stopp"},
+        },
+        "keys": {"a": {"hash": "beef"}, "b": {"key": "${NOBODY}"}},
+    }
+    places = {problem.partition(": ")[0] for problem in problems(document)}
+    assert {
+        "router.deadline", "router.strategy", "providers.beta.limits.requests",
+        "providers.alhpa", "models.m.targets.0", "models.m.targets.1.weight",
+        "models.m.targets.2", "models.m.targets.3", "models.n.fallback_models.0",
+        "models.n.on_refusal", "keys.a.hash", "keys.b.key",
+    } == places  # fmt: skip
+
+
+def test_a_mistake_has_no_consequences() -> None:
+    """What is missing only because it was wrong is not reported as missing."""
+    document = {
+        "providers": {"alpha": {"api_key": 7}},
+        "models": {"m": {"targets": [{"target": "ink"}]}},
+        "keys": {"a": {"key": "short"}},
+    }
+    assert ["keys.a.key", "models.m.targets.0.target", "providers.alpha.api_key"] == sorted(
+        problem.partition(": ")[0] for problem in problems(document)
+    )
+
+
+def test_a_mistake_in_a_file_has_its_line(tmp_path: Path) -> None:
+    """Tables, dotted keys and lists of tables are found; what is inside a value by its key."""
+    path = tmp_path / "routercore.toml"
+    path.write_text(
+        "# mine\n[router]\nmax_attempts = 0\n\n"
+        '[models."a.b"]\ntargets = [\n  "test:test/test",\n  "nobody:x",\n]\n\n'
+        "[[providers.test.cards]]\nid = 'fine'\n[[providers.test.cards]]\nid = 7\n"
+        "[providers.test]\noptions.latency = 0\nenabled = 'perhaps'\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(path, {})
+    found = [
+        problem.removeprefix(str(path)).partition(": ")[0] for problem in caught.value.problems
+    ]
+    assert [":3", ":6", ":13", ":17"] == found
+
+
+def test_plugins_are_not_loaded_on_a_misunderstanding() -> None:
+    """Where the choice of plugins is wrong, nothing is loaded and that alone is reported first."""
+    document = {"plugins": {"deny": "talkative"}, "models": {"m": {"targets": ["nobody:x"]}}}
+    assert ["plugins.deny: it should be a valid tuple"] == problems(document)
+
+
+def test_a_key_stays_with_its_vendor() -> None:
+    """A usual variable's key is not sent to another base URL unless it is written there."""
+    elsewhere = {"providers": {"alpha": {"base_url": "https://gateway.example/v1"}}}
+    [problem] = problems(elsewhere, ALPHA_KEY="k-1")
+    assert "ALPHA_KEY is not sent to another base_url by itself" in problem
+    for keys, expected in (({"api_key": "${ALPHA_KEY}"}, ("k-1",)), ({"api_keys": []}, ())):
+        document = {"providers": {"alpha": {**elsewhere["providers"]["alpha"], **keys}}}
+        [alpha] = [p for p in built(document, ALPHA_KEY="k-1").providers if p.name == "alpha"]
+        assert expected == alpha.keys
+    same_origin = {"providers": {"alpha": {"base_url": "https://api.example.com/v2"}}}
+    [alpha] = [p for p in built(same_origin, ALPHA_KEY="k-1").providers if p.name == "alpha"]
+    assert ("k-1",) == alpha.keys
+
+
+def test_a_provider_that_is_off_needs_nothing() -> None:
+    """Its variables may be missing; targets that name it say that it is off."""
+    off = {"alpha": {"enabled": False, "api_key": "${NOBODY}"}}
+    assert "alpha" not in {p.name for p in built({"providers": off}).providers}
+    [problem] = problems({"providers": off, "models": {"m": {"targets": ["alpha:ink"]}}})
+    assert "models.m.targets.0: the provider 'alpha' is switched off by enabled = false" == problem
+
+
+def test_variables_in_text() -> None:
+    """``${NAME}`` is replaced wherever it stands, ``$${`` is a literal ``${``."""
+    options = {"a": "x${WORD}z", "b": ["$${WORD}"], "c": "$5 {WORD}"}
+    setup = built({"providers": {"beta": {"options": options}}}, WORD="y")
+    [beta] = [provider for provider in setup.providers if provider.name == "beta"]
+    assert {"a": "xyz", "b": ["${WORD}"], "c": "$5 {WORD}"} == beta.options
+
+
+def test_a_circle_by_way_of_an_alias() -> None:
+    """An alias does not hide that a model falls back to itself."""
+    targets = ["test:test/test"]
+    models = {
+        "a": {"targets": targets, "fallback_models": ["bee"]},
+        "b": {"targets": targets, "fallback_models": ["a"], "aliases": ["bee"]},
+    }
+    assert "models.a.fallback_models: they lead back to 'a'" in problems({"models": models})
+
+
 def test_fallback_models_must_not_go_in_circles() -> None:
     """A model that would fall back to itself, however far round, is refused."""
     targets = ["test:test/test"]
@@ -149,6 +245,30 @@ def test_no_secret_is_in_a_message() -> None:
     assert not any("canary" in problem for problem in found)
 
 
+def test_no_variable_is_in_a_message() -> None:
+    """Where a message would repeat a value from the environment, the variable stands for it."""
+    [problem] = problems({"models": {"m": {"targets": ["${WHO}:x"]}}}, WHO="canary-provider")
+    assert "models.m.targets.0: there is no provider '${WHO}'" == problem
+
+
+def test_one_key_for_two_callers_in_clear_and_hashed() -> None:
+    """They are seen to be the same."""
+    digest = hashlib.sha256(b"long-enough").hexdigest()
+    keys = {"a": {"key": "long-enough"}, "b": {"hash": digest}}
+    assert ["keys.b: 'a' has the same key"] == problems({"keys": keys})
+
+
+def test_the_example_is_right() -> None:
+    """docs/examples/routercore.toml passes the check, with its variables set."""
+    path = Path(__file__).parents[2] / "docs" / "examples" / "routercore.toml"
+    variables = re.findall(r"\$\{(\w+)\}", path.read_text())
+    setup = load(path, {name: f"value-of-{name}" for name in variables}).setup
+    assert ["studio", "test"] == [provider.name for provider in setup.providers]
+    assert {"poster", "draft"} == {route.name for route in setup.routes}
+    assert ["team-a", "team-b"] == [key.caller.name for key in setup.callers]
+    assert (3600.0, 2**29) == (setup.cache.ttl, setup.cache.max_bytes)
+
+
 def test_providers_without_configuration() -> None:
     """Enabled are ``test`` and those whose usual variable is set, nobody else."""
     assert ["test"] == [p.name for p in built({}).providers if p.name in ("alpha", "beta", "test")]
@@ -162,6 +282,15 @@ def test_a_provider_under_another_name() -> None:
     setup = built({"providers": {"spare": {"plugin": "alpha", "api_key": "${KEY}"}}}, KEY="k-2")
     [spare] = [provider for provider in setup.providers if provider.name == "spare"]
     assert ("alpha", ("k-2",)) == (spare.provider.name, spare.keys)
+
+
+def test_parsing_and_building_apart() -> None:
+    """Programs that bring their own plugins can do both steps themselves."""
+    contributions = load_plugins(extra=[("tests", Plugin())])
+    document = parse({"providers": {"alpha": {"api_key": "k"}}}, {})
+    assert "alpha" in {p.name for p in build(document, contributions, {}).providers}
+    with pytest.raises(ConfigError, match="max_attempts"):
+        parse({"router": {"max_attempts": 0}}, {})
 
 
 def test_terms_come_from_the_router_unless_a_model_has_its_own() -> None:
@@ -255,3 +384,10 @@ def test_a_provider_without_a_usual_address_needs_one() -> None:
     assert "gamma" not in [provider.name for provider in setup.providers]
     with pytest.raises(ConfigError, match=r"providers\.gamma\.base_url: it is missing"):
         build(parse({"providers": {"gamma": {}}}, environ), contributions, environ)
+    there = {"providers": {"gamma": {"base_url": "https://mine.example"}}}
+    [gamma] = [
+        one
+        for one in build(parse(there, environ), contributions, environ).providers
+        if one.name == "gamma"
+    ]
+    assert ("k-3",) == gamma.keys

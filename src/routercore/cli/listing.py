@@ -179,17 +179,16 @@ class ProviderRow:
         if self.switched_off:
             return "enabled = false in the configuration"
         variable = self.provider.auth.env
-        if variable and not os.environ.get(variable):
+        if variable and not os.environ.get(variable) and self.host:
             return f"{variable} is not set"
         return f"needs a table [providers.{self.name}]"
 
     @property
     def host(self) -> str:
-        if not self.provider.auth.env and self.setup is None:
-            return ""
+        """Where its requests go; empty for one that is told its address or needs none."""
         base = self.setup.effective_base_url if self.setup else self.provider.origins[0]
         host = urlsplit(base).hostname or ""
-        return "in this process" if host.endswith(".invalid") else host
+        return "" if host.endswith(".invalid") else host
 
     @property
     def models(self) -> int:
@@ -231,7 +230,7 @@ def providers(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         table = _table("provider", "state", "keys", "models", "where")
         for row in rows:
             count = f"{row.models or ''}{' any' if row.is_open else ''}".strip()
-            table.add_row(_provider_name(row), _state(row), _keys(row), count, row.host)
+            table.add_row(_provider_name(row), _state(row), _keys(row), count, row.host or "–")
         console().print(table)
 
 
@@ -246,7 +245,7 @@ def _state(row: ProviderRow) -> str:
     if row.switched_off:
         return "[yellow]switched off[/]"
     variable = row.provider.auth.env
-    if variable and not os.environ.get(variable):
+    if variable and not os.environ.get(variable) and row.host:
         return f"[yellow]set[/] {variable}"
     return f"[yellow]needs[/] \\[providers.{row.name}]"
 

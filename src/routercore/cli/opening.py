@@ -60,11 +60,8 @@ def open_config(given: Path | None) -> Opened:
         ConfigError: it is wrong.
         PluginError: two plugins claim one name.
     """
-    from routercore.config import build, parse
-    from routercore.plugins import load_plugins
+    from routercore.config import load
 
     path = config_path(given)
-    document = parse(path if path is not None else {}, os.environ)
-    contributions = load_plugins(document.plugin_choice())
-    setup = build(document, contributions, os.environ)
-    return Opened(path, document, contributions, setup)
+    loaded = load(path if path is not None else {}, os.environ)
+    return Opened(path, loaded.document, loaded.contributions, loaded.setup)

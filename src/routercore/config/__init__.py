@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from routercore.config.build import build
+from routercore.config.build import Loaded, build, load
 from routercore.config.document import Document
 from routercore.config.reading import parse
 
-__all__ = ["Document", "build", "parse", "schema"]
+__all__ = ["Document", "Loaded", "build", "load", "parse", "schema"]
 
 
 def schema() -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from routercore.config.document import (
@@ -13,7 +16,8 @@ from routercore.config.document import (
     ModelSection,
     ProviderSection,
 )
-from routercore.config.reading import nearest
+from routercore.config.problems import Place, Problems, nearest
+from routercore.config.reading import Reading, examine
 from routercore.engine.models import Catalogue
 from routercore.engine.setup import (
     CacheSetup,
@@ -27,14 +31,45 @@ from routercore.engine.setup import (
     StoreSetup,
     TargetSetup,
 )
-from routercore.plugins import Contributions
+from routercore.plugins import Contributions, load_plugins
 from routercore.provider.auth import NoAuth
 from routercore.provider.cards import card_from
+from routercore.provider.http import origin_matches, origin_of
 from routercore.provider.spec import Provider
 from routercore.values.catalogue import ModelCard
-from routercore.values.errors import ConfigError
 
 ALWAYS_ENABLED = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration, its plugins, and what a router over both is made of."""
+
+    document: Document
+    contributions: Contributions
+    setup: RouterSetup
+
+
+def load(
+    source: str | Path | Mapping[str, Any],
+    environ: Mapping[str, str],
+    plugins: Sequence[tuple[str, Any]] = (),
+) -> Loaded:
+    """Read a configuration, load the plugins that it wants, and look every name up.
+
+    Args:
+        source: the path of a TOML file, or a mapping of the same structure.
+        environ: where ``${NAME}`` and the usual key variables of providers are read from.
+        plugins: further plugins, as ``(name, module or object)``.
+
+    Raises:
+        ConfigError: lists every mistake, of structure and of names, with its place.
+        PluginError: two plugins claim one name.
+    """
+    reading = examine(source, environ)
+    contributions = load_plugins(reading.document.plugin_choice(), plugins)
+    setup = _Builder(reading, contributions, environ).setup()
+    return Loaded(reading.document, contributions, setup)
 
 
 def build(
@@ -48,33 +83,29 @@ def build(
         environ: where the usual key variables of providers are looked up.
 
     Raises:
-        ConfigError: lists every mistake with its place.
+        ConfigError: lists every name that leads nowhere with its place.
     """
-    builder = _Builder(document, contributions, environ)
-    setup = builder.setup()
-    if builder.problems:
-        raise ConfigError(builder.problems)
-    return setup
+    return _Builder(Reading(document, Problems()), contributions, environ).setup()
 
 
 class _Builder:
     """Builds one setup, and collects what is wrong on the way."""
 
     def __init__(
-        self, document: Document, contributions: Contributions, environ: Mapping[str, str]
+        self, reading: Reading, contributions: Contributions, environ: Mapping[str, str]
     ) -> None:
-        self.document, self.contributions, self.environ = document, contributions, environ
-        self.problems: list[str] = []
+        self.document, self.problems = reading.document, reading.problems
+        self.contributions, self.environ = contributions, environ
 
     def setup(self) -> RouterSetup:
         document = self.document
         router = document.router
         providers = tuple(self._providers())
-        defaults = self._route("", ModelSection(), "router")
+        defaults = self._route("", ModelSection(), ("router",))
         setup = RouterSetup(
             providers=providers,
             routes=tuple(
-                self._route(name, section, f"models.{name}")
+                self._route(name, section, ("models", name))
                 for name, section in document.models.items()
             ),
             defaults=defaults,
@@ -89,6 +120,7 @@ class _Builder:
             server=ServerSetup(**dict(document.server)),
         )
         self._check_models(setup)
+        self.problems.raise_any()
         return setup
 
     def _providers(self) -> Iterator[ProviderSetup]:
@@ -109,21 +141,24 @@ class _Builder:
         wanted = section.plugin or name
         provider = self.contributions.providers.get(wanted)
         if provider is None:
-            place = f"providers.{name}.plugin" if section.plugin else f"providers.{name}"
+            table: Place = ("providers", name)
+            if self.problems.touches((*table, "plugin")):
+                return None
             hint = nearest(wanted, self.contributions.providers)
             broken = next(
                 (r.problem for r in self.contributions.reports if r.problem and r.name == wanted),
                 None,
             )
             why = f"its plugin is broken: {broken}" if broken else "no installed plugin has it"
-            self.problems.append(f"{place}: there is no provider {wanted!r}, {why}{hint}")
+            place = (*table, "plugin") if section.plugin else table
+            self.problems.add(place, f"there is no provider {wanted!r}, {why}{hint}")
         return provider
 
     def _configured(self, name: str, section: ProviderSection, provider: Provider) -> ProviderSetup:
         if section.base_url is None and _is_nowhere(provider):
-            self.problems.append(
-                f"providers.{name}.base_url: it is missing, and {provider.name!r} has no usual one"
-            )
+            place = ("providers", name, "base_url")
+            if not self.problems.touches(place):
+                self.problems.add(place, f"it is missing, and {provider.name!r} has no usual one")
         return ProviderSetup(
             name=name,
             provider=provider,
@@ -136,14 +171,21 @@ class _Builder:
         )
 
     def _keys(self, name: str, section: ProviderSection, provider: Provider) -> tuple[str, ...]:
-        """The configured keys, or that of the usual variable."""
+        """The configured keys, or that of the usual variable.
+
+        The latter is for the vendor alone: to another ``base_url`` goes what is written beside it.
+        """
+        place: Place = ("providers", name)
         variable = provider.auth.env
-        usual = self.environ.get(variable or "")
+        elsewhere = _goes_elsewhere(section, provider)
+        usual = None if elsewhere else self.environ.get(variable or "")
         keys = section.keys or ((usual,) if usual else ())
-        if not keys and variable and not getattr(provider.auth, "optional", False):
-            self.problems.append(f"providers.{name}: it has no api_key, and {variable} is not set")
+        wrong = any(self.problems.touches((*place, key)) for key in ("api_key", "api_keys"))
+        optional = getattr(provider.auth, "optional", False) or section.api_keys == ()
+        if not keys and variable and not optional and not wrong:
+            self.problems.add(place, _keyless(variable, elsewhere=elsewhere))
         if len(set(keys)) < len(keys):
-            self.problems.append(f"providers.{name}.api_keys: one key is there twice")
+            self.problems.add((*place, "api_keys"), "one key is there twice")
         return keys
 
     def _cards(self, name: str, section: ProviderSection) -> Iterator[ModelCard]:
@@ -151,9 +193,9 @@ class _Builder:
             try:
                 yield card_from(declared)
             except ValueError as error:
-                self.problems.append(f"providers.{name}.cards.{index}: {error}")
+                self.problems.add(("providers", name, "cards", index), str(error))
 
-    def _route(self, name: str, section: ModelSection, place: str) -> Route:
+    def _route(self, name: str, section: ModelSection, place: Place) -> Route:
         """A model's route; what its table leaves out is as in ``[router]``."""
         router = self.document.router
 
@@ -166,7 +208,8 @@ class _Builder:
             hint = nearest(strategy, self.contributions.strategies)
             known = ", ".join(sorted(self.contributions.strategies))
             why = hint or f"; there are {known}"
-            self.problems.append(f"{place}.strategy: there is no strategy {strategy!r}{why}")
+            if place == ("router",) or section.strategy:
+                self.problems.add((*place, "strategy"), f"there is no strategy {strategy!r}{why}")
         terms = ("on_refusal", "on_unknown", "unknown_price", "max_price", "strict")
         return Route(
             name=name,
@@ -182,14 +225,12 @@ class _Builder:
 
     def _callers(self) -> Iterator[CallerKey]:
         """The callers, each with a secret of its own."""
-        seen = Counter(
-            section.key.get_secret_value() if section.key else section.hash
-            for section in self.document.keys.values()
-        )
+        owners: dict[str, str] = {}
         for name, section in self.document.keys.items():
             secret = section.key.get_secret_value() if section.key else None
-            if seen[secret or section.hash] > 1:
-                self.problems.append(f"keys.{name}: another caller has the same key")
+            digest = section.hash or sha256((secret or "").encode()).hexdigest()
+            if (owner := owners.setdefault(digest, name)) != name:
+                self.problems.add(("keys", name), f"{owner!r} has the same key")
             yield CallerKey(caller=_caller(name, section), key=secret, hash=section.hash)
 
     def _cache(self) -> CacheSetup:
@@ -210,23 +251,26 @@ class _Builder:
         """Every target and fallback model must stand for something, without going in circles."""
         catalogue = Catalogue(setup)
         names = {route.name for route in setup.routes}
+        names |= {alias for route in setup.routes for alias in route.aliases}
         for route in setup.routes:
-            place = f"models.{route.name}"
-            for index, target in enumerate(route.targets):
-                problem = self._target_problem(catalogue, target)
-                if problem:
-                    self.problems.append(f"{place}.targets.{index}: {problem}")
-            if not route.targets and not catalogue.serves(route.name):
-                self.problems.append(
-                    f"{place}.targets: no provider serves {route.name!r} by itself"
-                )
+            place: Place = ("models", route.name)
+            self._check_targets(catalogue, route, (*place, "targets"))
             for index, fallback in enumerate(route.fallback_models):
                 if fallback not in names and not catalogue.serves(fallback):
-                    hint = nearest(fallback, names)
-                    where = f"{place}.fallback_models.{index}"
-                    self.problems.append(f"{where}: there is no model {fallback!r}{hint}")
-        self.problems += _circles(setup.routes)
-        self.problems += _clashes(setup.routes)
+                    where = (*place, "fallback_models", index)
+                    hint = nearest(fallback, [*names, *catalogue.target_names()])
+                    self.problems.add(where, f"there is no model {fallback!r}{hint}")
+        for place, problem in (*_circles(setup.routes), *_clashes(setup.routes)):
+            self.problems.add(place, problem)
+
+    def _check_targets(self, catalogue: Catalogue, route: Route, place: Place) -> None:
+        """Each target must be there; without any, somebody must know the model by name."""
+        for index, target in enumerate(route.targets):
+            if problem := self._target_problem(catalogue, target):
+                self.problems.add((*place, index), problem)
+        missing = not route.targets and not catalogue.serves(route.name)
+        if missing and not self.problems.touches(place):
+            self.problems.add(place, f"no provider serves {route.name!r} by itself")
 
     def _target_problem(self, catalogue: Catalogue, target: TargetSetup) -> str | None:
         provider, _, model = target.name.partition(":")
@@ -236,8 +280,11 @@ class _Builder:
                 return None
             near = nearest(target.name, catalogue.target_names())
             return f"the provider {provider!r} has no model {model!r}{near}"
-        if provider in self.document.providers:
-            return None  # Its own table says what is wrong, or that it is switched off.
+        table = self.document.providers.get(provider)
+        if table is not None and not table.enabled:
+            return f"the provider {provider!r} is switched off by enabled = false"
+        if table is not None or self.problems.touches(("providers", provider)):
+            return None  # Its own table says what is wrong.
         known = self.contributions.providers.get(provider)
         if known is not None:
             variable = known.auth.env
@@ -247,6 +294,14 @@ class _Builder:
             return f"the provider {provider!r} is not enabled; {cure}"
         hint = nearest(provider, [*catalogue.providers, *self.contributions.providers])
         return f"there is no provider {provider!r}{hint}"
+
+
+def _goes_elsewhere(section: ProviderSection, provider: Provider) -> bool:
+    """Whether the configured address is not one of the vendor's own."""
+    if section.base_url is None or _is_nowhere(provider):
+        return False
+    origin = origin_of(section.base_url)
+    return not any(origin_matches(origin, own) for own in provider.origins)
 
 
 def _is_nowhere(provider: Provider) -> bool:
@@ -270,27 +325,41 @@ def _caller(name: str, section: KeySection) -> Caller:
     return Caller(name=name, limits=_limits(section.limits), models=section.models)
 
 
-def _circles(routes: Iterable[Route]) -> Iterator[str]:
-    """Fallback models that lead back to where they began."""
-    onward = {route.name: route.fallback_models for route in routes}
+def _keyless(variable: str, *, elsewhere: bool) -> str:
+    if elsewhere:
+        return (
+            f"it has no api_key, and {variable} is not sent to another base_url by itself; write "
+            f'api_key = "${{{variable}}}" to send it there, or api_keys = [] for none'
+        )
+    return f"it has no api_key, and {variable} is not set"
+
+
+Found = tuple[Place, str]
+
+
+def _circles(routes: Iterable[Route]) -> Iterator[Found]:
+    """Fallback models that lead back to where they began, also by way of aliases."""
+    names = {alias: route.name for route in routes for alias in route.aliases}
+    onward = {r.name: [names.get(n, n) for n in r.fallback_models] for r in routes}
     for name in onward:
         seen: set[str] = set()
         ahead = list(onward[name])
         while ahead:
             step = ahead.pop()
             if step == name:
-                yield f"models.{name}.fallback_models: they lead back to {name!r}"
+                yield ("models", name, "fallback_models"), f"they lead back to {name!r}"
                 break
             if step not in seen:
                 seen.add(step)
                 ahead += onward.get(step, ())
 
 
-def _clashes(routes: Iterable[Route]) -> Iterator[str]:
+def _clashes(routes: Iterable[Route]) -> Iterator[Found]:
     """Aliases that another model has already."""
     taken: dict[str, str] = {route.name: route.name for route in routes}
     for route in routes:
         for alias in route.aliases:
             owner = taken.setdefault(alias, route.name)
             if owner != route.name or alias == route.name:
-                yield f"models.{route.name}.aliases: {alias!r} is a name of the model {owner!r}"
+                place = ("models", route.name, "aliases")
+                yield place, f"{alias!r} is a name of the model {owner!r}"

@@ -124,7 +124,8 @@ class ProviderSection(Section):
     """The provider's own name; the table's name unless given."""
     enabled: bool = True
     api_key: SecretStr | None = None
-    api_keys: tuple[SecretStr, ...] = ()
+    api_keys: tuple[SecretStr, ...] | None = None
+    """Several keys, used in turn; an empty list is for a service that needs none."""
     base_url: Url | None = None
     result_origins: tuple[Origin, ...] = ()
     limits: LimitsSection = LimitsSection()
@@ -133,7 +134,7 @@ class ProviderSection(Section):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        given = (self.api_key, *self.api_keys) if self.api_key else self.api_keys
+        given = (*((self.api_key,) if self.api_key else ()), *(self.api_keys or ()))
         return tuple(key.get_secret_value() for key in given)
 
 
@@ -145,10 +146,15 @@ class TargetSection(Section):
     options: Mapping[str, Any] = Field(default_factory=dict)
 
 
-Target = Annotated[
-    TargetSection,
-    BeforeValidator(lambda value: {"target": value} if isinstance(value, str) else value),
-]
+def _target(value: Any) -> Any:
+    if isinstance(value, str):
+        return {"target": value}
+    if not isinstance(value, Mapping):
+        raise ValueError("expected provider:model, or a table with a target")
+    return value
+
+
+Target = Annotated[TargetSection, BeforeValidator(_target)]
 
 
 class ModelSection(Section):

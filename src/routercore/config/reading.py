@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,18 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from routercore.config.document import Document
-from routercore.values.errors import ConfigError
+from routercore.config.problems import Place, Problems, nearest
+from routercore.config.source import Source, fill, prune, read
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What can be understood of a configuration, and what is wrong with the rest."""
+
+    document: Document
+    problems: Problems
 
 
 def parse(source: str | Path | Mapping[str, Any], environ: Mapping[str, str]) -> Document:
@@ -26,62 +34,56 @@ def parse(source: str | Path | Mapping[str, Any], environ: Mapping[str, str]) ->
         environ: where ``${NAME}`` is read from.
 
     Raises:
-        ConfigError: lists every mistake with its place.
+        ConfigError: lists every mistake in the structure with its place.
     """
-    raw = source if isinstance(source, Mapping) else _load(Path(source))
-    missing: list[str] = []
-    filled = _filled(raw, environ, (), missing)
-    try:
-        document = Document.model_validate(filled)
-    except ValidationError as error:
-        problems = [_described(details) for details in error.errors(include_url=False)]
-        raise ConfigError([*missing, *problems]) from None
-    if missing:
-        raise ConfigError(missing)
-    return document
+    reading = examine(source, environ)
+    reading.problems.raise_any()
+    return reading.document
 
 
-def _load(path: Path) -> Mapping[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError([f"{path} cannot be read: {error.strerror or error}"]) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError([f"{path} is not UTF-8 text"]) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError([f"{path} is not TOML: {error}"]) from error
+def examine(source: str | Path | Mapping[str, Any], environ: Mapping[str, str]) -> Reading:
+    """Read a configuration as far as it is right, so that names in it can be looked up as well.
+
+    Raises:
+        ConfigError: the file cannot be read or is not TOML, or what it says on plugins is wrong,
+            so that they could not be loaded as the operator means it.
+    """
+    origin = read(source)
+    fill(origin, environ)
+    document = _validated(origin)
+    if origin.problems.touches(("plugins",)):
+        origin.problems.raise_any()
+    return Reading(document, origin.problems)
 
 
-def _filled(
-    value: Any, environ: Mapping[str, str], place: tuple[str, ...], missing: list[str]
-) -> Any:
-    """A copy with ``${NAME}`` read from the environment; notes what is not set."""
-    if isinstance(value, Mapping):
-        return {k: _filled(v, environ, (*place, str(k)), missing) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_filled(v, environ, (*place, str(i)), missing) for i, v in enumerate(value)]
-    if not isinstance(value, str):
-        return value
+def _validated(source: Source) -> Document:
+    """What is right in a tree: what is wrong is noted, taken out, and the rest looked at again."""
+    while True:
+        try:
+            return Document.model_validate(source.tree)
+        except ValidationError as error:
+            wrong = error.errors(include_url=False)
+        # What is missing because it was taken out is no further mistake.
+        fresh = [details for details in wrong if not source.problems.touches(details["loc"])]
+        for details in fresh:
+            source.problems.add(details["loc"], _described(details))
+        prune(source, [_place(details) for details in wrong])
 
-    def replaced(match: re.Match[str]) -> str:
-        found = environ.get(match[1])
-        if found is None:
-            where = ".".join(place)
-            missing.append(f"{where}: the environment variable {match[1]} is not set")
-        return found if found is not None else match[0]
 
-    return _VARIABLE.sub(replaced, value)
+def _place(details: ErrorDetails) -> Place:
+    """What has to go: the table around it, where something is missing."""
+    place = details["loc"]
+    return place[:-1] if details["type"] == "missing" else place
 
 
 def _described(details: ErrorDetails) -> str:
-    """One mistake: its place, what was expected, and the nearest valid name."""
+    """One mistake: what was expected, and the nearest valid name."""
     place = tuple(str(step) for step in details["loc"])
-    where = ".".join(place) or "the configuration"
     if details["type"] == "extra_forbidden":
         names = _fields(place[:-1])
         hint = nearest(place[-1], names) or f"; it takes {', '.join(sorted(names))}"
-        return f"{where}: there is no such setting{hint}"
-    return f"{where}: {_wanted(details)}"
+        return f"there is no such setting{hint}"
+    return _wanted(details)
 
 
 def _wanted(details: ErrorDetails) -> str:
@@ -92,7 +94,12 @@ def _wanted(details: ErrorDetails) -> str:
         return _PATTERNS.get(str(context["pattern"]), details["msg"])
     if details["type"] == "missing":
         return "it is missing"
-    return details["msg"].replace("Input should", "it should")
+    if details["type"] in ("model_type", "mapping_type", "dict_type"):
+        return "expected a table"
+    message = details["msg"].replace("Input should", "it should").replace("valid string", "text")
+    if details["type"] in ("enum", "literal_error") and isinstance(details["input"], str):
+        return message + nearest(details["input"], _QUOTED.findall(message))
+    return message.replace("be a text", "be text")
 
 
 _PATTERNS = {
@@ -117,9 +124,3 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in getattr(annotation, "__args__", ()):
         yield from _models(argument)
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or nothing where no name is near."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
