@@ -6,6 +6,9 @@ import ast
 import asyncio
 import inspect
 import re
+import shlex
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,3 +63,14 @@ def test_configuration_examples_are_valid(page: Path) -> None:
         if "project" not in document and "dependency-groups" not in document:
             variables = re.findall(r"\$\{(\w+)\}", code)
             parse(document, {name: f"value-of-{name}-long-enough" for name in variables})
+
+
+@pytest.mark.parametrize("page", having("console"), ids=name_of)
+def test_console_examples_run(page: Path, tmp_path: Path) -> None:
+    """The commands of a page succeed, one after another in one folder."""
+    for _, code in blocks(page, "console"):
+        for line in code.splitlines():
+            if line.startswith("$ routercore "):
+                command = [sys.executable, "-m", "routercore", *shlex.split(line)[2:]]
+                done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+                assert (0, line) == (done.returncode, line), done.stderr

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "router": BELOW_FACES - {"sync"},
     "sync": BELOW_FACES,
     "server": BELOW_FACES | {"server"},
-    "cli": BELOW_FACES | {"server", "cli"},
+    "cli": BELOW_FACES | {"server", "testing", "cli"},
     "testing": BELOW_FACES | {"server", "testing"},
 }
 """What each part of routercore may import from routercore: always the layers below it."""

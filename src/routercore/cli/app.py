@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from routercore import __version__
-from routercore.cli import configuring, listing, making, planning, serving
+from routercore.cli import authoring, configuring, drifting, listing, making, planning, serving
 
 EPILOG = (
     "Exit codes: 0 done · 1 every attempt failed · 2 wrong usage or request · 3 refused by content "
@@ -44,8 +44,12 @@ app.command(rich_help_panel=MAKE)(making.generate)
 app.command(rich_help_panel=MAKE)(making.edit)
 app.command(rich_help_panel=MAKE)(planning.plan)
 app.command(rich_help_panel=LOOK)(listing.models)
-app.command(rich_help_panel=LOOK)(listing.providers)
+providers = typer.Typer(invoke_without_command=True)
+providers.callback()(listing.providers)
+providers.command()(drifting.check)
+app.add_typer(providers, name="providers", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(listing.plugins)
 app.command(rich_help_panel=RUN)(serving.serve)
 app.add_typer(configuring.config, name="config", rich_help_panel=RUN)
 app.add_typer(configuring.keys, name="keys", rich_help_panel=RUN)
+app.add_typer(authoring.plugin, name="plugin", rich_help_panel="Plugin authors")

@@ -220,8 +220,12 @@ def provider_rows(opened: Opened) -> list[ProviderRow]:
     return sorted(rows, key=lambda row: (row.setup is None, not row.configured, row.name))
 
 
-def providers(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def providers(
+    context: typer.Context, config: ConfigOption = None, as_json: JsonOption = False
+) -> None:
     """List the providers: which are enabled, and what the others need."""
+    if context.invoked_subcommand is not None:
+        return
     with told(as_json=as_json):
         rows = provider_rows(open_config(config))
         if as_json:
@@ -294,6 +298,7 @@ def _plugin_row(report: PluginReport) -> dict[str, Any]:
         "providers": list(report.providers),
         "strategies": list(report.strategies),
         "observers": list(report.observers),
+        "grade": report.grade,
         "problem": report.problem,
     }
 
@@ -301,12 +306,14 @@ def _plugin_row(report: PluginReport) -> dict[str, Any]:
 def _show_plugins(reports: Iterable[PluginReport]) -> None:
     from rich.text import Text
 
-    table = _table("plugin", "distribution", "version", "contributes")
+    table = _table("plugin", "distribution", "version", "grade", "contributes")
     for report in reports:
         what: str | Text = ", ".join((*report.providers, *report.strategies, *report.observers))
         if report.problem is not None:
             what = Text(f"✗ {report.problem}", "red")
-        table.add_row(report.name, report.distribution, report.version, what or "nothing")
+        table.add_row(
+            report.name, report.distribution, report.version, report.grade or "–", what or "nothing"
+        )
     console().print(table)
 
 

@@ -1,0 +1,116 @@
+"""The author's commands: a new plugin, its check, its recording; and drift."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from routercore.testing.providers import PNG_BASE64
+
+
+def routercore(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "routercore", *arguments]
+    env = {**os.environ, "NO_COLOR": "1", **environ}
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+
+
+class Api(http.server.BaseHTTPRequestHandler):
+    """An API of one picture."""
+
+    seen: ClassVar[list[str | None]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.seen.append(self.headers["authorization"])
+        body = json.dumps({"data": [{"b64_json": PNG_BASE64}]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def api() -> Iterator[str]:
+    Api.seen.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+        server.shutdown()
+
+
+def test_a_new_plugin_is_checked_and_graded(tmp_path: Path) -> None:
+    """``plugin new``, then ``plugin check --write`` in its folder: everything passes."""
+    made = routercore("plugin", "new", "kiln", "--shape", "job", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    checked = routercore("plugin", "check", ".", "--write", cwd=folder)
+    assert (0, 0) == (made.returncode, checked.returncode), made.stderr + checked.stdout
+    assert 12 == checked.stdout.count("✓")
+    quality = folder / "src" / "routercore_kiln" / "quality.toml"
+    assert 'grade = "gold"' in quality.read_text()
+
+
+def test_a_failed_check_says_what_and_exits_with_one(tmp_path: Path) -> None:
+    """Without its transcript the plugin is not known to work."""
+    routercore("plugin", "new", "kiln", "--shape", "row", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    (folder / "tests" / "transcripts" / "generate.json").unlink()
+    done = routercore("plugin", "check", ".", "--json", cwd=folder)
+    checks = {c["name"]: c for c in json.loads(done.stdout)["providers"][0]["checks"]}
+    assert 1 == done.returncode
+    assert "there is no transcript of a success" in checks["replays"]["problem"]
+
+
+def test_what_is_no_plugin_is_refused(tmp_path: Path) -> None:
+    """With the reason and the exit code of wrong usage."""
+    done = routercore("plugin", "check", ".", cwd=tmp_path)
+    assert (2, True) == (done.returncode, "does not exist" in done.stderr)
+    done = routercore("plugin", "new", "kiln", cwd=tmp_path)
+    assert (2, True) == (done.returncode, "--shape" in done.stderr)
+
+
+def test_a_recording_has_the_answer_and_not_the_key(tmp_path: Path, api: str) -> None:
+    """The request was signed; the transcript replays, and the key is not in it."""
+    routercore("plugin", "new", "kiln", "--shape", "row", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    done = routercore("plugin", "record", ".", "--model", "kiln-1", "--base-url", api,
+                      "--case", "local", cwd=folder, KILN_API_KEY="sk-canary")  # fmt: skip
+    assert 0 == done.returncode, done.stderr
+    text = (folder / "tests" / "transcripts" / "local.json").read_text()
+    assert ["Bearer sk-canary"] == Api.seen
+    assert "canary" not in text
+    assert {"images": 1} == json.loads(text)["result"]
+    assert 0 == routercore("plugin", "check", ".", cwd=folder).returncode
+
+
+def test_providers_check_goes_by_the_calendar(tmp_path: Path) -> None:
+    """Declared models that were shut down are named; nothing is asked of anybody."""
+    (tmp_path / "routercore.toml").write_text(
+        '[providers.mine]\nplugin = "openai-compatible"\nbase_url = "http://127.0.0.1:9/v1"\n'
+        '[[providers.mine.cards]]\nid = "old"\nshutdown = 2020-01-01\nsuccessor = "new"\n'
+    )
+    done = routercore("providers", "check", "--json", cwd=tmp_path)
+    drift = [d for d in json.loads(done.stdout)["drift"] if d["provider"] == "mine"]
+    assert [("shut_down", "old")] == [(d["kind"], d["model"]) for d in drift]
+    assert 0 == done.returncode
+
+
+def test_a_vendor_that_does_not_answer_is_said_to(tmp_path: Path) -> None:
+    """With ``--live``, silence is reported and ends with one."""
+    (tmp_path / "routercore.toml").write_text(
+        '[providers.mine]\nplugin = "openai-compatible"\nbase_url = "http://127.0.0.1:9/v1"\n'
+    )
+    done = routercore("providers", "check", "--live", "--json", cwd=tmp_path)
+    assert (1, ["mine"]) == (done.returncode, list(json.loads(done.stdout)["unanswered"]))
