@@ -7,6 +7,7 @@ providers: where the two disagree, one of them has misread.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -21,10 +22,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from tests.sources import ROOT
-from tests.vendors.server import Vendor, mask, picture
+from tests.vendors.server import Vendor, Work, mask, picture
 
 from routercore import Router
-from routercore.plugins import PluginChoice, load_plugins
+from routercore.engine.transport import default_transport
+from routercore.plugins import Contributions, PluginChoice, load_plugins
 from routercore.provider import hookimpl
 from routercore.provider.auth import NoAuth
 from routercore.provider.flow import Emit, Flow
@@ -35,11 +37,7 @@ from routercore.values.events import Progress
 from routercore.values.faults import Fault
 from routercore.values.images import Generated, ImageResult, Operation, RawImage, Task
 
-MISSING = frozenset(
-    {"alibaba-dashscope", "automatic1111", "bytedance-seedream",
-     "cloudflare-workers-ai", "comfyui", "deepinfra", "fireworks", "huggingface",
-     "localai", "sdcpp", "together"}
-)  # fmt: skip
+MISSING = frozenset({"comfyui"})
 """Plugins whose vendor may still be without a server here; it only ever shrinks."""
 BASES = frozenset({"server", "shape", "images_api"})
 
@@ -63,12 +61,21 @@ def name_of(server: type[Vendor]) -> str:
 
 
 @cache
+def installed() -> Contributions:
+    """All that the installed plugins bring."""
+    return load_plugins(PluginChoice(), ())
+
+
+@cache
 def origins() -> dict[str, str]:
     """Where each installed provider says that its vendor lives."""
-    return {
-        name: provider.origins[0]
-        for name, provider in load_plugins(PluginChoice(), ()).providers.items()
-    }
+    return {name: provider.origins[0] for name, provider in installed().providers.items()}
+
+
+@cache
+def distributions() -> dict[str, str]:
+    """The distribution that brings each provider."""
+    return {name: one.distribution for one in installed().reports for name in one.providers}
 
 
 def folders() -> set[str]:
@@ -90,6 +97,8 @@ def cases(attribute: str) -> list[Any]:
     ]
 
 
+NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Nothing here is sent by TLS, and the system's authorities take long to read."""
 EACH = [pytest.param(server, id=name_of(server)) for server in landed()]
 HOSTS = [pytest.param(server, id=name_of(server)) for server in landed() if server.is_host]
 
@@ -152,6 +161,7 @@ async def at(server: type[Vendor], *, key: str | None = None) -> AsyncIterator[S
     async with server() as vendor, Router.from_config(
         configuration(vendor, key or vendor.key),
         environ={}, plugins=[("spare", _Plugin())], clock=HurriedClock(),
+        transport=type(default_transport())(ssl_context=NO_AUTHORITIES),
     ) as router:  # fmt: skip
         yield Setting(vendor, router)
 
@@ -161,10 +171,20 @@ def configuration(vendor: Vendor, key: str) -> dict[str, Any]:
     path = urlsplit(origins()[vendor.plugin]).path
     section = {"api_key": key, "base_url": vendor.origin + path, **vendor.settings()}
     models = {
-        name: {"targets": [f"{vendor.plugin}:{work.model}", "spare:any"]}
+        name: {"targets": [target(vendor, work), "spare:any"]}
         for name, work in vendor.works.items()
     }
-    return {"providers": {vendor.plugin: section, "spare": {}}, "models": models}
+    allowed = [distributions()[vendor.plugin], "spare"]
+    return {
+        "providers": {vendor.plugin: section, "spare": {}},
+        "models": models,
+        "plugins": {"allow": allowed},
+    }
+
+
+def target(vendor: Vendor, work: Work) -> dict[str, Any]:
+    """Where one of the vendor's works is done."""
+    return {"target": f"{vendor.plugin}:{work.model}", "options": work.options}
 
 
 class _Plugin:

@@ -134,6 +134,8 @@ class Work:
 
     model: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the target."""
     images: int = 0
     has_mask: bool = False
     cost: str | None = None
