@@ -179,7 +179,7 @@ def estimate(card: ModelCard, settings: Settings) -> Estimate:
     if expected is None:
         expected, basis = max(known), Basis.ESTIMATE
     low, high = _bound(card, settings, "low"), _bound(card, settings, "high")
-    if len(cases) > 1 or low or high:
+    if len({*known, *low, *high}) > 1:
         basis = Basis.ESTIMATE
     return Estimate(
         low=min([*known, *low]), expected=expected, high=max([*known, *high]), basis=basis

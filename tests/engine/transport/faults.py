@@ -6,9 +6,11 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Self, TypeAlias, cast
+from typing import Any, Self, TypeAlias, cast
+
+import pytest
 
 Reader: TypeAlias = asyncio.StreamReader
 Writer: TypeAlias = asyncio.StreamWriter
@@ -23,6 +25,8 @@ class FaultServer:
         self.requests: list[bytes] = []
         """Every request that arrived whole: head and body."""
         self.connections = 0
+        self.reached = asyncio.Event()
+        """Set when a behaviour has come to where it waits for the client."""
         self._tls = tls
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -113,13 +117,28 @@ async def close_after_request(server: FaultServer, reader: Reader, writer: Write
 
 async def hang(server: FaultServer, reader: Reader, writer: Writer) -> None:
     await read_request(server, reader)
+    server.reached.set()
     await reader.read()
 
 
 async def hang_in_body(server: FaultServer, reader: Reader, writer: Writer) -> None:
     await read_request(server, reader)
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nbegun")
+    await writer.drain()
+    server.reached.set()
     await reader.read()
+
+
+async def cut_off(server: FaultServer, work: Coroutine[Any, Any, object]) -> BaseException:
+    """Cancel ``work`` when the server waits for it, and it for the server; what it ended with."""
+    task = asyncio.ensure_future(work)
+    await server.reached.wait()
+    for _ in range(100):  # What has been written has been read after so many turns of the loop.
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    return caught.value
 
 
 def never_reading(until: asyncio.Event) -> Behaviour:
