@@ -37,7 +37,7 @@ from routercore.values.events import Progress
 from routercore.values.faults import Fault
 from routercore.values.images import Generated, ImageResult, Operation, RawImage, Task
 
-MISSING = frozenset({"comfyui"})
+MISSING: frozenset[str] = frozenset()
 """Plugins whose vendor may still be without a server here; it only ever shrinks."""
 BASES = frozenset({"server", "shape", "images_api"})
 
@@ -169,7 +169,10 @@ async def at(server: type[Vendor], *, key: str | None = None) -> AsyncIterator[S
 def configuration(vendor: Vendor, key: str) -> dict[str, Any]:
     """Each of the vendor's works as a model, and the spare provider behind it."""
     path = urlsplit(origins()[vendor.plugin]).path
-    section = {"api_key": key, "base_url": vendor.origin + path, **vendor.settings()}
+    section = {
+        "api_key": key, "base_url": vendor.origin + path, "result_origins": [vendor.host_origin],
+        **vendor.settings(),
+    }  # fmt: skip
     models = {
         name: {"targets": [target(vendor, work), "spare:any"]}
         for name, work in vendor.works.items()
@@ -206,6 +209,24 @@ def test_every_provider_has_a_vendors_server() -> None:
     covered = {server.plugin for server in vendors()}
     assert set() == (folders() | set(origins())) - {"test"} - covered - MISSING
     assert set() == MISSING & covered
+
+
+def test_everything_declared_is_tried() -> None:
+    """Where a card offers edits or masks, one of the vendor's works is an edit or has a mask."""
+    tried = {
+        (server.plugin, Operation.INPAINT if work.has_mask else Operation.EDIT)
+        for server in vendors()
+        for work in server.works.values()
+        if work.images
+    }
+    declared = {
+        (name, operation)
+        for name, provider in installed().providers.items()
+        for card in provider.catalogue()
+        for operation in card.operations - {Operation.GENERATE}
+        if name != "test"
+    }
+    assert declared == tried
 
 
 @pytest.mark.parametrize(("server", "name"), cases("works"))

@@ -104,6 +104,10 @@ class Server(Vendor):
         "gpt-image-2": Work(
             model="openai/gpt-image-2", settings={"size": "1024x1024", "quality": "low"},
         ),
+        "a mask at OpenAI's": Work(
+            model="fal-ai/gpt-image-1.5", images=1, has_mask=True,
+            settings={"size": "1024x1024", "quality": "high"},
+        ),
         "inpaint": Work(
             model="fal-ai/flux-general/inpainting", images=1, has_mask=True,
             settings={"size": "512x512", "output_format": "png"},

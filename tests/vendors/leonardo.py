@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 from tests.vendors.server import Reply, Request, Vendor, Work, on
-from tests.vendors.shape import Problem, flag, number, pattern, text, whole, word
+from tests.vendors.shape import (
+    Problem,
+    flag,
+    is_picture,
+    number,
+    pattern,
+    text,
+    upload,
+    whole,
+    word,
+)
 
 from routercore.values.faults import Fault
 
@@ -16,7 +27,7 @@ FIELDS = {
     "num_inference_steps": whole(10, 60), "guidance_scale": whole(1, 20), "seed": whole(0, 2**31),
     "negative_prompt": text(), "alchemy": flag, "ultra": flag, "enhancePrompt": flag,
     "public": flag, "contrast": number(1.0, 4.5), "presetStyle": text(), "styleUUID": text(),
-    "transparency": word("disabled", "foreground_only"),
+    "transparency": word("disabled", "foreground_only"), "init_strength": number(0.1, 0.9),
 }  # fmt: skip
 
 
@@ -31,6 +42,9 @@ class Server(Vendor):
     works: ClassVar = {
         "generate": Work(model=KINO, settings={"size": "1024x768", "n": 2, "seed": 4}),
         "one": Work(model=KINO, settings={"size": "512x512", "negative_prompt": "fog"}),
+        "edit": Work(
+            model="16e7060a-803e-4df3-97ee-edcfa5dc9cc8", settings={"size": "768x768"}, images=1
+        ),
     }
     instead: ClassVar = {
         "rate limit": error(429, "Too many requests", Retry_After="2"),
@@ -41,15 +55,40 @@ class Server(Vendor):
     failures: ClassVar = {"fail": Fault.JOB_FAILED, "break": Fault.SERVER_ERROR}
     is_host = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.uploads: set[str] = set()
+
     def unauthorised(self) -> Reply:
         return error(401, "Invalid response from authorization hook")
 
     def invalid(self, found: list[Problem]) -> Reply:
         return error(400, str(found[0]))
 
+    @on("POST", "/api/rest/v1/init-image")
+    def place(self, request: Request) -> Reply:
+        fields = {"extension": word("png", "jpg", "jpeg", "webp")}
+        self.accept(request.json, fields, ("extension",))
+        signed = json.dumps({"key": "uploads/u1", "Policy": "p", "X-Amz-Signature": "s"})
+        place = {"id": "u1", "url": f"{self.host_origin}/bucket", "fields": signed, "key": "u1"}
+        return Reply(200, {"uploadInitImage": place})
+
+    @on("POST", "/bucket", open=True)
+    def bucket(self, request: Request) -> Reply:
+        form = request.form
+        if list(form) != ["key", "Policy", "X-Amz-Signature", "file"]:
+            self.complain(f"the bucket wants its fields and then the file, not {list(form)}")
+        if problem := upload(is_picture)(form.get("file")):
+            self.complain(problem)
+        if "authorization" in request.headers:
+            self.complain("the credential was sent to the bucket")
+        self.uploads.add("u1")
+        return Reply(204, b"")
+
     @on("POST", "/api/rest/v1/generations")
     def create(self, request: Request) -> Reply:
-        body = self.accept(request.json, FIELDS, ("prompt",))
+        picture = word(*self.uploads)
+        body = self.accept(request.json, {**FIELDS, "init_image_id": picture}, ("prompt",))
         if body.get("num_images", 1) > 4 and max(body["width"], body["height"]) > 768:
             self.complain("more than four images with an edge of more than 768")
         job = self.submit(body["prompt"], body=body)

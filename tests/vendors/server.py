@@ -198,9 +198,11 @@ class Vendor(ABC):
         self.made: list[bytes] = []
         self.jobs: dict[str, Job] = {}
         self.origin = ""
+        self.host_origin = ""
+        """Where the pictures are: elsewhere, as at every vendor."""
         self._hosted: dict[str, bytes | None] = {}
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     # What subclasses say.
 
@@ -276,23 +278,28 @@ class Vendor(ABC):
         """A URL of the picture, which cannot be read if the prompt says ``expire``."""
         name = f"/cdn/{len(self._hosted)}.{sniff_format(data)}"
         self._hosted[name] = None if "expire" in prompt else data
-        return f"{self.origin}{name}?signature=of-the-host"
+        return f"{self.host_origin}{name}?signature=of-the-host"
 
     # How it serves.
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**24)
-        self.origin = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.origin, self.host_origin = await self._start(), await self._start()
         return self
 
+    async def _start(self) -> str:
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**24)
+        self._servers.append(server)
+        return f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
+        for server in self._servers:
+            server.close()
         connections = dict(self._connections)
         for writer in connections:
             writer.transport.abort()
         await asyncio.gather(*filter(None, connections.values()))
-        await self._server.wait_closed()
+        for server in self._servers:
+            await server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections[writer] = asyncio.current_task()

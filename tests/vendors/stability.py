@@ -60,6 +60,10 @@ class Server(Vendor):
         ),
         "edit": Work(model="sd3.5-large", settings={"output_format": "png"}, images=1,
                      cost="0.065"),
+        "job": Work(
+            model="replace-background-and-relight", settings={"output_format": "png"}, images=1,
+            cost="0.08",
+        ),
         "inpaint": Work(
             model="inpaint", settings={"output_format": "png"}, images=1, has_mask=True, cost="0.05"
         ),
@@ -98,11 +102,31 @@ class Server(Vendor):
     def inpaint(self, request: Request) -> Reply:
         return self.answer(request, self.accept(request.form, INPAINT, ("image", "prompt")))
 
+    @on("POST", "/v2beta/stable-image/edit/replace-background-and-relight")
+    def relight(self, request: Request) -> Reply:
+        fields = {
+            "subject_image": upload(is_picture), "background_prompt": text(10_000),
+            "output_format": word("png", "jpeg", "webp"),
+        }  # fmt: skip
+        form = self.accept(request.form, fields, ("subject_image",))
+        return Reply(200, {"id": self.submit(form["background_prompt"]).id})
+
+    @on("GET", "/v2beta/results/{id}")
+    def result(self, request: Request, id: str) -> Reply:
+        job = self.poll(id)
+        if job is None:
+            return error(404, "not_found", "There is no such result")
+        if not job.is_done:
+            return Reply(202, {"id": id, "status": "in-progress"})
+        return self.made_as_asked(request, self.make(), "SUCCESS", 7)
+
     def answer(self, request: Request, form: Mapping[str, Any]) -> Reply:
         self.begin(form["prompt"])
         data = self.make(SIZES[form.get("aspect_ratio", "1:1")], form.get("output_format", "png"))
         reason = "CONTENT_FILTERED" if "refuse" in form["prompt"] else "SUCCESS"
-        seed = int(form.get("seed", 343940597))
+        return self.made_as_asked(request, data, reason, int(form.get("seed", 343940597)))
+
+    def made_as_asked(self, request: Request, data: bytes, reason: str, seed: int) -> Reply:
         accept = request.headers.get("accept")
         if accept == "image/*":
             return Reply(200, data, {"finish-reason": reason, "seed": str(seed)})
