@@ -94,6 +94,10 @@ class ServerSection(Section):
     trust_forwarded: bool = False
     max_body_bytes: ByteCount = 256 * 1024 * 1024
     max_buffered_bytes: ByteCount = 1024 * 1024 * 1024
+    finish_abandoned: bool = False
+    job_retention: Duration = 86_400.0
+    max_jobs: Count = 10_000
+    max_job_bytes: ByteCount = 512 * 1024 * 1024
 
 
 class StoreSection(Section):

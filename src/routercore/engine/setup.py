@@ -155,6 +155,14 @@ class ServerSetup:
     """Of one request."""
     max_buffered_bytes: int = 1024 * 1024 * 1024
     """Of all requests that are being read or worked on together."""
+    finish_abandoned: bool = False
+    """Go on with the work of clients that hang up, also without an idempotency key."""
+    job_retention: float = 86_400.0
+    """Seconds that jobs and idempotency keys are remembered."""
+    max_jobs: int = 10_000
+    """Ended jobs that are remembered."""
+    max_job_bytes: int = 512 * 1024 * 1024
+    """Of the results of ended jobs together; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,17 +14,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from routercore.engine.setup import ServerSetup
 from routercore.router import Router
 from routercore.server.auth import caller_of
 from routercore.server.edge import Edge, raise_again
 from routercore.server.faults import NotFoundError, Redactor
 from routercore.server.files import Shelf
 from routercore.server.images import ImagesApi
+from routercore.server.jobs import Jobs
 from routercore.server.models import list_body, model_body
 from routercore.server.openapi import document
 from routercore.server.queries import narrowed
+from routercore.server.records import MemoryRecordStore
 from routercore.server.replies import to_json
 from routercore.server.store import ImageStore
+from routercore.server.tracking import JobsApi
 from routercore.values.errors import ModelNotFoundError, RequestError
 
 PREFIXES = ("/v1/openai", "/v1")
@@ -47,18 +51,19 @@ def create_app(
         routes=face.routes(),
         middleware=[Middleware(Edge, redactor=face.redactor)],
         exception_handlers={HTTPException: raise_again},
-        lifespan=_lifespan(router) if owns_router else None,
+        lifespan=_lifespan(face, router if owns_router else None),
     )
     app.router.redirect_slashes = False
     app.state.router = router
     return app
 
 
-def _lifespan(router: Router) -> Callable[[Starlette], Any]:
+def _lifespan(face: _Face, router: Router | None) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with router:
+        async with router or nullcontext():
             yield
+            await face.jobs.close()
 
     return lifespan
 
@@ -71,7 +76,9 @@ class _Face:
         self._router = router
         self.redactor = Redactor(setup.providers)
         self._shelf = Shelf(setup, store)
-        self._images = ImagesApi(router, self._shelf, self.redactor)
+        self.jobs = Jobs(_record_store(setup.server), self.redactor)
+        self._images = ImagesApi(router, self._shelf, self.redactor, self.jobs)
+        self._tracking = JobsApi(router, self.jobs)
 
     def routes(self) -> list[Route]:
         routes = [
@@ -85,6 +92,9 @@ class _Face:
                 Route(f"{prefix}/images/generations", self._images.generations, methods=["POST"]),
                 Route(f"{prefix}/images/edits", self._edits(prefix), methods=["POST"]),
                 Route(f"{prefix}/images/variations", self._variations, methods=["POST"]),
+                Route(f"{prefix}/images/jobs/{{id}}", self._tracking.retrieve),
+                Route(f"{prefix}/images/jobs/{{id}}", self._tracking.cancel, methods=["DELETE"]),
+                Route(f"{prefix}/images/jobs/{{id}}/events", self._tracking.events),
                 Route(f"{prefix}/auth/test", self._auth_test, methods=["POST"]),
                 Route(f"{prefix}/models", self._models),
                 Route(f"{prefix}/models/{{id:path}}", self._model),
@@ -137,6 +147,14 @@ class _Face:
         if not await run_in_threadpool(self._shelf.store.delete, name, caller.name):
             raise NotFoundError("There is no such image of this key.")
         return _json({"id": name, "object": "image", "deleted": True})
+
+
+def _record_store(setup: ServerSetup) -> MemoryRecordStore:
+    return MemoryRecordStore(
+        retention=setup.job_retention,
+        max_records=setup.max_jobs,
+        max_bytes=setup.max_job_bytes,
+    )
 
 
 def _json(value: Mapping[str, Any] | Sequence[Any]) -> Response:

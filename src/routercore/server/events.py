@@ -20,6 +20,7 @@ KEEPALIVE_SECONDS = 15.0
 FIRST_EVENT_SECONDS = 40.0
 """The longest wait for a true status; after it the stream begins with comments."""
 Frame = list[Part]
+KEEPALIVE: Frame = [b": keepalive\n\n"]
 
 
 class Feed:
@@ -82,9 +83,9 @@ async def frames(
     try:
         async for item in feed:
             if item is None:
-                yield [b": keepalive\n\n"]
+                yield KEEPALIVE
                 continue
-            for frame in _item_frames(item, request, redactor):
+            for frame in item_frames(item, request, redactor):
                 yield frame
     except RouterError as error:
         yield error_frame(error, redactor)
@@ -99,13 +100,17 @@ def error_frame(error: RouterError, redactor: Redactor) -> Frame:
     return [b"event: error\ndata: ", body, b"\n\n"]
 
 
-def _item_frames(item: StreamItem, request: ImageRequest, redactor: Redactor) -> Iterator[Frame]:
-    kind = "image_edit" if request.images else "image_generation"
+def item_frames(item: StreamItem, request: ImageRequest, redactor: Redactor) -> Iterator[Frame]:
+    """One item of a stream as the events that tell it."""
     if isinstance(item, PartialImage):
-        yield _frame(f"{kind}.partial_image", item.data, _partial(item, request))
+        yield _frame(f"{_kind(request)}.partial_image", item.data, _partial(item, request))
         return
     assert isinstance(item, Completed)
-    yield from _completed(f"{kind}.completed", item.result, request, redactor)
+    yield from completed_frames(item.result, request, redactor)
+
+
+def _kind(request: ImageRequest) -> str:
+    return "image_edit" if request.images else "image_generation"
 
 
 def _partial(item: PartialImage, request: ImageRequest) -> dict[str, Any]:
@@ -119,8 +124,8 @@ def _partial(item: PartialImage, request: ImageRequest) -> dict[str, Any]:
     }
 
 
-def _completed(
-    event: str, result: ImageResult, request: ImageRequest, redactor: Redactor
+def completed_frames(
+    result: ImageResult, request: ImageRequest, redactor: Redactor
 ) -> Iterator[Frame]:
     """One event an image. Tokens and what this router adds are told once, in the last."""
     last = len(result.images) - 1
@@ -140,7 +145,7 @@ def _completed(
             fields["safety_identifier"] = result.safety_identifier
         if index == last:
             fields |= extras(result, request, redactor)
-        yield _frame(event, image.data, fields)
+        yield _frame(f"{_kind(request)}.completed", image.data, fields)
 
 
 def _frame(event: str, data: bytes, fields: dict[str, Any]) -> Frame:

@@ -52,6 +52,30 @@ class MethodError(RequestError):
         self.allow = allow
 
 
+class GoneError(RequestError):
+    """410: it was there, and is not kept any more."""
+
+    status = 410
+    code = "result_not_kept"
+
+
+class KeyReusedError(RequestError):
+    """422: an idempotency key that stands for another request."""
+
+    status = 422
+    code = "idempotency_key_reused"
+    param = "Idempotency-Key"
+
+
+class ElsewhereError(RouterError):
+    """409: the call of this key is under way in another process."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "idempotency_key_in_use"
+    retry_after = 5.0
+
+
 class TooLargeError(RequestError):
     """413: the body, or a part of it, is larger than allowed."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from routercore import __version__
 from routercore.server.body import MAX_IMAGES, ImageBody
 from routercore.server.queries import MAX_LIMIT
+from routercore.server.records import JobState
 
 SCHEMAS = "#/components/schemas/"
 _NULLABLE_TEXT = {"type": ["string", "null"]}
@@ -105,6 +106,31 @@ _MODEL = {
         "name": {"type": "string"},
     },
 }
+_JOB = {
+    "type": "object",
+    "required": ["id", "object", "status", "created", "links"],
+    "properties": {
+        "id": {"type": "string"},
+        "object": {"const": "image.job"},
+        "status": {"enum": [state.value for state in JobState]},
+        "created": {"type": "integer"},
+        "links": {
+            "type": "object",
+            "required": ["self", "events"],
+            "properties": {"self": {"type": "string"}, "events": {"type": "string"}},
+        },
+        "deleted": {"type": "boolean"},
+    },
+}
+_PREFER = {
+    "name": "Prefer", "in": "header", "required": False,
+    "schema": {"type": "string", "pattern": "^(respond-async|wait=[0-9])$"},
+    "description": "respond-async, wait=SECONDS (RFC 7240)",
+}  # fmt: skip
+_KEY = {
+    "name": "Idempotency-Key", "in": "header", "required": False,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"},
+}  # fmt: skip
 _MODELS = {
     "type": "object",
     "required": ["object", "data"],
@@ -119,7 +145,7 @@ def document(*, default_model: str | None) -> dict[str, Any]:
     """The OpenAPI 3.1 document of this server."""
     schemas = {
         "Error": _ERROR, "Usage": _USAGE, "Image": _IMAGE, "Answer": _ANSWER, "Model": _MODEL,
-        "Models": _MODELS, **_request_schemas(default_model),
+        "Models": _MODELS, "Job": _JOB, **_request_schemas(default_model),
     }  # fmt: skip
     paths: dict[str, Any] = {"/health": {"get": _operation("health", "object", secured=False)}}
     for prefix in ("/v1", "/v1/openai"):
@@ -128,6 +154,8 @@ def document(*, default_model: str | None) -> dict[str, Any]:
         paths |= {
             f"{images}/generations": {"post": _making(f"create_image{name}")},
             f"{images}/edits": {"post": _making(f"edit_image{name}")},
+            f"{images}/jobs/{{id}}": _tracking(name),
+            f"{images}/jobs/{{id}}/events": {"get": _following(f"follow_job{name}")},
             f"{prefix}/auth/test": {"post": _operation(f"test_key{name}", "object")},
             f"{prefix}/models": {"get": _listing(f"list_models{name}")},
             f"{prefix}/models/{{id}}": {"get": _retrieving(f"retrieve_model{name}")},
@@ -168,6 +196,8 @@ def _making(name: str) -> dict[str, Any]:
     """An operation that makes images."""
     operation = _operation(name, "Answer")
     operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": _EVENT}
+    operation["responses"]["202"] = _accepted()
+    operation["parameters"] = [_PREFER, _KEY]
     operation["requestBody"] = {
         "required": True,
         "content": {
@@ -175,6 +205,30 @@ def _making(name: str) -> dict[str, Any]:
             "multipart/form-data": {"schema": {"$ref": SCHEMAS + "ImageForm"}},
         },
     }
+    return operation
+
+
+def _accepted() -> dict[str, Any]:
+    """The answer that there is none yet."""
+    schema = {"$ref": SCHEMAS + "Job"}
+    return {
+        "description": "Under way",
+        "headers": {"Location": {"schema": {"type": "string"}}},
+        "content": {"application/json": {"schema": schema}},
+    }
+
+
+def _tracking(name: str) -> dict[str, Any]:
+    """What can be done with a job."""
+    polling = _retrieving(f"retrieve_job{name}", "Answer")
+    polling["parameters"].append(_PREFER)
+    polling["responses"]["202"] = _accepted()
+    return {"get": polling, "delete": _retrieving(f"cancel_job{name}", "Job")}
+
+
+def _following(name: str) -> dict[str, Any]:
+    operation = _retrieving(name, "object")
+    operation["responses"]["200"]["content"] = {"text/event-stream": {"schema": _EVENT}}
     return operation
 
 
@@ -194,8 +248,8 @@ def _listing(name: str) -> dict[str, Any]:
     return operation
 
 
-def _retrieving(name: str) -> dict[str, Any]:
-    operation = _operation(name, "Model")
+def _retrieving(name: str, answer: str = "Model") -> dict[str, Any]:
+    operation = _operation(name, answer)
     operation["parameters"] = [
         {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
     ]

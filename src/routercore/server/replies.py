@@ -45,6 +45,11 @@ class Encoded:
 Part = bytes | Encoded
 
 
+def length_of(parts: Iterable[Part]) -> int:
+    """How many bytes are sent."""
+    return sum(part.length if isinstance(part, Encoded) else len(part) for part in parts)
+
+
 def to_json(value: Any) -> bytes:
     """JSON as it goes on the wire."""
     return pydantic_core.to_json(value, inf_nan_mode="null")
@@ -66,9 +71,11 @@ class PartsResponse(Response):
 
     media_type = "application/json"
 
-    def __init__(self, parts: Sequence[Part], headers: Mapping[str, str]) -> None:
-        length = sum(part.length if isinstance(part, Encoded) else len(part) for part in parts)
-        super().__init__(headers={**headers, "content-length": str(length)})
+    def __init__(
+        self, parts: Sequence[Part], headers: Mapping[str, str], status: int = 200
+    ) -> None:
+        length = str(length_of(parts))
+        super().__init__(status_code=status, headers={**headers, "content-length": length})
         self.parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,7 +108,7 @@ class EventStreamResponse(Response):
     def __init__(
         self,
         frames: AsyncIterator[Sequence[Part]],
-        close: Callable[[], Awaitable[None]],
+        close: Callable[[], Awaitable[None]] | None,
         headers: Mapping[str, str],
     ) -> None:
         super().__init__(
@@ -117,7 +124,8 @@ class EventStreamResponse(Response):
             await send({**start, "headers": self.raw_headers})
             await unless_gone(receive, self._send_all(send))
         finally:
-            await self.close()
+            if self.close is not None:
+                await self.close()
 
     async def _send_all(self, send: Send) -> None:
         async for frame in self.frames:
