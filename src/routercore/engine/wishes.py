@@ -8,18 +8,22 @@ from dataclasses import fields
 from routercore.values.errors import RequestError
 from routercore.values.images import Settings
 
-RESERVED = frozenset(f.name for f in fields(Settings)) | {
-    "model", "stream", "image", "num_images", "num_outputs", "number_results", "batch_size",
-    "samples", "max_images",
-}  # fmt: skip
-"""Settings with a place of their own, and the vendors' words for how many pictures: as options
-they would pass by limits, prices and the check of what a model can do."""
-FORBIDDEN_WORDS = (
-    "webhook", "callback", "api_key", "base_url", "authorization", "deployment", "api_version",
-    "inference_profile",
+COUNTS = frozenset(
+    {"n", "numimages", "numoutputs", "numberresults", "batchsize", "samples", "maximages",
+     "candidatecount"}
 )  # fmt: skip
-"""What would send a prompt, a picture or a key where the configuration does not, or ask for
-another model than the one that is paid for."""
+"""The vendors' words for how many pictures, which may also lie deeper."""
+RESERVED = COUNTS | {f.name.replace("_", "") for f in fields(Settings)} | {
+    "model", "stream", "image",
+}  # fmt: skip
+"""Settings with a place of their own: as options they would pass by limits, prices and the check
+of what a model can do."""
+FORBIDDEN_WORDS = (
+    "webhook", "callback", "apikey", "baseurl", "authorization", "deployment", "apiversion",
+    "inferenceprofile", "uploadendpoint", "accountid", "billto", "providerid", "workflow", "slots",
+)  # fmt: skip
+"""What would send a prompt, a picture or a key where the configuration does not, have somebody
+else pay, or ask for another model or workflow than the one that is configured."""
 
 
 def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:
@@ -31,10 +35,22 @@ def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:
         RequestError: an option has a place of its own, or would redirect the request.
     """
     for name in options:
-        plain = name.lower().replace("-", "_")
-        if plain in RESERVED:
+        plain = _plain(name)
+        if plain in RESERVED or _counts(options[name]):
             message = f"{name!r} is no option of {provider!r}: ask for it as a setting of its own"
             raise RequestError(message, param=f"options.{provider}.{name}", code="invalid_value")
         if any(word in plain for word in FORBIDDEN_WORDS):
             message = f"{name!r} may not be set by a request; it belongs into the configuration"
             raise RequestError(message, param=f"options.{provider}.{name}", code="invalid_value")
+
+
+def _plain(name: str) -> str:
+    """A name without what vendors spell differently: ``numberResults``, ``number_results``."""
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _counts(value: object) -> bool:
+    """Whether a table among the options says how many pictures there are to be."""
+    if not isinstance(value, Mapping):
+        return False
+    return any(_plain(str(name)) in COUNTS or _counts(inner) for name, inner in value.items())
