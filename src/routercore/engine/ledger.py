@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
-from routercore.values.ledger import Account, Attempt, Balance, Cap, Hold, Period, Step
+from routercore.values.ledger import Account, Attempt, Balance, Cap, Hold, Period, Step, Sweep
 
 
 class Ledger(Protocol):
@@ -37,7 +37,7 @@ class Ledger(Protocol):
         """
         ...
 
-    def note(self, what: Asked | Ended | Step) -> None:
+    def note(self, what: Asked | Ended | Step | Sweep) -> None:
         """Write something down after all that was written before, without waiting for it.
 
         A step that cannot be taken is passed over.
@@ -66,7 +66,7 @@ class Ledger(Protocol):
         """Compute every balance again from the rows; what differs is a mistake."""
         ...
 
-    async def sweep(self, now: datetime, forget_before: datetime | None = None) -> int:
+    async def sweep(self, what: Sweep) -> int:
         """Void or suspect what dead processes left behind, and erase what was asked long ago.
 
         Returns how many attempts were left behind.

@@ -27,7 +27,9 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
     if last.fault in REFUSALS:
         return _refused(last, attempts)
     if last.fault in CALLERS_FAULTS:
-        error = RequestError(_said(attempts[-1]), param=last.param, code=last.code or RULES[last.fault].code)
+        error = RequestError(
+            _said(attempts[-1]), param=last.param, code=last.code or RULES[last.fault].code
+        )
         error.attempts = tuple(attempts)  # type: ignore[attr-defined]
         return error
     may_be_paid = any(charge_of(failure) is not Charge.NONE for failure in failures)

@@ -75,7 +75,10 @@ class Logged:
     @property
     def balance(self) -> Balance:
         """What its attempts count for."""
-        return sum((counted(attempt.last) for attempt in self.attempts), EMPTY)
+        balance = EMPTY
+        for attempt in self.attempts:
+            balance = balance.plus(counted(attempt.last))
+        return balance
 
 
 class By(StrEnum):

@@ -76,6 +76,11 @@ class Account(NamedTuple):
 ROUTER = Account(Scope.ROUTER)
 
 
+def accounts_of(caller: str, provider: str) -> tuple[Account, ...]:
+    """Whose money an attempt for a caller at a provider costs."""
+    return Account(Scope.KEY, caller), Account(Scope.PROVIDER, provider), ROUTER
+
+
 class Period(StrEnum):
     """How long a budget lasts; all begin at midnight UTC, and weeks on Mondays."""
 
@@ -127,8 +132,7 @@ class Cap(NamedTuple):
     budget: Budget
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(NamedTuple):
     """What stands in a bucket, in micro-dollars."""
 
     held: int = 0
@@ -140,13 +144,17 @@ class Balance:
         """What counts against a budget: all of it."""
         return self.held + self.posted + self.suspect
 
-    def __add__(self, other: Balance) -> Balance:
+    def plus(self, other: Balance) -> Balance:
+        """Both together."""
         return Balance(
             self.held + other.held, self.posted + other.posted, self.suspect + other.suspect
         )
 
-    def __neg__(self) -> Balance:
-        return Balance(-self.held, -self.posted, -self.suspect)
+    def less(self, other: Balance) -> Balance:
+        """What is left without the other."""
+        return Balance(
+            self.held - other.held, self.posted - other.posted, self.suspect - other.suspect
+        )
 
 
 EMPTY = Balance()
@@ -174,7 +182,7 @@ class Hold:
     @property
     def accounts(self) -> tuple[Account, ...]:
         """Whose money it is: the caller's, the provider's and the router's."""
-        return Account(Scope.KEY, self.caller), Account(Scope.PROVIDER, self.provider), ROUTER
+        return accounts_of(self.caller, self.provider)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +222,15 @@ class Step:
     """What it cost, or may have cost; what was held unless given."""
     reason: str = ""
     outcome: Outcome = NO_OUTCOME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Time to void or suspect what dead processes left behind, and to erase what is old."""
+
+    now: datetime
+    forget_before: datetime | None = None
+    """Prompts and users of requests before then are erased."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

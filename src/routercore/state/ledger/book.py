@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -10,7 +10,6 @@ from functools import lru_cache
 from routercore.values.accounts import Mismatch
 from routercore.values.ledger import (
     EMPTY,
-    Account,
     Attempt,
     Balance,
     Bucket,
@@ -21,6 +20,7 @@ from routercore.values.ledger import (
     OverBudgetError,
     Period,
     Step,
+    accounts_of,
     advanced,
     counted,
     first_row,
@@ -28,6 +28,10 @@ from routercore.values.ledger import (
 )
 
 NOON = time(12)
+
+
+Where = tuple[str, str, date]
+"""A caller, a provider and a day: what counts in the same buckets."""
 
 
 @dataclass(slots=True)
@@ -40,17 +44,35 @@ class Changes:
     """Attempts that were there before, as they are now."""
     rows: dict[str, int] = field(default_factory=dict)
     """How many rows of an attempt were there before."""
-    balances: dict[Bucket, Balance] = field(default_factory=dict)
-    """By how much each bucket has changed."""
+    sums: dict[Where, Balance] = field(default_factory=dict)
+    """By how much the buckets of a day and its accounts have changed."""
+
+    @property
+    def balances(self) -> dict[Bucket, Balance]:
+        """By how much each bucket has changed."""
+        changed: dict[Bucket, Balance] = {}
+        for where, change in self.sums.items():
+            for bucket in _buckets(where):
+                changed[bucket] = changed.get(bucket, EMPTY).plus(change)
+        return changed
 
 
 class Book:
     """Takes steps, all of one or nothing of it."""
 
-    def __init__(self, changes: Changes | None = None) -> None:
+    def __init__(
+        self, changes: Changes | None = None, watched: Collection[Bucket] | None = None
+    ) -> None:
+        """An empty book.
+
+        Args:
+            changes: where to note what steps have changed.
+            watched: the only buckets whose balances are kept; all of them unless given.
+        """
         self.attempts: dict[str, Attempt] = {}
         self.balances: dict[Bucket, Balance] = {}
         self.changes = changes
+        self._watched = watched
 
     def reserve(self, hold: Hold, caps: Sequence[Cap]) -> Attempt:
         """See :meth:`routercore.engine.ledger.Ledger.reserve`."""
@@ -84,10 +106,11 @@ class Book:
 
     def _take(self, before: Attempt | None, after: Attempt) -> None:
         self.attempts[after.hold.attempt] = after
-        change = counted(after.last) + (-counted(before.last) if before else EMPTY)
+        change = counted(after.last).less(counted(before.last) if before else EMPTY)
         if change != EMPTY:
             for bucket in buckets(after.hold):
-                self.balances[bucket] = self.balances.get(bucket, EMPTY) + change
+                if self._watched is None or bucket in self._watched:
+                    self.balances[bucket] = self.balances.get(bucket, EMPTY).plus(change)
         if self.changes is not None:
             self._record(self.changes, before, after, change)
 
@@ -101,19 +124,25 @@ class Book:
             changes.advanced[id] = after
         changes.rows.setdefault(id, len(before.entries) if before else 0)
         if change != EMPTY:
-            for bucket in buckets(after.hold):
-                changes.balances[bucket] = changes.balances.get(bucket, EMPTY) + change
+            where = _where(after.hold)
+            changes.sums[where] = changes.sums.get(where, EMPTY).plus(change)
 
 
 def buckets(hold: Hold) -> tuple[Bucket, ...]:
-    """Where a hold counts; attempts of one day and accounts share the answer."""
-    return _buckets(hold.accounts, hold.at.astimezone(UTC).date())
+    """Where a hold counts."""
+    return _buckets(_where(hold))
+
+
+def _where(hold: Hold) -> Where:
+    return hold.caller, hold.provider, hold.at.astimezone(UTC).date()
 
 
 @lru_cache(maxsize=1024)
-def _buckets(accounts: tuple[Account, ...], day: date) -> tuple[Bucket, ...]:
+def _buckets(where: Where) -> tuple[Bucket, ...]:
+    caller, provider, day = where
     noon = datetime.combine(day, NOON, UTC)
     periods = [period_name(per, noon) for per in Period]
+    accounts = accounts_of(caller, provider)
     return tuple(Bucket(account, period) for account in accounts for period in periods)
 
 
@@ -122,7 +151,7 @@ def total(attempts: Iterable[Attempt]) -> dict[Bucket, Balance]:
     balances: dict[Bucket, Balance] = {}
     for attempt in attempts:
         for bucket in buckets(attempt.hold):
-            balances[bucket] = balances.get(bucket, EMPTY) + counted(attempt.last)
+            balances[bucket] = balances.get(bucket, EMPTY).plus(counted(attempt.last))
     return balances
 
 

@@ -22,6 +22,7 @@ from routercore.values.ledger import (
     LedgerStepError,
     Period,
     Step,
+    Sweep,
     counted,
     expiry,
     period_name,
@@ -81,9 +82,9 @@ class MemoryLedger:
         """Keep the sums of an attempt, and nothing else of it."""
         for bucket in buckets(attempt.hold):
             stood = self._forgotten.get(bucket, EMPTY)
-            self._forgotten[bucket] = stood + counted(attempt.last)
+            self._forgotten[bucket] = stood.plus(counted(attempt.last))
 
-    def note(self, what: Asked | Ended | Step) -> None:
+    def note(self, what: Asked | Ended | Step | Sweep) -> None:
         match what:
             case Asked():
                 self._pages.setdefault(what.request, _Page(what))
@@ -95,11 +96,16 @@ class MemoryLedger:
             case Step():
                 with suppress(LedgerStepError):
                     self._write(what)
+            case Sweep():
+                self._sweep(what)
 
     async def balance(self, account: Account, per: Period, at: datetime) -> Balance:
         return self._book.balances.get(Bucket(account, period_name(per, at)), EMPTY)
 
     async def open_attempts(self) -> list[Attempt]:
+        return self._open()
+
+    def _open(self) -> list[Attempt]:
         still = [one for one in self._book.attempts.values() if one.last.kind in OPEN]
         return sorted(still, key=lambda one: (one.hold.at, one.hold.attempt))
 
@@ -111,7 +117,7 @@ class MemoryLedger:
                 name = NAMES[by](hold)
                 line = lines.get(name, Used(name=name, balance=EMPTY))
                 lines[name] = Used(
-                    name=name, balance=line.balance + counted(attempt.last),
+                    name=name, balance=line.balance.plus(counted(attempt.last)),
                     attempts=line.attempts + 1, images=line.images + attempt.outcome.images,
                 )  # fmt: skip
         return sorted(lines.values(), key=lambda line: (-line.balance.spent, line.name))
@@ -134,15 +140,19 @@ class MemoryLedger:
     async def audit(self) -> list[Mismatch]:
         expected = total(self._book.attempts.values())
         for bucket, balance in self._forgotten.items():
-            expected[bucket] = expected.get(bucket, EMPTY) + balance
+            expected[bucket] = expected.get(bucket, EMPTY).plus(balance)
         return mismatches(expected, self._book.balances)
 
-    async def sweep(self, now: datetime, forget_before: datetime | None = None) -> int:
-        steps = [step for one in await self.open_attempts() if (step := expiry(one, now))]
+    async def sweep(self, what: Sweep) -> int:
+        return self._sweep(what)
+
+    def _sweep(self, what: Sweep) -> int:
+        steps = [step for one in self._open() if (step := expiry(one, what.now))]
         for step in steps:
             self._write(step)
-        if forget_before is not None:
-            self._blank(p for p in self._pages.values() if p.asked.at < forget_before)
+        before = what.forget_before
+        if before is not None:
+            self._blank(page for page in self._pages.values() if page.asked.at < before)
         return len(steps)
 
     async def erase(

@@ -27,6 +27,7 @@ from routercore.values.ledger import (
     Period,
     Scope,
     Step,
+    Sweep,
 )
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -236,9 +237,9 @@ class LedgerContract:
             for name in "ab":
                 await ledger.reserve(hold(name))
             await take(ledger, Kind.DISPATCHED, attempt="b")
-            assert 0 == await ledger.sweep(NOON + LEASE - timedelta(seconds=1))
-            assert 2 == await ledger.sweep(NOON + LEASE)
-            assert 0 == await ledger.sweep(NOON + LEASE)
+            assert 0 == await ledger.sweep(Sweep(now=NOON + LEASE - timedelta(seconds=1)))
+            assert 2 == await ledger.sweep(Sweep(now=NOON + LEASE))
+            assert 0 == await ledger.sweep(Sweep(now=NOON + LEASE))
             assert Balance(suspect=100_000) == await ledger.balance(TEAM, Period.DAY, NOON)
 
     async def test_notes_come_after_what_was_written_before(self) -> None:
@@ -249,6 +250,9 @@ class LedgerContract:
             ledger.note(step(Kind.VOIDED, "nobody"))
             ledger.note(step(Kind.VOIDED))
             await ledger.reserve(hold("b"))
+            await ledger.reserve(hold("c"))
+            ledger.note(step(Kind.VOIDED, "c"))
+            ledger.note(Sweep(now=NOON))
             assert Balance(held=100_000) == await ledger.balance(TEAM, Period.DAY, NOON)
 
 
@@ -330,7 +334,7 @@ class LedgerLogContract:
     async def test_what_was_asked_is_forgotten(self) -> None:
         """Prompts and users older than the retention are erased; amounts stay."""
         async with self.filled() as ledger:
-            await ledger.sweep(NOON, forget_before=NOON + timedelta(hours=1))
+            await ledger.sweep(Sweep(now=NOON, forget_before=NOON + timedelta(hours=1)))
             second, first = await ledger.log()
             assert (None, None) == (first.asked.prompt, first.asked.user)
             assert "a tern" == second.asked.prompt

