@@ -136,16 +136,21 @@ def _fit_shape(f: _Fitting, param: str) -> None:
     elif isinstance(sizes, RatioSizes):
         _ratio_sizes(f, sizes, param)
     elif isinstance(sizes, AnySize):
-        f.changes["size"] = request.size or _asked_size(request, 1)
+        f.changes.update(_pixels(request.size or _asked_size(request, 1)))
     elif isinstance(sizes, FixedSizes | SizeRange):
         wanted = request.size or _asked_size(request, _multiple(sizes))
         near = _nearest(sizes, wanted)
         if near != wanted and (request.size is not None or not _similar(near, wanted, 1.02)):
             _adapt_size(f, param, wanted, near)
         else:
-            f.changes["size"] = near
+            f.changes.update(_pixels(near))
     else:
         assert_never(sizes)
+
+
+def _pixels(size: Size) -> dict[str, Any]:
+    """A shape said in pixels, and in nothing else: a vendor is told it once."""
+    return {"size": size, "aspect_ratio": None, "resolution": None}
 
 
 def _ratio_sizes(f: _Fitting, sizes: RatioSizes, param: str) -> None:
@@ -185,7 +190,7 @@ def _adapt_size(f: _Fitting, param: str, wanted: Size, near: Size, **to: Any) ->
         f.reject(param, f"{f.card.id!r} cannot make {wanted}; the nearest it can is {near}")
         return
     f.adapt(param, f"{f.card.id!r} cannot make {wanted}; {near} is nearest",
-            delivered=str(near), **(to or {"size": near}))  # fmt: skip
+            delivered=str(near), **(to or _pixels(near)))  # fmt: skip
 
 
 def _similar(a: Size, b: Size, factor: float) -> bool:
