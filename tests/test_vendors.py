@@ -112,7 +112,8 @@ def spare(task: Task) -> Flow[Generated]:
 SPARE = ScriptedProvider(
     name="spare", auth=NoAuth(), flow=spare,
     cards=(ModelCard(id="any", operations=frozenset(Operation), max_n=10, max_images=16,
-                     formats=("png", "jpeg", "webp")),),
+                     formats=("png", "jpeg", "webp"), compression=True,
+                     backgrounds=("transparent", "opaque"), negative_prompt=True, seed=True),),
 )  # fmt: skip
 
 
@@ -242,6 +243,28 @@ async def test_it_works(server: type[Vendor], name: str) -> None:
     assert work.warnings == tuple(warning.param for warning in result.warnings)
     if work.cost is not None:
         assert (Decimal(work.cost), work.basis) == (result.cost.usd, result.cost.basis)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"size": "1000x700", "n": 3, "quality": "high", "output_format": "jpeg", "seed": 5,
+         "moderation": "low", "safety_identifier": "s"},
+        {"aspect_ratio": "9:16", "resolution": "2K", "negative_prompt": "fog", "user": "someone"},
+        {"size": "1200x400", "background": "transparent",
+         "output_format": "webp", "output_compression": 50, "quality": "standard"},
+    ],
+    ids=["odd", "tall", "wide"],
+)  # fmt: skip
+@pytest.mark.parametrize("server", EACH)
+async def test_whatever_is_asked_is_fitted(server: type[Vendor], asked: dict[str, Any]) -> None:
+    """Whatever the router makes of a request, it is nothing that the vendor would not take."""
+    async with at(server) as setting:
+        result = await setting.router.generate("a brass telescope", model="generate", **asked)
+    assert [] == setting.vendor.complaints
+    failed = {one.failure.fault for one in result.attempts if one.failure}
+    assert failed <= {Fault.UNSUPPORTED}
+    assert asked.get("n", 1) == len(result.images)
 
 
 @pytest.mark.parametrize(("server", "prompt"), cases("refusals"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.server import Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import (
     Check,
     Problem,
@@ -102,6 +105,43 @@ class Server(Vendor):
             if f"refuse the {part}" in prompt:
                 filtered = {"seeds": [12], "finish_reasons": [f"Filter reason: {part}"]}
                 return Reply(200, {**filtered, "images": [""]})
-        size = {"3:2": "1216x832"}.get(body.get("aspect_ratio", ""), "1024x1024")
+        size = pixels(body.get("aspect_ratio", "1:1"))
         encoded = self.encoded(size, body.get("output_format", "png"))
         return Reply(200, {"seeds": [12], "finish_reasons": [None], "images": [encoded]})
+
+
+class Signed(Server):
+    """The same for an access key: every request is signed, by signature version 4."""
+
+    label = "amazon-bedrock-signed"
+    key = "AKIDEXAMPLE:wJalrXUtnFEMI/K7MDENG"
+
+    def admits(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "")
+        found = re.fullmatch(
+            r"AWS4-HMAC-SHA256 Credential=(\S+?)/(\d{8})/([\w-]+)/bedrock/aws4_request, ?"
+            r"SignedHeaders=(\S+), ?Signature=([0-9a-f]{64})",
+            given,
+        )
+        if found is None:
+            return False
+        id, day, region, names, signature = found.groups()
+        known, secret = self.key.split(":")
+        scope = f"{day}/{region}/bedrock/aws4_request"
+        to_sign = "\n".join(
+            ("AWS4-HMAC-SHA256", request.headers["x-amz-date"], scope, _canonical(request, names))
+        )
+        key = f"AWS4{secret}".encode()
+        for step in (day, region, "bedrock", "aws4_request"):
+            key = hmac.digest(key, step.encode(), "sha256")
+        return id == known and hmac.digest(key, to_sign.encode(), "sha256").hex() == signature
+
+
+def _canonical(request: Request, names: str) -> str:
+    """The hash of the request in canonical form: its path is percent-encoded once more."""
+    headers = "".join(f"{name}:{request.headers[name]}\n" for name in names.split(";"))
+    lines = (
+        request.method, quote(request.path, safe="/-_.~"), "", headers, names,
+        hashlib.sha256(request.body).hexdigest(),
+    )  # fmt: skip
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -24,8 +24,8 @@ from tests.vendors.shape import (
 )
 
 COMMON: Mapping[str, Check] = {
-    "prompt": text(), "negative_prompt": text(), "width": whole(64, 2048, 8),
-    "height": whole(64, 2048, 8), "steps": whole(1, 150), "cfg_scale": number(1, 30),
+    "prompt": text(), "negative_prompt": text(), "width": whole(64, 8192),
+    "height": whole(64, 8192), "steps": whole(1, 150), "cfg_scale": number(1, 30),
     "seed": whole(-1, 2**32), "batch_size": whole(1, 8), "n_iter": whole(1, 100),
     "sampler_name": text(), "scheduler": text(), "send_images": flag, "save_images": flag,
     "override_settings": record(sd_model_checkpoint=text()),

@@ -30,7 +30,7 @@ NODES: Mapping[str, Mapping[str, Check]] = {
     "CheckpointLoaderSimple": {"ckpt_name": text()},
     "CLIPTextEncode": {"text": text(), "clip": LINK},
     "EmptyLatentImage": {
-        "width": whole(16, 16384, 8), "height": whole(16, 16384, 8), "batch_size": whole(1, 4096),
+        "width": whole(16, 16384), "height": whole(16, 16384), "batch_size": whole(1, 4096),
     },
     "VAEEncode": {"pixels": LINK, "vae": LINK},
     "VAEEncodeForInpaint": {

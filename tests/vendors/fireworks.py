@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tests.vendors.images_api import ImagesApi, error
-from tests.vendors.server import Reply, Request, Work, on
+from tests.vendors.server import Reply, Request, Work, on, pixels
 from tests.vendors.shape import (
     Check,
     digits,
@@ -77,13 +77,18 @@ class Server(ImagesApi):
     def flux(self, request: Request) -> Reply:
         body = self.accept(request.json, FLUX, ("prompt",))
         self.begin(body["prompt"])
-        return Reply(200, self.make("1344x768", self.format(request)))
+        return Reply(200, self.make(pixels(body.get("aspect_ratio", "1:1")), self.format(request)))
 
     @on("POST", f"/inference/v1/image_generation/{MODELS}/stable-diffusion-xl-1024-v1-0")
     def sdxl(self, request: Request) -> Reply:
         body = self.accept(request.json, SDXL, ("prompt",))
         self.begin(body["prompt"])
-        return Reply(200, self.make(f"{body['width']}x{body['height']}", self.format(request)))
+        return Reply(
+            200,
+            self.make(
+                f"{body.get('width', 1024)}x{body.get('height', 1024)}", self.format(request)
+            ),
+        )
 
     def format(self, request: Request) -> str:
         """The format that is accepted."""
@@ -115,6 +120,6 @@ class Server(ImagesApi):
             if words in job.prompt:
                 return Reply(200, {**answer, "status": status})
         body = job.facts["body"]
-        size = {"3:2": "1248x832"}.get(body.get("aspect_ratio", "1:1"), "1024x1024")
+        size = pixels(body.get("aspect_ratio", "1:1"))
         url = self.host(job.prompt, self.make(size, body.get("output_format", "jpeg")))
         return Reply(200, {**answer, "status": "Ready", "result": {"sample": url}})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.server import Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import (
     Check,
     Problem,
@@ -135,7 +135,7 @@ class Server(Vendor):
             said = [{"text": "I cannot draw that."}]
         else:
             config = body["generationConfig"].get("imageConfig", {})
-            size = PIXELS[config.get("aspectRatio", "1:1"), config.get("imageSize", "1K")]
+            size = self.size(config.get("aspectRatio", "1:1"), config.get("imageSize", "1K"))
             said = [{"text": "Here it is."}, self.picture(size, config)]
             usage |= {
                 "candidatesTokenCount": 1120, "totalTokenCount": 1129,
@@ -144,6 +144,11 @@ class Server(Vendor):
         content = {"role": "model", "parts": said}
         candidates = [{"content": content, "finishReason": "STOP", "index": 0}]
         return Reply(200, {**made, "candidates": candidates})
+
+    def size(self, ratio: str, tier: str) -> str:
+        """Google's own pixels where they are known here."""
+        area = {"512": 0.25, "1K": 1.0, "2K": 4.0, "4K": 16.0}[tier]
+        return PIXELS.get((ratio, tier)) or pixels(ratio, area)
 
     def picture(self, size: str, config: Mapping[str, Any]) -> dict[str, Any]:
         """A part that is a picture."""

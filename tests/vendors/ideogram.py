@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.server import Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import (
     Check,
     Problem,
@@ -24,7 +24,15 @@ RATIOS = (
     "1x3", "3x1", "1x2", "2x1", "9x16", "16x9", "10x16", "16x10", "2x3", "3x2", "3x4", "4x3",
     "4x5", "5x4", "1x1",
 )  # fmt: skip
-RESOLUTIONS = ("896x1120", "1024x1024", "1248x832", "1344x768", "512x1536")
+RESOLUTIONS = (
+    "512x1536 576x1408 576x1472 576x1536 640x1344 640x1408 640x1472 640x1536 704x1152 704x1216 "
+    "704x1280 704x1344 704x1408 704x1472 736x1312 768x1088 768x1216 768x1280 768x1344 800x1280 "
+    "832x960 832x1024 832x1088 832x1152 832x1216 832x1248 864x1152 896x960 896x1024 896x1088 "
+    "896x1120 896x1152 960x832 960x896 960x1024 960x1088 1024x832 1024x896 1024x960 1024x1024 "
+    "1088x768 1088x832 1088x896 1088x960 1120x896 1152x704 1152x832 1152x864 1152x896 1216x704 "
+    "1216x768 1216x832 1248x832 1280x704 1280x768 1280x800 1312x736 1344x640 1344x704 1344x768 "
+    "1408x576 1408x640 1408x704 1472x576 1472x640 1472x704 1536x512 1536x576 1536x640"
+)
 SPEED = word("FLASH", "TURBO", "BALANCED", "DEFAULT", "QUALITY")
 COMMON: Mapping[str, Check] = {
     "prompt": text(), "seed": digits(0, 2147483647), "rendering_speed": SPEED,
@@ -34,7 +42,7 @@ COMMON: Mapping[str, Check] = {
     ), "style_codes": pattern("[0-9A-Fa-f]{8}"),
 }  # fmt: skip
 GENERATE = {
-    **COMMON, "negative_prompt": text(), "resolution": word(*RESOLUTIONS),
+    **COMMON, "negative_prompt": text(), "resolution": word(*RESOLUTIONS.split(" ")),
     "aspect_ratio": word(*RATIOS), "style_preset": text(),
 }  # fmt: skip
 REMIX = {**GENERATE, "image": upload(is_picture), "image_weight": digits(1, 100)}
@@ -107,8 +115,7 @@ class Server(Vendor):
 
     def answer(self, form: Mapping[str, Any]) -> Reply:
         self.begin(form["prompt"])
-        ratio = {"4x5": "896x1120", "1x1": "1024x1024"}[form.get("aspect_ratio", "1x1")]
-        size = form.get("resolution", ratio)
+        size = form.get("resolution") or pixels(form.get("aspect_ratio", "1x1"))
         is_safe = "refuse" not in form["prompt"]
         data = [
             {

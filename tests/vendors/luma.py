@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.server import Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import Problem, exactly, flag, text, whole, word
 
 from routercore.values.faults import Fault
@@ -69,7 +69,6 @@ class Server(Vendor):
             if words in job.prompt:
                 return Reply(200, {**answer, "state": "failed", "failure_reason": reason})
         body = job.facts["body"]
-        sizes = {"1:1": "1536x1536", "4:3": "1664x1248"}
-        data = self.make(sizes[body.get("aspect_ratio", "1:1")], body.get("format", "jpg"))
+        data = self.make(pixels(body.get("aspect_ratio", "16:9"), 2.0), body.get("format", "jpg"))
         assets = {"image": self.host(job.prompt, data)}
         return Reply(200, {**answer, "state": "completed", "assets": assets})

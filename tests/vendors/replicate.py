@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.vendors.server import Job, Reply, Request, Vendor, Work, on
+from tests.vendors.server import Job, Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import (
     Check,
     Problem,
@@ -49,7 +49,6 @@ MODELS: Mapping[str, tuple[Mapping[str, Check], tuple[str, ...]]] = {
     "black-forest-labs/flux-2-pro": (FLUX_2, ("prompt",)),
     "black-forest-labs/flux-fill-pro": (FILL, ("prompt", "image", "mask")),
 }
-SIZES = {"3:2": "1216x832", "1:1": "1024x1024", "custom": "1024x1024"}
 THROTTLED = "Request was throttled. Your rate limit resets in ~30s."
 
 
@@ -141,7 +140,9 @@ class Server(Vendor):
         if "abort" in job.prompt:
             return {"status": "aborted", "output": None, "error": "deadline"}
         asked = job.facts["input"]
-        size = SIZES[asked.get("aspect_ratio", "1:1")]
+        size = f"{asked.get('width', 1024)}x{asked.get('height', 1024)}"
+        if asked.get("aspect_ratio", "custom") != "custom":
+            size = pixels(asked["aspect_ratio"])
         count = asked.get("num_outputs", 1)
         made = [self.make(size, asked.get("output_format", "webp")) for _ in range(count)]
         urls: Any = [self.host(job.prompt, one) for one in made]

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import io
 import json
+import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +38,13 @@ def picture(size: str = "512x512", format: str = "png", number: int = 0) -> byte
     buffer = io.BytesIO()
     Image.new("RGB", (width, height), (40 + 30 * number % 200, 90, 160)).save(buffer, kind)
     return buffer.getvalue()
+
+
+def pixels(ratio: str, megapixels: float = 1.0) -> str:
+    """About so many pixels in the shape of ``3:2`` or ``3x2``; what vendors make of a ratio."""
+    width, height = map(float, ratio.replace("x", ":").split(":"))
+    side = math.sqrt(megapixels * 1024 * 1024 / (width * height))
+    return "x".join(str(max(16, round(one * side / 16) * 16)) for one in (width, height))
 
 
 @cache

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.server import Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import (
     Check,
     Problem,
@@ -22,7 +22,6 @@ from tests.vendors.shape import (
 from routercore.values.faults import Fault
 
 RATIOS = ("16:9", "1:1", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
-SIZES = {"3:2": "1216x832", "1:1": "1024x1024", "16:9": "1344x768"}
 STYLES = ("enhance", "anime", "photographic", "digital-art", "pixel-art", "cinematic")
 COMMON: Mapping[str, Check] = {
     "prompt": text(10_000), "negative_prompt": text(10_000), "seed": digits(0, 4294967294),
@@ -122,7 +121,7 @@ class Server(Vendor):
 
     def answer(self, request: Request, form: Mapping[str, Any]) -> Reply:
         self.begin(form["prompt"])
-        data = self.make(SIZES[form.get("aspect_ratio", "1:1")], form.get("output_format", "png"))
+        data = self.make(pixels(form.get("aspect_ratio", "1:1")), form.get("output_format", "png"))
         reason = "CONTENT_FILTERED" if "refuse" in form["prompt"] else "SUCCESS"
         return self.made_as_asked(request, data, reason, int(form.get("seed", 343940597)))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tests.vendors.images_api import ImagesApi, error
-from tests.vendors.server import Reply, Request, Work, on
+from tests.vendors.server import Reply, Request, Work, on, pixels
 from tests.vendors.shape import encoded, exactly, is_picture, items, record, text, whole, word
 
 from routercore.values.faults import Fault
@@ -70,7 +70,7 @@ class Server(ImagesApi):
         if "withhold" in body["prompt"]:
             data: list[dict[str, Any]] = [{form: "", "respect_moderation": False}] * n
             return Reply(200, {"data": data, "usage": {"cost_in_usd_ticks": 0}})
-        size = "1280x720" if body.get("aspect_ratio") == "16:9" else "1024x1024"
+        size = pixels(body.get("aspect_ratio", "1:1"))
         made = [self.item(body, size=size, format="jpeg") for _ in range(n)]
         data = [{**one, "respect_moderation": True} for one in made]
         return Reply(200, {"data": data, "usage": {"cost_in_usd_ticks": 400_000_000 * n}})
