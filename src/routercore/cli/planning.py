@@ -139,4 +139,4 @@ def price_text(estimate: Estimate) -> str:
         return "free"
     if estimate.low == estimate.high:
         return f"${money(estimate.expected)}"
-    return f"${money(estimate.low)}–{money(estimate.high)}"
+    return f"~${money(estimate.expected)} ({money(estimate.low)}–{money(estimate.high)})"

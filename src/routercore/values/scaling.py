@@ -21,12 +21,12 @@ def scaled(listed: Mapping[Size, Decimal], size: Size) -> Decimal:
 
     Between two of them a price goes by pixels, beyond the largest in proportion; below the
     smallest it stays. Larger does not mean dearer: models paid by the token charge most for a
-    square.
+    square. A computed price is rounded to a millionth of a dollar.
     """
     distances = {other: _distance(other, size) for other in listed}
     allowed = min(distances.values()) + SAME_SHAPE
     near = {other.pixels: listed[other] for other in listed if distances[other] <= allowed}
-    return _interpolated(sorted(near.items()), size.pixels)
+    return round(_interpolated(sorted(near.items()), size.pixels), 6)
 
 
 def _interpolated(points: Sequence[tuple[int, Decimal]], pixels: int) -> Decimal:
