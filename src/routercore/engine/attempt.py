@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -16,6 +17,7 @@ from routercore.engine.pixels import BadImageError, mask_to
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.transport.base import Transport
 from routercore.provider.http import origin_of
+from routercore.provider.spec import Cancels
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of
 from routercore.values.catalogue import MaskPolarity, ModelCard
@@ -34,6 +36,9 @@ from routercore.values.images import (
 from routercore.values.money import FREE, UNKNOWN_COST, Cost, Usage, settle
 
 T = TypeVar("T")
+
+CALL_OFF_SECONDS = 5.0
+"""How long a vendor is given to hear that a job is abandoned."""
 
 NOTHING = FREE
 """What sums of costs begin with: it leaves the basis of whatever is added as it is."""
@@ -93,6 +98,11 @@ class Attempter:
                 images, failure = await self._deliver(candidate, original, generated)
         except ProviderFailed as error:
             images, failure = (), error.failure
+            if failure.fault is Fault.DEADLINE:
+                await self._call_off(handles, secret)
+        except asyncio.CancelledError:
+            await self._call_off(handles, secret)
+            raise
         except TimeoutError:
             message = "time ran out while the finished image was fetched"
             images, failure = (), Failure(fault=Fault.RESULT_UNAVAILABLE, message=message)
@@ -104,6 +114,18 @@ class Attempter:
             contact=contact,
             handle=handles[-1] if handles else None,
         )
+
+    async def _call_off(self, handles: Sequence[Mapping[str, Any]], secret: str | None) -> None:
+        """Tell the vendor to stop a job that nobody waits for any more, where it can be told.
+
+        Briefly, and without insisting: what comes of it changes nothing here.
+        """
+        provider = self.setup.provider
+        if not handles or not isinstance(provider, Cancels):
+            return
+        deadline = self.clock.monotonic() + CALL_OFF_SECONDS
+        with contextlib.suppress(ProviderFailed):
+            await self.driver(secret).run(lambda: provider.cancel(handles[-1]), deadline)
 
     def driver(
         self,
