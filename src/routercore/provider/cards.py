@@ -115,6 +115,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "partial_images": _whole,
     "accepts": lambda value: frozenset(_words(value)),
     "fidelities": _words,
+    "styles": _words,
     "latency": _number,
     "prices": lambda value: tuple(_price(line) for line in _of(list, value)),
     "price_date": _date,

@@ -82,6 +82,8 @@ class ModelCard:
     """The most intermediate images of a stream; 0 where the model does not stream."""
     accepts: frozenset[str] = frozenset()
     """Further settings that are passed on, out of ``PLAIN_SETTINGS``."""
+    styles: tuple[str, ...] = ()
+    """Accepted words of ``style``, where it is restricted."""
     fidelities: tuple[str, ...] = ()
     """Accepted words of ``input_fidelity``, where it is restricted."""
     latency: float = 15.0

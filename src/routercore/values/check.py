@@ -329,6 +329,13 @@ def _plain(f: _Fitting) -> None:
             f.drop(param, f"{f.card.id!r} takes no {param}")
     if f.request.markup is not None and f.request.mask is not None:
         f.reject("markup", "a markup excludes a mask; send one of them")
-    fidelity = f.request.input_fidelity
-    if fidelity and f.card.fidelities and fidelity not in f.card.fidelities:
-        f.drop("input_fidelity", f"{f.card.id!r} takes {', '.join(f.card.fidelities)}")
+    _listed(f, "style", f.card.styles)
+    _listed(f, "input_fidelity", f.card.fidelities)
+
+
+def _listed(f: _Fitting, param: str, words: tuple[str, ...]) -> None:
+    """Leave out a word that the model does not know, in whatever case it is written."""
+    asked = getattr(f.request, param)
+    known = {word.lower() for word in words}
+    if asked and param in f.card.accepts and words and asked.lower() not in known:
+        f.drop(param, f"{f.card.id!r} takes {', '.join(words)}, not {asked!r}")

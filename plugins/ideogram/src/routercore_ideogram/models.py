@@ -44,6 +44,7 @@ V3 = ModelCard(
     seed=True,
     negative_prompt=True,
     accepts=frozenset({"style"}),
+    styles=("AUTO", "GENERAL", "REALISTIC", "DESIGN", "CUSTOM", "FICTION", "STYLIZED"),
     latency=12.0,
     prices=tuple(usd(amount, quality=speed) for speed, amount in SPEED_PRICES.items()),
     price_source="https://ideogram.ai/features/api-pricing",

@@ -37,6 +37,9 @@ PRO_SIZES = FixedSizes((
     "2048x2048", "2432x1792", "1792x2432", "2560x1664", "1664x2560", "2304x1792", "1792x2304",
     "2560x1792", "1792x2560", "1664x2688", "1536x2688", "2688x1536", "1536x3072", "3072x1536",
 ))  # fmt: skip
+STYLES = (
+    "any", "realistic_image", "digital_illustration", "vector_illustration", "icon", "logo_raster",
+)  # fmt: skip
 
 
 def _card(id: str, name: str, *prices: Price, unverified: tuple[str, ...] = (),
@@ -48,6 +51,7 @@ def _card(id: str, name: str, *prices: Price, unverified: tuple[str, ...] = (),
         "forms": (Form.URL, Form.BASE64),
         "url_lifetime": URL_LIFETIME,
         "max_n": 6,
+        "styles": STYLES,
         "seed": True,
         "latency": 15.0,
         "price_source": "https://www.recraft.ai/docs/api-reference/pricing" if prices else "",

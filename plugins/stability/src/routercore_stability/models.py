@@ -22,6 +22,11 @@ from routercore.provider import (
 
 RATIOS = ("1:1", "16:9", "21:9", "2:3", "3:2", "4:5", "5:4", "9:16", "9:21")
 STYLED = frozenset({"style"})
+STYLES = (
+    "enhance", "anime", "photographic", "digital-art", "comic-book", "fantasy-art", "line-art",
+    "analog-film", "neon-punk", "isometric", "low-poly", "origami", "modeling-compound",
+    "cinematic", "3d-model", "pixel-art", "tile-texture",
+)  # fmt: skip
 BOTH = frozenset({Operation.GENERATE, Operation.EDIT})
 EDIT = frozenset({Operation.EDIT})
 INPAINT = frozenset({Operation.INPAINT})
@@ -75,6 +80,7 @@ def _card(id: str, name: str, price: str, *aliases: str, **details: Any) -> Mode
         "max_prompt": 10_000,
         "seed": True,
         "negative_prompt": True,
+        "styles": STYLES,
         "prices": (usd(price),),
         "price_source": "https://platform.stability.ai/pricing",
         "price_date": date(2026, 11, 21),
