@@ -250,8 +250,9 @@ async def test_it_works(server: type[Vendor], name: str) -> None:
     [
         {"size": "1000x700", "n": 3, "quality": "high", "output_format": "jpeg", "seed": 5,
          "moderation": "low", "safety_identifier": "s"},
-        {"aspect_ratio": "9:16", "resolution": "2K", "negative_prompt": "fog", "user": "someone"},
-        {"size": "1200x400", "background": "transparent",
+        {"aspect_ratio": "9:16", "resolution": "2K", "negative_prompt": "fog", "user": "someone",
+         "style": "vivid"},
+        {"size": "1200x400", "background": "transparent", "style": "vivid",
          "output_format": "webp", "output_compression": 50, "quality": "standard"},
     ],
     ids=["odd", "tall", "wide"],
