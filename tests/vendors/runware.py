@@ -26,6 +26,8 @@ from tests.vendors.shape import (
     word,
 )
 
+from routercore.values.faults import Fault
+
 UUID = pattern("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 PICTURE = either(encoded(is_picture), encoded(is_picture, prefixed=True))
 MASK = either(encoded(is_mask("white")), encoded(is_mask("white"), prefixed=True))
@@ -76,10 +78,11 @@ class Server(Vendor):
     }  # fmt: skip
     instead: ClassVar = {
         "rate limit": error(429, "rateLimitExceeded", "Too many requests"),
-        "refuse": error(400, "invalidProviderContent", "Content was refused by the provider"),
         "refuse within a 200": error(200, "invalidProviderContent", "Content was refused"),
+        "refuse": error(400, "invalidProviderContent", "Content was refused by the provider"),
         "fail": error(500, "internalServerError", "Internal error"),
     }
+    refusals: ClassVar = {"refuse": Fault.REFUSED, "refuse within a 200": Fault.REFUSED}
     retry_after = None
 
     def unauthorised(self) -> Reply:

@@ -46,6 +46,7 @@ class Server(ImagesApi):
         "refuse": error(400, "Your prompt was rejected by content moderation"),
     }
     refusals: ClassVar = {
+        "refuse": Fault.REFUSED,
         "withhold": Fault.REFUSED_RESULT, "withhold all": Fault.REFUSED_RESULT,
     }  # fmt: skip
 
