@@ -26,6 +26,8 @@ CONVERTIBLE = frozenset({"png", "jpeg", "webp"})
 MAX_RATIO_CHANGE = 1.3
 """A size is adapted while its shape changes less than this; 16:9 to 3:2 is 1.19."""
 MAX_AREA_CHANGE = 4.0
+SAME_TIER = 2.0
+"""Areas that differ by less pass for one resolution: 2K is four times 1K."""
 QUALITY_LEVELS = {"low": 0.0, "medium": 0.5, "standard": 0.5, "high": 1.0, "hd": 1.0,
                   "premium": 1.0, "xhigh": 1.5, "max": 2.0}  # fmt: skip
 
@@ -132,7 +134,9 @@ def _shape(f: _Fitting) -> None:
 def _fit_shape(f: _Fitting, param: str) -> None:
     request, sizes = f.request, f.card.sizes
     if isinstance(sizes, InputSize):
-        f.drop(param, f"{f.card.id!r} keeps the size of the input image")
+        for asked in ("size", "aspect_ratio", "resolution"):
+            if getattr(request, asked):
+                f.drop(asked, f"{f.card.id!r} keeps the size of the input image")
     elif isinstance(sizes, RatioSizes):
         _ratio_sizes(f, sizes, param)
     elif isinstance(sizes, AnySize):
@@ -142,6 +146,9 @@ def _fit_shape(f: _Fitting, param: str) -> None:
         near = _nearest(sizes, wanted)
         if near != wanted and (request.size is not None or not _similar(near, wanted, 1.02)):
             _adapt_size(f, param, wanted, near)
+        elif request.resolution and not _similar_area(near, wanted):
+            message = f"{f.card.id!r} cannot make {request.resolution}; {near} is nearest"
+            f.adapt("resolution", message, delivered=str(near), **_pixels(near))
         else:
             f.changes.update(_pixels(near))
     else:
@@ -195,6 +202,10 @@ def _adapt_size(f: _Fitting, param: str, wanted: Size, near: Size, **to: Any) ->
 
 def _similar(a: Size, b: Size, factor: float) -> bool:
     return abs(math.log(a.ratio / b.ratio)) <= math.log(factor)
+
+
+def _similar_area(a: Size, b: Size) -> bool:
+    return 1 / SAME_TIER <= a.pixels / b.pixels <= SAME_TIER
 
 
 def _asked_size(request: ImageRequest, multiple: int) -> Size:
