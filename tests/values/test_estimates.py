@@ -121,3 +121,11 @@ def test_settling_prefers_what_was_reported_then_tokens_then_the_table() -> None
     assert (reported.usd, reported.basis) == (Decimal("0.07"), Basis.REPORTED)
     assert (counted.usd, counted.basis) == (Decimal("0.0305"), Basis.TOKENS)
     assert (listed.usd, listed.basis) == (Decimal("0.10"), Basis.TABLE)
+
+
+def test_each_call_of_a_split_request_pays_for_its_inputs() -> None:
+    """Four pictures in calls of three cost four outputs, and the input picture twice."""
+    prices = (usd("0.04"), usd("0.01", Per.INPUT_IMAGE))
+    card = ModelCard(id="m", max_n=3, prices=prices)
+    asked = Settings(prompt="", images=(InputImage(b"x"),), n=4)
+    assert Decimal("0.18") == estimate(card, asked).expected

@@ -272,7 +272,8 @@ def _case(
     output, basis = _output_price(fits, size)
     if output is None:
         return None, Basis.UNKNOWN
-    return settings.n * output + _input_price(fits, settings), basis
+    calls = math.ceil(settings.n / max(1, card.max_n))  # Each of them is sent the inputs.
+    return settings.n * output + calls * _input_price(fits, settings), basis
 
 
 def _output_price(prices: Sequence[Price], size: Size | None) -> tuple[Decimal | None, Basis]:
