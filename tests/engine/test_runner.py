@@ -12,7 +12,7 @@ from tests.engine.kit import CARD, Kit, asking, made, provider, status
 
 from routercore.engine.setup import Limits
 from routercore.engine.transport.base import Phase
-from routercore.provider.flow import call, fail, partial, refused
+from routercore.provider.flow import call, fail, partial, refused, run
 from routercore.provider.http import post_json
 from routercore.routing.policy import OnRefusal, OnUnknown
 from routercore.testing.providers import PNG, one_call
@@ -177,6 +177,22 @@ async def test_an_attempt_that_hangs_ends_in_time() -> None:
     assert result.cost.usd is None
 
 
+async def test_work_that_a_plugin_does_itself_may_have_been_paid() -> None:
+    """What a plugin's own code was doing when time ran out is not begun again unasked."""
+    begun: list[str] = []
+
+    async def forever() -> None:
+        begun.append("a")
+        await asyncio.get_running_loop().create_future()
+
+    def flow(task: Task) -> Any:
+        yield from run(forever)
+
+    kit = Kit(provider("a", flow=flow), attempt_timeout=20.0, max_attempts=3)
+    error = await kit.error()
+    assert (["a"], 504, False) == (begun, error.status, error.may_retry)
+
+
 async def test_the_deadline_ends_everything() -> None:
     """When the whole time is up, the request has failed as late, whoever is left."""
     kit = Kit("a", "b", answers={"a": [Hanging()]}, deadline=50.0)
@@ -236,6 +252,14 @@ async def test_a_refusal_is_not_shopped_around() -> None:
     assert isinstance(error, RefusedError)
     assert (["a"], ("violence",), "input") == (kit.asked, error.categories, error.stage)
     assert "safety_violations=[violence]" in error.message
+
+
+async def test_a_refusal_beside_another_failure_is_not_shopped_around() -> None:
+    """Of calls side by side, one refused and one limited: the prompt stays where it was refused."""
+    a = provider("a", faults={451: REFUSAL})
+    kit = Kit(a, "b", answers={"a": [status(429), status(451)]})
+    assert isinstance(await kit.error(n=6), RefusedError)
+    assert ["a", "a"] == kit.asked
 
 
 async def test_a_refusal_travels_where_configured() -> None:
@@ -343,6 +367,21 @@ async def test_one_bad_image_of_several_is_replaced() -> None:
     kit = Kit(provider("a", flow=flow), "b")
     result = await kit.generate(n=2)
     assert ([2, 1], 2) == ([r.json["n"] for r in kit.transport.requests], len(result.images))
+
+
+async def test_an_image_that_does_not_arrive_takes_no_other_along() -> None:
+    """Of several results, one whose download hangs is replaced; the paid others are kept."""
+
+    def flow(task: Task) -> Any:
+        yield from call(post_json(task.url("/images"), {"n": task.n}))
+        slow = RawImage(url="https://files.example/slow.png")
+        return Generated(images=(RawImage(data=PNG), slow, RawImage(data=PNG)))
+
+    kit = Kit(provider("a", flow=flow), "b", answers={"files": [Hanging()]})
+    result = await kit.generate(n=3)
+    posts = [r.json["n"] for r in kit.transport.requests if r.method == "POST"]
+    assert ([3, 1], 3) == (posts, len(result.images))
+    assert Decimal("0.16") == result.cost.usd
 
 
 async def test_another_size_than_asked_for_is_told() -> None:

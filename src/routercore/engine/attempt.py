@@ -94,8 +94,7 @@ class Attempter:
             generated = _whole(
                 await driver.run(lambda: self.setup.provider.generate(task), deadline)
             )
-            async with self.clock.timeout_at(deadline):
-                images, failure = await self._deliver(candidate, original, generated)
+            images, failure = await self._deliver(candidate, original, generated, deadline)
         except ProviderFailed as error:
             images, failure = (), error.failure
             if failure.fault is Fault.DEADLINE:
@@ -103,9 +102,6 @@ class Attempter:
         except asyncio.CancelledError:
             await self._call_off(handles, secret)
             raise
-        except TimeoutError:
-            message = "time ran out while the finished image was fetched"
-            images, failure = (), Failure(fault=Fault.RESULT_UNAVAILABLE, message=message)
         return CallOutcome(
             images=images,
             generated=replace(generated, images=()) if generated else None,
@@ -166,9 +162,12 @@ class Attempter:
         )
 
     async def _deliver(
-        self, candidate: Candidate, original: ImageRequest, generated: Generated
+        self, candidate: Candidate, original: ImageRequest, generated: Generated, deadline: float
     ) -> tuple[tuple[Image, ...], Failure | None]:
-        """Deliver all images side by side; what cannot be delivered becomes the failure."""
+        """Deliver all images side by side; what cannot be delivered becomes the failure.
+
+        Each has the time to itself: one that does not arrive takes none of the others along.
+        """
         local = {origin_of(self.setup.base_url)} if self.setup.base_url else set()
         delivery = Delivery(
             transport=self.transport,
@@ -181,9 +180,13 @@ class Attempter:
 
         async def one(raw: RawImage) -> Image | Failure:
             try:
-                return await delivery.deliver(raw, format=format, compression=compression)
+                async with self.clock.timeout_at(deadline):
+                    return await delivery.deliver(raw, format=format, compression=compression)
             except ProviderFailed as error:
                 return error.failure
+            except TimeoutError:
+                message = "time ran out while the finished image was fetched"
+                return Failure(fault=Fault.RESULT_UNAVAILABLE, message=message)
 
         outcomes = await together([partial(one, raw) for raw in generated.images])
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
