@@ -138,6 +138,7 @@ class Driver:
             case Emit():
                 return self.on_notice(effect.notice)
             case Run():
+                self.contact.reached(Phase.SENT)  # What it does is unseen, and may be billed.
                 if effect.in_thread:
                     return await asyncio.to_thread(effect.function)
                 return await effect.function()
