@@ -33,6 +33,7 @@ from routercore.routing.policy import (
     Situation,
     charge_of,
     decide,
+    gravest,
 )
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
@@ -266,7 +267,7 @@ class _Run:
         so_far, now = self.so_far, self.clock.monotonic()
         images = [image for outcome in outcomes for image in outcome.images]
         failures = [self._learnt(candidate, o.failure) for o in outcomes if o.failure]
-        failure = failures[0] if failures else self._short(len(images))
+        failure = gravest(failures) if failures else self._short(len(images))
         cost = sum((outcome.cost for outcome in outcomes), NOTHING)
         if images:
             so_far.images += images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -162,6 +162,18 @@ class Situation:
 def charge_of(failure: Failure) -> Charge:
     """What a failure costs: as its provider declares, or as its class usually does."""
     return failure.charge or RULES[failure.fault].charge
+
+
+_FREEDOM = (Onward.NO, Onward.REFUSAL, Onward.IF_ONLY_HERE, Onward.EXPOSURE, Onward.YES)
+"""From what holds a request back most to what lets it travel."""
+
+
+def gravest(failures: Sequence[Failure]) -> Failure:
+    """Of failures side by side, the first of those that hold the request back most.
+
+    One call's time-out must not carry a prompt on that another call's upstream refused.
+    """
+    return min(failures, key=lambda failure: _FREEDOM.index(RULES[failure.fault].onward))
 
 
 def decide(failure: Failure, situation: Situation, policy: Policy, rng: random.Random) -> Decision:
