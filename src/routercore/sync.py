@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -29,6 +30,8 @@ class SyncRouter:
 
     def __init__(self, router: Router) -> None:
         self._router = router
+        self._is_closed = False
+        self._submitting = threading.Lock()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="routercore", daemon=True
@@ -52,13 +55,29 @@ class SyncRouter:
         self.close()
 
     def close(self) -> None:
-        """Close every connection and end the thread. May be called twice."""
-        if self._loop.is_closed():
-            return
-        self._await(self._router.close())
+        """Close every connection and end the thread. May be called twice.
+
+        Requests of other threads that are still running end with a ``RuntimeError``.
+        """
+        with self._submitting:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            last = asyncio.run_coroutine_threadsafe(self._shut(), self._loop)
+        last.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _shut(self) -> None:
+        """Cancel what runs, so that no thread waits for what will never come."""
+        running = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await self._router.close()
+        await self._loop.shutdown_asyncgens()
+        await self._loop.shutdown_default_executor()
 
     @property
     def plugins(self) -> tuple[PluginReport, ...]:
@@ -101,12 +120,15 @@ class SyncRouter:
         return self._await(call())
 
     def _await(self, work: Coroutine[Any, Any, T]) -> T:
-        if self._loop.is_closed():
-            work.close()
-            raise RuntimeError("this router is closed")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._submitting:  # What is in before the last task is cancelled by it.
+            if self._is_closed:
+                work.close()
+                raise RuntimeError("this router is closed")
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
+        except CancelledError:
+            raise RuntimeError("this router is closed") from None
         except BaseException:
             future.cancel()
             raise

@@ -1,0 +1,85 @@
+"""The Router without asyncio: safe from many threads, and nobody is left waiting."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from routercore import PartialImage, SyncRouter
+from routercore.provider import HttpRequest, hookimpl
+from routercore.testing.providers import ScriptedProvider
+from routercore.testing.transport import FakeTransport, Hanging
+
+SECONDS = 10.0
+"""Longer than anything here takes; only a failing test waits for it."""
+
+
+class Plugin:
+    """One provider whose answers are the transport's."""
+
+    @hookimpl
+    def routercore_providers(self) -> Any:
+        return [ScriptedProvider()]
+
+
+def test_many_threads_share_one() -> None:
+    """Each of many threads gets the picture that it asked for."""
+    seeds: list[int | None] = []
+
+    def one(router: SyncRouter, seed: int) -> None:
+        seeds.append(router.generate("a heron", size="64x64", seed=seed).images[0].seed)
+
+    with SyncRouter.auto(environ={}) as router:
+        threads = [threading.Thread(target=one, args=(router, seed)) for seed in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(SECONDS)
+    assert list(range(8)) == sorted(seed for seed in seeds if seed is not None)
+
+
+def test_a_stream_ends_with_the_result() -> None:
+    """Intermediate pictures come first, then the completed result."""
+    with SyncRouter.auto(environ={}) as router:
+        *partials, last = router.stream("a heron", size="64x64", partial_images=2)
+    assert [True, True] == [isinstance(item, PartialImage) for item in partials]
+    assert not isinstance(last, PartialImage)
+
+
+def test_what_is_asked_of_a_closed_router_is_refused() -> None:
+    """A closed router says so; closing it again does nothing."""
+    router = SyncRouter.auto(environ={})
+    router.close()
+    router.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        router.generate("a heron")
+
+
+def test_closing_ends_what_other_threads_wait_for() -> None:
+    """A request under way in another thread ends with an error when the router is closed."""
+    begun, ended = threading.Event(), []
+
+    def hang(request: HttpRequest) -> Hanging:
+        begun.set()
+        return Hanging()
+
+    router = SyncRouter.auto(
+        environ={"SCRIPTED_API_KEY": "k"},
+        plugins=[("scripted", Plugin())],
+        transport=FakeTransport(hang),
+    )
+
+    def ask() -> None:
+        try:
+            router.generate("a heron", model="poster")
+        except RuntimeError as error:
+            ended.append(str(error))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    assert begun.wait(SECONDS)
+    router.close()
+    thread.join(SECONDS)
+    assert ["this router is closed"] == ended
