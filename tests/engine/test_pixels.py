@@ -188,6 +188,13 @@ def test_rotation_is_carried_out() -> None:
     assert Size(10, 20) == inspect(convert(data, "png")).size
 
 
+@pytest.mark.parametrize(("format", "edge"), [("webp", 16_384), ("jpeg", 65_501)])
+def test_an_edge_that_a_format_does_not_have_is_told(format: str, edge: int) -> None:
+    """A picture that is too long for a format is a ``BadImageError``, whatever the encoder says."""
+    with pytest.raises(BadImageError, match=f"{edge}x2 cannot be made a {format}"):
+        convert(encoded(picture((edge, 2)), "png"), format)
+
+
 def test_what_cannot_be_made_is_named() -> None:
     """Other targets and drawings are refused with a reason."""
     with pytest.raises(BadImageError, match="'bmp'"):

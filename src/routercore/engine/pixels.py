@@ -110,7 +110,10 @@ def convert(data: bytes, format: str, compression: int | None = None) -> bytes:
     quality = DEFAULT_QUALITY.get(format) if compression is None else max(1, min(compression, 100))
     settings: dict[str, Any] = {"quality": quality} if format != "png" else {}
     out = BytesIO()
-    image.save(out, format.upper(), icc_profile=profile, **settings)
+    try:
+        image.save(out, format.upper(), icc_profile=profile, **settings)
+    except (OSError, ValueError) as error:  # A webp has at most 16,383 pixels an edge.
+        raise BadImageError(f"{facts.size} cannot be made a {format}: {error}") from error
     return out.getvalue()
 
 
