@@ -52,6 +52,16 @@ def test_models_are_listed_once_with_prices(run: Run) -> None:
     assert "0.04" == by_name["test/paid"]["targets"][0]["price_1024x1024"]["expected"]
 
 
+def test_a_model_of_an_idle_provider(run: Run, folder: Path) -> None:
+    """Who would serve it is named with what is missing, by its name and behind the provider's."""
+    (folder / "routercore.toml").write_text("[providers.test]\nenabled = false\n")
+    for command in ("plan", "generate"):
+        for model in ("test/test", "test:test/test"):
+            ran = run(command, "fox", "-m", model)
+            assert 2 == ran.code
+            assert "test would: enabled = false in the configuration" in ran.err
+
+
 def test_models_can_be_searched(run: Run) -> None:
     """A part of a name, or a pattern, picks models; none is said so."""
     assert "poster" in run("models", "post").text

@@ -109,7 +109,9 @@ def test_exit_code_of_a_wrong_request(run: Run) -> None:
         (("generate", "fox", "--image", "none.png"), "none.png cannot be read"),
         (("generate", "fox", "--option", "x"), "not like provider.key=value"),
         (("generate", "fox", "-o", "no/where.png"), "there is no folder 'no'"),
+        (("generate", "fox", "-o", "/proc/fox.png"), "/proc'"),
         (("generate", "fox", "--max-price", "cheap"), "no amount of dollars"),
+        (("edit", "fox", "--image", "routercore.toml"), "as png, jpeg, webp or gif\n"),
     ):
         ran = run(*arguments)
         assert (2, True) == (ran.code, said in ran.err), ran.err

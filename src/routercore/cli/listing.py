@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -196,6 +197,13 @@ class ProviderRow:
         cards |= {card.id for card in self.setup.cards} if self.setup else set()
         return len(cards - {"*"})
 
+    def serves(self, model: str) -> bool:
+        """Whether the provider declares the model, or is the one that is asked for it."""
+        asked, colon, _ = model.partition(":")
+        if colon and asked == self.name:
+            return True
+        return any(model in card.names for card in self.provider.catalogue() if card.id != "*")
+
     @property
     def is_open(self) -> bool:
         """Whether it serves models beyond those that it declares."""
@@ -218,6 +226,26 @@ def provider_rows(opened: Opened) -> list[ProviderRow]:
         for table in (tables.get(name),)
     ]
     return sorted(rows, key=lambda row: (row.setup is None, not row.configured, row.name))
+
+
+@contextmanager
+def naming_idle_providers(opened: Opened, model: str) -> Iterator[None]:
+    """Where nobody serves a model, say which installed provider would, and what it lacks.
+
+    Raises:
+        ModelNotFoundError: with that added to its message.
+    """
+    from routercore.values.errors import ModelNotFoundError
+
+    try:
+        yield
+    except ModelNotFoundError as error:
+        idle = [
+            f"{row.name} would: {row.why}"
+            for row in provider_rows(opened)
+            if row.why and row.serves(model)
+        ]
+        raise ModelNotFoundError("; ".join([str(error), *idle])) from error
 
 
 def providers(

@@ -111,8 +111,11 @@ def _make(
 
 
 async def _ask(opened: Opened, request: ImageRequest, line: ProgressLine) -> ImageResult:
-    async with opened.router([line]) as router:
-        return await router.generate(request)
+    from routercore.cli.listing import naming_idle_providers
+
+    with naming_idle_providers(opened, request.model):
+        async with opened.router([line]) as router:
+            return await router.generate(request)
 
 
 def result_row(result: ImageResult, paths: Sequence[Path]) -> dict[str, Any]:

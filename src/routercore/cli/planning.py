@@ -36,8 +36,11 @@ def plan(asked: Asked, config: ConfigOption = None, as_json: JsonOption = False)
 
 
 async def _plan(opened: Opened, request: ImageRequest) -> Plan:
-    async with opened.router() as router:
-        return router.plan(request)
+    from routercore.cli.listing import naming_idle_providers
+
+    with naming_idle_providers(opened, request.model):
+        async with opened.router() as router:
+            return router.plan(request)
 
 
 def plan_row(made: Plan) -> dict[str, Any]:

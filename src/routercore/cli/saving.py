@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from routercore.cli.output import UsageError
 from routercore.values.images import Image
@@ -67,6 +68,8 @@ class Destination:
             self.folder.mkdir(parents=True, exist_ok=True)
         elif not self.folder.is_dir():
             raise UsageError(f"-o: there is no folder {str(self.folder)!r}")
+        if not (self.overwrite and self.file is not None and self.file.exists()):
+            _try_to_write(self.folder)
         if self.overwrite or self.file is None:
             return
         for path in _numbered(self.file, n):
@@ -115,6 +118,15 @@ def slug(prompt: str) -> str:
             break
         name = longer
     return name or "picture"
+
+
+def _try_to_write(folder: Path) -> None:
+    """Permissions do not tell: the disk may be full, or mounted to be read."""
+    try:
+        with TemporaryFile(dir=folder) as file:
+            file.write(b"x")
+    except OSError as error:
+        raise UsageError(f"-o: cannot write in {str(folder)!r}: {error.strerror}") from error
 
 
 def _numbered(path: Path, n: int) -> list[Path]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from routercore.provider import Fault, InputImage, Operation, Size, Task, fail
 from routercore.providers.test.caption import set_caption
@@ -178,7 +178,8 @@ def _opened(source: InputImage, param: str) -> Image.Image:
             raise ValueError(f"it has more than {MAX_INPUT_PIXELS:,} pixels")
         image.load()
     except broken as error:
-        message = f"{source.filename!r} cannot be read as png, jpeg, webp or gif: {error}"
+        why = "" if isinstance(error, UnidentifiedImageError) else f": {error}"
+        message = f"{source.filename!r} cannot be read as png, jpeg, webp or gif{why}"
         raise fail(Fault.INVALID_REQUEST, message, param=param) from error
     return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
