@@ -17,6 +17,7 @@ from routercore.engine.transport import default_transport
 from routercore.engine.transport.base import Transport
 from routercore.plugins import Contributions, PluginReport
 from routercore.routing.plan import Plan
+from routercore.state.ledger import open_ledger
 from routercore.state.memory import MemoryCache, MemoryCallerLimits, MemoryUpstreamLimits
 from routercore.values.events import Observer, StreamItem
 from routercore.values.images import ImageRequest, ImageResult, InputImage
@@ -56,6 +57,7 @@ class Router:
             upstream_limits=MemoryUpstreamLimits(clock),
             caller_limits=MemoryCallerLimits(clock),
             cache=MemoryCache(setup.cache, clock),
+            ledger=open_ledger(setup.ledger),
             observers=(*contributions.observers, *observers),
             clock=clock,
             random=random,

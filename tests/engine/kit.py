@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from routercore.engine.engine import Engine
+from routercore.engine.ledger import Ledger
 from routercore.engine.setup import ProviderSetup, Route, RouterSetup, TargetSetup
 from routercore.provider.http import HttpRequest, HttpResponse
 from routercore.routing.strategies import builtin_strategies
+from routercore.state.ledger.memory import MemoryLedger
 from routercore.state.memory import MemoryCache, MemoryCallerLimits, MemoryUpstreamLimits
 from routercore.testing.clock import ManualClock
 from routercore.testing.providers import ScriptedProvider
@@ -57,7 +59,7 @@ class Kit:
 
     def __init__(
         self, *providers: ProviderSetup | str, answers: dict[str, Sequence[Answer]] | None = None,
-        route: dict[str, Any] | None = None, **setup: Any,
+        route: dict[str, Any] | None = None, books: Ledger | None = None, **setup: Any,
     ) -> None:  # fmt: skip
         made_up = [one if isinstance(one, ProviderSetup) else provider(one) for one in providers]
         targets = tuple(TargetSetup(name=f"{one.name}:poster") for one in made_up)
@@ -70,6 +72,7 @@ class Kit:
         self.events: list[Event] = []
         setup = {"routes": routes, **setup}
         self.setup = RouterSetup(providers=tuple(made_up), **setup)
+        self.ledger = books or MemoryLedger()
         self.engine = Engine(
             self.setup,
             strategies={one.name: one for one in builtin_strategies()},
@@ -77,6 +80,7 @@ class Kit:
             upstream_limits=MemoryUpstreamLimits(self.clock),
             caller_limits=MemoryCallerLimits(self.clock),
             cache=MemoryCache(self.setup.cache, self.clock),
+            ledger=self.ledger,
             observers=[self],
             clock=self.clock,
             random=random.Random(7),

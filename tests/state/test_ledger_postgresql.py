@@ -10,11 +10,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.engine.kit import Kit, priced, provider
+from tests.engine.test_ledger import fifty
 
 from routercore.state.ledger.sql import SqlLedger
 from routercore.testing.contracts import LedgerContract, LedgerLogContract
 from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, hold, is_held
 from routercore.values.ledger import Period
+from routercore.values.money import usd
 
 NUMBERS = count()
 
@@ -89,3 +92,9 @@ async def test_a_lost_connection_is_made_again(server: str) -> None:
     await ledger.reserve(hold("b"))
     assert ["a", "b"] == [one.hold.attempt for one in await ledger.open_attempts()]
     await ledger.close()
+
+
+async def test_exactly_the_budget_runs(server: str) -> None:
+    """Of fifty concurrent requests of 0.10 on a budget of 1.00, exactly ten run."""
+    dime = provider("a", cards=(priced(usd("0.10")),))
+    assert (10, 40) == await fifty(Kit(dime, books=SqlLedger(new_schema(server))))

@@ -78,9 +78,13 @@ class Attempter:
         stream: bool,
         idempotency_key: str,
         on_notice: Callable[[Notice], None],
+        contact: Contact,
     ) -> CallOutcome:
-        """Ask for ``n`` images in one call. Never raises for what the upstream did."""
-        contact, handles = Contact(), []
+        """Ask for ``n`` images in one call. Never raises for what the upstream did.
+
+        ``contact`` tells how far it came, also to who cancels it.
+        """
+        handles: list[Mapping[str, Any]] = []
 
         def notice(what: Notice) -> None:
             if isinstance(what, Accepted):

@@ -14,11 +14,13 @@ from functools import partial
 from typing import Protocol
 
 from routercore.engine.attempt import Attempter
+from routercore.engine.booking import Books
 from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.discovery import Drift, by_calendar, by_list, listed_models
 from routercore.engine.health import HealthBook
 from routercore.engine.inputs import Inputs
 from routercore.engine.keys import KeyPool
+from routercore.engine.ledger import Ledger
 from routercore.engine.models import Catalogue, ModelEntry
 from routercore.engine.observers import Observers
 from routercore.engine.runner import Runner, Upstream, UpstreamLimits
@@ -95,6 +97,7 @@ class Engine:
         upstream_limits: UpstreamLimits,
         caller_limits: CallerLimits,
         cache: ResultCache,
+        ledger: Ledger,
         observers: Iterable[Observer] = (),
         clock: Clock | None = None,
         random: random_module.Random | None = None,
@@ -114,6 +117,8 @@ class Engine:
         )
         self._observers = Observers(observers)
         self._upstreams = {p.name: self._upstream(p.name) for p in setup.providers}
+        self.ledger = ledger
+        self._books = Books(setup, ledger, clock=self.clock, observers=self._observers)
         self._runner = Runner(
             upstreams=self._upstreams,
             limits=upstream_limits,
@@ -133,8 +138,9 @@ class Engine:
         return Upstream(attempter=attempter, keys=KeyPool(setup.keys))
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and the ledger."""
         await self._transport.close()
+        await self.ledger.close()
 
     def models(self, caller: Caller = LOCAL_CALLER) -> list[ModelEntry]:
         """Every model that ``caller`` may use, once."""
@@ -212,13 +218,14 @@ class Engine:
         route, targets = self._route(request, caller)
         request_id = request_id or f"req_{self.random.getrandbits(96):024x}"
         deadline = self.clock.monotonic() + self.setup.deadline
+        book = self._books.open(request, caller, request_id, deadline)
 
         async def produce() -> ImageResult:
             plan = self._plan(request, route, targets, self._take)
             if not plan.candidates:
                 raise unsupported(plan)
             return await self._runner.run(
-                plan, policy=self._policy(route), request_id=request_id,
+                plan, policy=self._policy(route), book=book, request_id=request_id,
                 deadline=deadline, stream=stream, on_notice=on_notice,
             )  # fmt: skip
 
@@ -226,15 +233,19 @@ class Engine:
         try:
             async with self._callers.admit(caller, request.n) as admission:
                 on_admission(admission)
+                book.begin()
                 request = await self._inputs.resolve(request)
                 work = produce() if stream else self._cache.serve(caller, request, produce)
                 result = await work
         except asyncio.CancelledError:
             self._observers.emit("request.cancelled", request_id)
+            book.end("cancelled")
             raise
         except RouterError as error:
             self._observers.emit("request.failed", request_id, code=error.code, status=error.status)
+            book.end("failed", code=error.code)
             raise
+        book.end("completed", result=result)
         self._observers.emit(
             "request.completed", request_id, target=result.target, images=len(result.images),
             seconds=round(result.latency_s, 3), cache=result.cache,

@@ -39,7 +39,7 @@ class LogObserver:
         self._log = _logger()
 
     def notify(self, event: Event) -> None:
-        level = "warning" if event.name.endswith("failed") else "debug"
+        level = "warning" if event.name.endswith(("failed", "overage")) else "debug"
         getattr(self._log, level)(event.name, request_id=event.request_id, **event.fields)
 
 

@@ -16,7 +16,9 @@ from routercore.engine.attempt import (
     delivered_usage,
     together,
 )
+from routercore.engine.booking import RequestBook
 from routercore.engine.clock import Clock
+from routercore.engine.driver import Contact
 from routercore.engine.fidelity import unsaid
 from routercore.engine.health import HealthBook, Vitals, contradiction
 from routercore.engine.keys import Key, KeyPool
@@ -108,6 +110,7 @@ class Runner:
         plan: Plan,
         *,
         policy: Policy,
+        book: RequestBook,
         request_id: str,
         deadline: float,
         stream: bool = False,
@@ -118,7 +121,7 @@ class Runner:
         Raises:
             RouterError: nothing could be had; it carries every attempt.
         """
-        run = _Run(self, plan, policy, request_id, deadline, stream, on_notice)
+        run = _Run(self, plan, policy, book, request_id, deadline, stream, on_notice)
         return await run.finish()
 
 
@@ -130,12 +133,13 @@ class _Run:
         runner: Runner,
         plan: Plan,
         policy: Policy,
+        book: RequestBook,
         request_id: str,
         deadline: float,
         stream: bool,
         on_notice: Callable[[str, Notice], None],
     ) -> None:
-        self.runner, self.plan, self.policy = runner, plan, policy
+        self.runner, self.plan, self.policy, self.book = runner, plan, policy, book
         self.id, self.deadline, self.stream, self.on_notice = (
             request_id, deadline, stream, on_notice,
         )  # fmt: skip
@@ -224,18 +228,24 @@ class _Run:
         self, candidate: Candidate, upstream: Upstream, key: Key, n: int, idempotency_key: str
     ) -> CallOutcome:
         deadline = min(self.deadline, self.clock.monotonic() + self.runner.attempt_timeout)
+        contact = Contact()
         try:
-            async with self.runner.limits.slot(upstream.setup, key.index, n, deadline):
-                return await upstream.attempter.call(
-                    candidate,
-                    self.plan.request,
-                    n=n,
-                    secret=key.secret,
-                    deadline=deadline,
-                    stream=self.stream,
-                    idempotency_key=idempotency_key,
-                    on_notice=partial(self._notice, candidate.name),
-                )
+            async with self.book.booking(candidate, n, idempotency_key, contact) as booking:
+                async with self.runner.limits.slot(upstream.setup, key.index, n, deadline):
+                    await booking.dispatched()
+                    outcome = await upstream.attempter.call(
+                        candidate,
+                        self.plan.request,
+                        n=n,
+                        secret=key.secret,
+                        deadline=deadline,
+                        stream=self.stream,
+                        idempotency_key=idempotency_key,
+                        on_notice=partial(self._notice, candidate.name),
+                        contact=contact,
+                    )
+                await booking.settle(outcome)
+                return outcome
         except ProviderFailed as error:
             return CallOutcome(failure=error.failure)
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from routercore.provider.spec import Provider
 from routercore.routing.plan import UnknownPrice
 from routercore.routing.policy import OnRefusal, OnUnknown
+from routercore.values.accounts import Prompts
 from routercore.values.catalogue import ModelCard
+from routercore.values.ledger import Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,20 @@ NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSetup:
+    """Where money is written down, and how much of what was asked: ``[ledger]``."""
+
+    url: str | None = None
+    """``sqlite:///FILE``, ``postgresql://…`` or ``memory:``. Unless given, a library keeps its
+    ledger in memory, and a server in a file."""
+    prompts: Prompts = Prompts.HASH
+    retention: float | None = None
+    """Seconds after which prompts and users are erased; kept unless given. Amounts always stay."""
+    unknown_price: Decimal | None = None
+    """Dollars that an image of unknown price counts for. Without, it is refused under a budget."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderSetup:
     """One configured provider."""
 
@@ -40,6 +56,7 @@ class ProviderSetup:
     result_origins: frozenset[str] = frozenset()
     limits: Limits = NO_LIMITS
     """For each key by itself."""
+    budget: Budget | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     cards: tuple[ModelCard, ...] = ()
     """Cards declared in the configuration; they take the place of the provider's of that id."""
@@ -80,6 +97,7 @@ class Caller:
 
     name: str
     limits: Limits = NO_LIMITS
+    budget: Budget | None = None
     models: tuple[str, ...] = ("*",)
     """Patterns of the public model names that may be used."""
 
@@ -179,6 +197,9 @@ class RouterSetup:
     max_attempts: int = 3
     max_exposure: float = 2.0
     max_image_bytes: int = 64 * 1024 * 1024
+    budget: Budget | None = None
+    """Of all callers and providers together."""
+    ledger: LedgerSetup = LedgerSetup()
     cache: CacheSetup = CacheSetup()
     store: StoreSetup = StoreSetup()
     server: ServerSetup = ServerSetup()

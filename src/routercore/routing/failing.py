@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from routercore.routing.policy import RULES, Policy, charge_of
-from routercore.values.errors import AttemptsFailedError, RefusedError, RequestError, RouterError
+from routercore.values.errors import (
+    AttemptsFailedError,
+    BudgetError,
+    RefusedError,
+    RequestError,
+    RouterError,
+)
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
 
@@ -23,12 +29,17 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
     by itself.
     """
     failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
-    last = failures[-1]
+    # A budget that keeps the request from travelling on does not say why it had to.
+    told = [one for one in attempts if one.failure and one.failure.fault is not Fault.OVER_BUDGET]
+    decisive = (told or attempts)[-1]
+    last = decisive.failure or failures[-1]
+    if last.fault is Fault.OVER_BUDGET:
+        return _unaffordable(attempts)
     if last.fault in REFUSALS:
         return _refused(last, attempts)
     if last.fault in CALLERS_FAULTS:
         error = RequestError(
-            _said(attempts[-1]), param=last.param, code=last.code or RULES[last.fault].code
+            _said(decisive), param=last.param, code=last.code or RULES[last.fault].code
         )
         error.attempts = tuple(attempts)  # type: ignore[attr-defined]
         return error
@@ -42,6 +53,15 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
         retry_after=_retry_after(failures) if rule.status in (429, 503) else None,
         may_retry=False if may_be_paid else None,
     )
+
+
+def _unaffordable(attempts: Sequence[AttemptRecord]) -> BudgetError:
+    """No budget has room for any target; each reason once."""
+    reasons = dict.fromkeys(one.failure.message for one in attempts if one.failure)
+    codes = {one.failure.code for one in attempts if one.failure}
+    error = BudgetError("; ".join(reasons), code=codes.pop() if len(codes) == 1 else None)
+    error.attempts = tuple(attempts)  # type: ignore[attr-defined]
+    return error
 
 
 def _refused(failure: Failure, attempts: Sequence[AttemptRecord]) -> RefusedError:

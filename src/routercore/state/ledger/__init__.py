@@ -1,1 +1,34 @@
 """Backends of the ledger: this process's memory, and SQL databases."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from routercore.engine.ledger import Ledger
+from routercore.engine.setup import LedgerSetup
+from routercore.state.ledger.memory import MemoryLedger
+from routercore.values.errors import ConfigError
+
+MEMORY = "memory:"
+NEEDED = {"sql": ("sqlalchemy", "alembic"), "postgres": ("psycopg",)}
+
+
+def open_ledger(setup: LedgerSetup) -> Ledger:
+    """The configured ledger; nothing is opened, and no file made, before it is used.
+
+    Raises:
+        ConfigError: its database cannot be meant, or what it needs is not installed.
+    """
+    if setup.url is None or setup.url == MEMORY:
+        return MemoryLedger()
+    for extra in ("sql", "postgres") if setup.url.startswith("postgres") else ("sql",):
+        for package in NEEDED[extra]:
+            if find_spec(package) is None:
+                cure = f'pip install "routercore[{extra}]"'
+                raise ConfigError([f"ledger.url: {package} is not installed; run: {cure}"])
+    from routercore.state.ledger.sql import SqlLedger
+
+    try:
+        return SqlLedger(setup.url)
+    except ValueError as error:
+        raise ConfigError([f"ledger.url: {error}"]) from error

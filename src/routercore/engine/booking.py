@@ -1,0 +1,275 @@
+"""A request's money: set aside before a call, settled after it, and written down either way."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from types import TracebackType
+from typing import Self
+
+from routercore.engine.attempt import CallOutcome
+from routercore.engine.clock import Clock
+from routercore.engine.driver import Contact
+from routercore.engine.ledger import Ledger
+from routercore.engine.observers import Observers
+from routercore.engine.setup import Caller, RouterSetup
+from routercore.engine.transport.base import Phase
+from routercore.routing.plan import Candidate
+from routercore.routing.policy import charge_of
+from routercore.values.accounts import Asked, Ended
+from routercore.values.errors import LedgerUnavailableError
+from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
+from routercore.values.images import ImageRequest, ImageResult
+from routercore.values.ledger import (
+    NO_OUTCOME,
+    ROUTER,
+    Account,
+    Budget,
+    Cap,
+    Hold,
+    Kind,
+    LedgerStepError,
+    Outcome,
+    OverBudgetError,
+    Scope,
+    Step,
+    Sweep,
+    micros,
+)
+from routercore.values.money import estimate
+
+GRACE = timedelta(seconds=60)
+"""How long after a request's deadline its process is taken to be dead."""
+SWEEP_EVERY = timedelta(seconds=60)
+
+
+class Books:
+    """What the money of every request goes through."""
+
+    def __init__(
+        self, setup: RouterSetup, ledger: Ledger, *, clock: Clock, observers: Observers
+    ) -> None:
+        self.setup, self.ledger, self.clock, self.observers = setup, ledger, clock, observers
+        self.provider_budgets: Mapping[str, Budget | None] = {
+            provider.name: provider.budget for provider in setup.providers
+        }
+        # Ids of attempts decide nothing, so they need not come from the injected random source.
+        self._name, self._numbers = uuid.uuid4().hex[:12], count(1)
+        self._next_sweep: datetime | None = None
+
+    def open(
+        self, request: ImageRequest, caller: Caller, request_id: str, deadline: float
+    ) -> RequestBook:
+        """The book of one request, which nothing is written into yet."""
+        return RequestBook(self, request, caller, _clean(request_id), deadline)
+
+    def unique(self, name: str) -> str:
+        """A name that no other attempt has or had, whatever id its caller chose."""
+        return f"{name}.{self._name}{next(self._numbers)}"
+
+    def sweep_at_times(self, now: datetime) -> None:
+        """Have the ledger swept, if that was some time ago."""
+        if self._next_sweep is None or now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_EVERY
+            keep = self.setup.ledger.retention
+            before = None if keep is None else now - timedelta(seconds=keep)
+            self.ledger.note(Sweep(now=now, forget_before=before))
+
+
+class RequestBook:
+    """The money of one request, and its line in the log."""
+
+    def __init__(
+        self, books: Books, request: ImageRequest, caller: Caller, id: str, deadline: float
+    ) -> None:
+        self.books, self.request, self.caller, self.id = books, request, caller, id
+        self.began = books.clock.monotonic()
+        self.expires = books.clock.now() + timedelta(seconds=deadline - self.began) + GRACE
+        self._is_begun = False
+
+    def begin(self) -> None:
+        """Write down what is asked for."""
+        self._is_begun = True
+        request, books = self.request, self.books
+        now = books.clock.now()
+        books.sweep_at_times(now)
+        user = request.safety_identifier or request.user
+        prompt = books.setup.ledger.prompts.kept(request.prompt)
+        books.ledger.note(
+            Asked(
+                request=self.id, caller=self.caller.name, model=_clean(request.model),
+                operation=request.operation.value, n=request.n, at=now,
+                size=None if request.size is None else str(request.size),
+                quality=request.quality and _clean(request.quality),
+                prompt=prompt and _clean(prompt), user=user and _clean(user),
+            )
+        )  # fmt: skip
+
+    def end(self, status: str, *, code: str | None = None, result: ImageResult | None = None,
+            ) -> None:  # fmt: skip
+        """Write down how it ended, if it had begun."""
+        if not self._is_begun:
+            return
+        clock = self.books.clock
+        self.books.ledger.note(
+            Ended(
+                request=self.id, at=clock.now(), status=status, code=code,
+                target=result.target if result else None,
+                images=len(result.images) if result else 0,
+                seconds=round(clock.monotonic() - self.began, 3),
+                cache=result.cache if result else None,
+            )
+        )  # fmt: skip
+
+    def booking(self, candidate: Candidate, n: int, name: str, contact: Contact) -> Booking:
+        """The money of one call for ``n`` images; enter it before anything is sent."""
+        return Booking(self, candidate, n, self.books.unique(_clean(name)), contact)
+
+    def caps(self, provider: str) -> list[Cap]:
+        """Every budget that a call at a provider is under."""
+        budgets = {
+            Account(Scope.KEY, self.caller.name): self.caller.budget,
+            Account(Scope.PROVIDER, provider): self.books.provider_budgets.get(provider),
+            ROUTER: self.books.setup.budget,
+        }
+        return [Cap(account, budget) for account, budget in budgets.items() if budget is not None]
+
+
+class Booking:
+    """The money of one call: held on entering, and settled on leaving if it was not before."""
+
+    def __init__(
+        self, book: RequestBook, candidate: Candidate, n: int, attempt: str, contact: Contact
+    ) -> None:
+        self._book, self._candidate, self._n = book, candidate, n
+        self._id, self._contact = attempt, contact
+        self._ledger, self._clock = book.books.ledger, book.books.clock
+        self._began = self._clock.monotonic()
+        self._is_settled = False
+
+    async def __aenter__(self) -> Self:
+        """Set the worst case aside.
+
+        Raises:
+            ProviderFailed: ``over_budget``, or nobody knows the price and a budget is in force.
+            LedgerUnavailableError: nothing can be written, so nothing may be sent.
+        """
+        caps = self._book.caps(self._candidate.target.provider)
+        hold = self._hold(has_budget=bool(caps))
+        try:
+            await self._ledger.reserve(hold, caps)
+        except OverBudgetError as error:
+            failure = Failure(fault=Fault.OVER_BUDGET, message=str(error))
+            raise ProviderFailed(failure) from error
+        except BaseException:
+            self._ledger.note(self._step(Kind.VOIDED, reason="it was given up while it was held"))
+            raise
+        return self
+
+    async def dispatched(self) -> None:
+        """Write down that the first byte leaves now.
+
+        Raises:
+            LedgerUnavailableError: it cannot be written, so nothing may be sent.
+        """
+        await self._ledger.write(self._step(Kind.DISPATCHED))
+
+    async def settle(self, outcome: CallOutcome) -> None:
+        """Post what the call cost, or what is known of that."""
+        self._is_settled = True
+        step = self._settlement(outcome)
+        try:
+            attempt = await self._ledger.write(step)
+        except (LedgerUnavailableError, LedgerStepError) as error:
+            # The picture is there and paid for: it must not be lost for a line in a book. Its
+            # money stays held, and is suspect once the hold expires.
+            self._tell("ledger.failed", error=str(error)[:200])
+            self._ledger.note(step)
+            return
+        if attempt.overage:
+            self._tell("ledger.overage", held_micros=attempt.hold.micros,
+                       posted_micros=attempt.last.micros)  # fmt: skip
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._is_settled:
+            return
+        why = "" if error is None else f"{type(error).__name__} before its end"
+        never_left = self._contact.phase is Phase.NOT_SENT
+        self._ledger.note(self._step(Kind.VOIDED if never_left else Kind.SUSPECT, reason=why))
+
+    def _hold(self, *, has_budget: bool) -> Hold:
+        candidate, book = self._candidate, self._book
+        request = replace(candidate.request, n=self._n)
+        high = estimate(candidate.target.card, request).high
+        amount = self._price_unknown(has_budget) if high is None else high
+        return Hold(
+            attempt=self._id, request=book.id, caller=book.caller.name,
+            provider=candidate.target.provider, model=_clean(candidate.target.card.name),
+            target=_clean(candidate.name), micros=micros(amount), at=self._clock.now(),
+            expires=book.expires, n=self._n, is_priced=high is not None,
+        )  # fmt: skip
+
+    def _price_unknown(self, has_budget: bool) -> Decimal:
+        """What is set aside where nobody knows the price.
+
+        Raises:
+            ProviderFailed: a budget is in force, and the configuration lays nothing down.
+        """
+        laid_down = self._book.books.setup.ledger.unknown_price
+        if laid_down is not None:
+            return laid_down * self._n
+        if not has_budget:
+            return Decimal(0)
+        message = (
+            "its price is unknown and a budget is in force; [ledger] unknown_price says what"
+            " such an image counts for"
+        )
+        raise ProviderFailed(
+            Failure(fault=Fault.OVER_BUDGET, message=message, code="price_unknown")
+        )
+
+    def _settlement(self, outcome: CallOutcome) -> Step:
+        failure = outcome.failure
+        fault = None if failure is None else failure.fault.value
+        written = Outcome(
+            images=len(outcome.images), fault=fault, basis=outcome.cost.basis.value,
+            upstream_id=outcome.contact.upstream_id and _clean(outcome.contact.upstream_id)[:200],
+            seconds=round(self._clock.monotonic() - self._began, 3),
+        )  # fmt: skip
+        usd = outcome.cost.usd
+        amount = None if usd is None else micros(usd)
+        step = self._step(Kind.POSTED, micros=amount, outcome=written)
+        if failure is None or outcome.images:
+            return step
+        message = f"{fault}: {_clean(failure.message)[:200]}"
+        if outcome.generated is not None or charge_of(failure) is Charge.CERTAIN:
+            return replace(step, reason=f"paid and lost: {message}")
+        kind = Kind.VOIDED if charge_of(failure) is Charge.NONE else Kind.SUSPECT
+        return replace(step, kind=kind, reason=message)
+
+    def _step(
+        self, kind: Kind, *, reason: str = "", micros: int | None = None,
+        outcome: Outcome = NO_OUTCOME,
+    ) -> Step:  # fmt: skip
+        return Step(
+            attempt=self._id, kind=kind, at=self._clock.now(), micros=micros, reason=reason,
+            outcome=outcome,
+        )  # fmt: skip
+
+    def _tell(self, name: str, **fields: object) -> None:
+        books = self._book.books
+        books.observers.emit(name, self._book.id, target=self._candidate.name, **fields)
+
+
+def _clean(text: str) -> str:
+    """The text without what databases cannot write."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
