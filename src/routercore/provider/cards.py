@@ -59,6 +59,12 @@ def _whole(value: Any) -> int:
     return int(value)
 
 
+def _at_least_one(value: Any) -> int:
+    if _whole(value) < 1:
+        raise ValueError(f"{value} is less than 1")
+    return int(value)
+
+
 def _number(value: Any) -> float:
     number = number_at(value)
     if number is None or number < 0:
@@ -70,20 +76,35 @@ def _words(value: Any) -> tuple[str, ...]:
     return tuple(_text(word) for word in _of(list, value))
 
 
+def _some_words(value: Any) -> tuple[str, ...]:
+    if not (words := _words(value)):
+        raise ValueError("the list is empty")
+    return words
+
+
 def _date(value: Any) -> date:
     return value if isinstance(value, date) else date.fromisoformat(_text(value))
 
 
 def _sizes(value: Any) -> Sizes:
     if isinstance(value, list):
-        return FixedSizes(tuple(str(Size.parse(text)) for text in _words(value)))
+        return FixedSizes(tuple(str(Size.parse(text)) for text in _some_words(value)))
     table = dict(_of(dict, value))
-    for name in ("ratios", "tiers"):
-        if name in table:
-            table[name] = _words(table[name])
-    for ratio in table.get("ratios", ()):
+    if "ratios" not in table:
+        return SizeRange(**{name: _bound(name, bound) for name, bound in table.items()})
+    table["ratios"] = _some_words(table["ratios"])
+    if "tiers" in table:
+        table["tiers"] = _words(table["tiers"])
+    for ratio in table["ratios"]:
         parse_ratio(ratio)
-    return RatioSizes(**table) if "ratios" in table else SizeRange(**table)
+    return RatioSizes(**table)
+
+
+def _bound(name: str, value: Any) -> Any:
+    """One bound of a range of sizes."""
+    if name == "default":
+        return str(Size.parse(_text(value)))
+    return _number(value) if name == "max_ratio" else _at_least_one(value)
 
 
 def _price(value: Any) -> Price:
@@ -91,6 +112,8 @@ def _price(value: Any) -> Price:
     amount = number_at(line.pop("usd", None))
     if amount is None or amount < 0:
         raise ValueError("a price needs 'usd', an amount of US dollars")
+    if "size" in line:
+        line["size"] = str(Size.parse(_text(line["size"])))
     return Price(amount, Per(line.pop("per", Per.IMAGE)), **line)
 
 
@@ -100,13 +123,13 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "operations": lambda value: frozenset(Operation(word) for word in _words(value)),
     "sizes": _sizes,
     "qualities": _words,
-    "formats": _words,
+    "formats": _some_words,
     "choose_format": _flag,
     "compression": _flag,
     "backgrounds": _words,
     "forms": lambda value: tuple(Form(word) for word in _words(value)),
     "url_lifetime": _number,
-    "max_n": _whole,
+    "max_n": _at_least_one,
     "max_prompt": _whole,
     "max_images": _whole,
     "mask": lambda value: MaskPolarity(_text(value)),
