@@ -141,7 +141,8 @@ async def resolve_public(host: str, port: int) -> list[str]:
     answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(answer[4][0]) for answer in answers))
     if not addresses or not all(map(is_public, addresses)):
-        raise BlockedAddressError(f"{host} has an address that is not public")
+        # As a URL, because what a client is shown has every URL taken out.
+        raise BlockedAddressError(f"tcp://{host}:{port} has an address that is not public")
     return addresses
 
 

@@ -170,7 +170,7 @@ def failure_body(failure: Failure, redactor: Redactor) -> dict[str, Any]:
     return {
         "message": redactor.clean(failure.message),
         "type": "upstream_error",
-        "param": failure.param,
+        "param": None if failure.param is None else redactor.clean(failure.param)[:128],
         "code": rule.code,
     }
 
