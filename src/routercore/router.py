@@ -193,7 +193,7 @@ DEFAULT_MODEL = "test/test"
 
 
 def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
-    """A request out of a prompt and settings; a size may be text.
+    """A request out of a prompt and settings; a size may be text, and ``auto`` is the default.
 
     Raises:
         TypeError: a setting does not exist, or comes beside a whole request.
@@ -203,9 +203,9 @@ def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
         if settings:
             raise TypeError(f"give a request or settings, not both: {', '.join(settings)}")
         return request
-    size = settings.get("size")
-    if isinstance(size, str):
-        settings["size"] = None if size == "auto" else Size.parse(size)
+    settings = {name: None if value == "auto" else value for name, value in settings.items()}
+    if isinstance(settings.get("size"), str):
+        settings["size"] = Size.parse(settings["size"])
     settings.setdefault("model", DEFAULT_MODEL)
     return ImageRequest(prompt=request, **settings)
 
