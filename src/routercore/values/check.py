@@ -296,13 +296,16 @@ def _format(f: _Fitting) -> None:
         f.adapt("output_format", f"{card.id!r} does not give {asked}; converted after delivery",
                 delivered=asked, output_format=None)  # fmt: skip
     if f.request.output_compression is not None:
-        _compression(f, asked or card.formats[0])
+        _compression(
+            f, asked or card.formats[0], is_ours=asked is not None and asked not in offered
+        )
 
 
-def _compression(f: _Fitting, format: str) -> None:
+def _compression(f: _Fitting, format: str, *, is_ours: bool) -> None:
+    """Who converts a picture compresses it; the vendor would compress what is thrown away."""
     if format not in ("jpeg", "webp"):
         f.reject("output_compression", f"{format} cannot be compressed; ask for jpeg or webp")
-    elif not f.card.compression:
+    elif is_ours or not f.card.compression:
         f.drop("output_compression", f"{f.card.id!r} has no compression; applied after delivery")
 
 
@@ -313,8 +316,10 @@ def _background(f: _Fitting) -> None:
             f.reject("background", f"{f.card.id!r} makes no transparent background")
         elif f.request.output_format == "jpeg":
             f.reject("background", "a jpeg cannot be transparent; ask for png or webp")
-    elif asked is not None and asked not in f.card.backgrounds:
+    elif asked == "opaque" and asked not in f.card.backgrounds:
         f.changes["background"] = None  # Opaque is what a model without the choice makes.
+    elif asked is not None and asked not in f.card.backgrounds:
+        f.drop("background", f"{f.card.id!r} has no background {asked!r}")
 
 
 def _numbers(f: _Fitting) -> None:
