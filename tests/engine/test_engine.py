@@ -324,3 +324,11 @@ async def test_the_systems_clock() -> None:
     with pytest.raises(TimeoutError):
         async with clock.timeout_at(clock.monotonic()):
             await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize("overlay", ["mask", "markup"])
+async def test_what_lies_on_an_image_needs_one(overlay: str) -> None:
+    """A mask or a markup without an image is refused before anybody is asked."""
+    kit = Kit("a")
+    error = await kit.error(**{overlay: InputImage(PNG)})
+    assert (400, overlay, []) == (error.status, error.param, kit.asked)

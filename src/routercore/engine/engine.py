@@ -257,6 +257,10 @@ class Engine:
             raise ModelNotFoundError(f"this key may not use a model named {request.model!r}")
         if not request.prompt and not request.images:
             raise RequestError("the prompt is empty", param="prompt", code="invalid_value")
+        for overlay in ("mask", "markup"):
+            if getattr(request, overlay) is not None and not request.images:
+                message = f"a {overlay} needs an image to lie on"
+                raise RequestError(message, param=overlay, code="invalid_value")
         for name, options in request.options.items():
             refuse_reserved(name, options)
         if request.n < 1:
