@@ -125,14 +125,35 @@ def clients(session: nox.Session, openai: str) -> None:
 
 
 @nox.session(python=OLDEST)
+def imagerouter_client(session: nox.Session) -> None:
+    """Run ImageRouter's own client for Python against the server."""
+    install(session, "imagerouter==0.7.3")
+    session.run("pytest", "tests/clients/test_imagerouter_client.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
 def node_clients(session: nox.Session) -> None:
     """Run the official Node SDK against the server; wants node and npm."""
     install(session)
-    modules = Path(session.create_tmp()).resolve()
-    session.run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(modules), "openai",
-                external=True, silent=True)  # fmt: skip
-    session.env["ROUTERCORE_NODE_MODULES"] = str(modules)
+    session.env["ROUTERCORE_NODE_MODULES"] = modules(session, "openai")
     session.run("pytest", "tests/clients/test_node_sdk.py", *session.posargs)
+
+
+@nox.session(python=OLDEST)
+def vercel_clients(session: nox.Session) -> None:
+    """Run the image models of the Vercel AI SDK against the server; wants node and npm."""
+    install(session)
+    packages = ("ai@6", "@ai-sdk/openai@3", "@ai-sdk/openai-compatible@2")
+    session.env["ROUTERCORE_VERCEL_MODULES"] = modules(session, *packages)
+    session.run("pytest", "tests/clients/test_vercel_ai_sdk.py", *session.posargs)
+
+
+def modules(session: nox.Session, *packages: str) -> str:
+    """A folder of the session's own in which npm has installed ``packages``."""
+    folder = str(Path(session.create_tmp()).resolve())
+    options = ("--no-audit", "--no-fund", "--prefix", folder)
+    session.run("npm", "install", *options, *packages, external=True, silent=True)
+    return folder
 
 
 @nox.session(python=OLDEST)

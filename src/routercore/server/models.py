@@ -28,6 +28,7 @@ def model_body(entry: ModelEntry) -> dict[str, Any]:
     released = min((card.released for card in cards if card.released), default=None)
     prices = [_price(target.card) for target in entry.targets]
     owners = list(dict.fromkeys(target.provider for target in entry.targets))
+    pricing = _pricing(prices)
     return {
         "id": entry.name,
         "object": "model",
@@ -46,8 +47,8 @@ def model_body(entry: ModelEntry) -> dict[str, Any]:
         "output_formats": _words(card.formats for card in cards),
         "max_n": max((card.max_n for card in cards), default=1),
         "max_images": max((card.max_images for card in cards), default=0),
-        "supported_params": sorted(_params(cards)),
-        "pricing": _pricing(prices),
+        "supported_params": {**_features(cards), **dict.fromkeys(sorted(_params(cards)), True)},
+        **({"pricing": pricing} if pricing else {}),
         "price": _range(prices),
         "provider": owners[0] if owners else None,
         "providers": [_provider(target, price) for target, price in zip(entry.targets, prices,

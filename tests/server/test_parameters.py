@@ -1,0 +1,172 @@
+"""Every parameter of the Images API reaches an upstream whose model takes it, as JSON or form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from tests.serving import MODEL, card, provider, router_of, served, setup
+from tests.upstreams import Upstream, mask, picture
+
+from routercore.values.catalogue import PLAIN_SETTINGS
+from routercore.values.sizes import AnySize
+
+GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
+WHOLE = card(
+    sizes=AnySize(),
+    qualities=("low", "medium", "standard", "high", "hd", "xhigh", "max"),
+    formats=("png", "jpeg", "webp", "gif", "svg"),
+    choose_format=True,
+    compression=True,
+    backgrounds=("transparent", "opaque"),
+    accepts=PLAIN_SETTINGS,
+    fidelities=("low", "high"),
+    partial_images=3,
+    max_prompt=32_000,
+)
+SETTINGS: list[dict[str, Any]] = [
+    {"n": 2},
+    *({"size": size} for size in ("1024x1024", "1536x1024", "1024x1536", "256x256", "512x512",
+                                  "1792x1024", "1024x1792", "2048x1152")),
+    *({"quality": word} for word in WHOLE.qualities),
+    *({"background": word} for word in WHOLE.backgrounds),
+    *({"output_format": word} for word in ("png", "jpeg", "webp")),
+    {"output_format": "webp", "output_compression": 80},
+    {"moderation": "low"},
+    {"style": "natural"},
+    {"user": "user-1"},
+    {"safety_identifier": "hash-1"},
+    {"complexity": "high"},
+    {"frame_count": 4},
+    {"frame_duration_ms": 120},
+    {"input_fidelity": "high"},
+    {"prompt": "p" * 32_000},
+]  # fmt: skip
+SVG = {"model": "drawer", "reasoning": {"effort": "low"}}
+
+
+def name_of(setting: dict[str, Any]) -> str:
+    return "-".join(f"{name}={str(value)[:12]}" for name, value in setting.items())
+
+
+@pytest.fixture(scope="module")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[httpx2.Client, Upstream]]:
+    """A client, and the upstream behind it, whose model takes everything."""
+    with Upstream() as upstream:
+        what = setup(tmp_path_factory.mktemp("images"), provider("near", upstream.base_url, WHOLE))
+        with served(router_of(what)) as client:
+            yield client, upstream
+
+
+@pytest.fixture
+def whole(serving: tuple[httpx2.Client, Upstream]) -> tuple[httpx2.Client, Upstream]:
+    serving[1].reset()
+    return serving
+
+
+@pytest.mark.parametrize("encoding", ["json", "form"])
+@pytest.mark.parametrize("setting", SETTINGS, ids=name_of)
+def test_honoured(
+    whole: tuple[httpx2.Client, Upstream], setting: dict[str, Any], encoding: str
+) -> None:
+    """The upstream gets the very value, as a number where it is one, and nobody is warned."""
+    client, upstream = whole
+    fields = {"model": MODEL, "prompt": "x", **setting}
+
+    if encoding == "json":
+        response = client.post(GENERATIONS, json=fields)
+    else:
+        form = {name: (None, str(value)) for name, value in fields.items()}
+        response = client.post(GENERATIONS, files=form)
+
+    sent = upstream.received[0].json
+    assert setting == {name: sent.get(name) for name in setting}
+    warned = {warning["param"] for warning in response.json()["warnings"]}
+    assert warned.isdisjoint(setting)
+
+
+@pytest.mark.parametrize("setting", [
+    {"output_format": "gif"}, {"output_format": "svg"}, {"svg": SVG},
+])  # fmt: skip
+def test_formats_of_one_vendor(
+    whole: tuple[httpx2.Client, Upstream], setting: dict[str, Any]
+) -> None:
+    """Formats that nobody else could make are asked of the upstream."""
+    client, upstream = whole
+
+    client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", **setting})
+
+    assert setting == {name: upstream.received[0].json.get(name) for name in setting}
+
+
+def test_svg_settings_of_a_form(whole: tuple[httpx2.Client, Upstream]) -> None:
+    """Official clients send nested settings as bracketed fields."""
+    client, upstream = whole
+    form = {"model": (None, MODEL), "prompt": (None, "x"), "svg[model]": (None, "drawer"),
+            "svg[reasoning][effort]": (None, "low")}  # fmt: skip
+
+    client.post(GENERATIONS, files=form)
+
+    assert SVG == upstream.received[0].json["svg"]
+
+
+@pytest.mark.parametrize("overlay", ["mask", "markup"])
+def test_overlays(whole: tuple[httpx2.Client, Upstream], overlay: str) -> None:
+    """A mask and a markup reach the upstream's form under their names."""
+    client, upstream = whole
+    files = {"model": (None, MODEL), "prompt": (None, "x"), "image": ("a.png", picture()),
+             overlay: ("o.png", mask())}  # fmt: skip
+
+    client.post(EDITS, files=files)
+
+    assert b'name="%s"' % overlay.encode() in upstream.received[0].body
+
+
+def test_partial_images(whole: tuple[httpx2.Client, Upstream]) -> None:
+    """How many intermediate images there should be is passed on to a model that streams."""
+    client, upstream = whole
+
+    client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", "stream": True,
+                                   "partial_images": 2})  # fmt: skip
+
+    sent = upstream.received[0].json
+    assert (True, 2) == (sent["stream"], sent["partial_images"])
+
+
+def test_what_a_model_does_not_take_is_told(client: httpx2.Client, upstream: Upstream) -> None:
+    """A setting without effect is a warning in body and header; strict requests are refused."""
+    fields = {"model": MODEL, "prompt": "x", "style": "vivid", "seed": 7}
+
+    told = client.post(GENERATIONS, json=fields)
+    refused = client.post(GENERATIONS, json={**fields, "strict": True})
+
+    assert ["seed", "style"] == sorted(warning["param"] for warning in told.json()["warnings"])
+    assert {"seed_adapted", "style_adapted"} == set(
+        told.headers["x-routercore-warnings"].split(",")
+    )
+    body = refused.json()["error"]
+    assert (400, "unsupported_by_all_targets") == (refused.status_code, body["code"])
+    assert {"seed", "style"} == {reason["param"] for reason in body["rejections"]}
+
+
+def test_headers_of_official_clients(client: httpx2.Client) -> None:
+    """The organization and project that official clients send change nothing."""
+    headers = {"openai-organization": "org-1", "openai-project": "proj-1",
+               "x-stainless-retry-count": "0"}  # fmt: skip
+
+    assert 200 == client.post(GENERATIONS, json={"model": MODEL, "prompt": "x"},
+                              headers=headers).status_code  # fmt: skip
+
+
+def test_each_of_several_providers_has_its_own_options(upstream: Upstream, tmp_path: Path) -> None:
+    """Options of one provider are seen by that provider alone."""
+    what = setup(tmp_path, provider("near", upstream.base_url))
+    options = {"near": {"steps": 4}, "elsewhere": {"steps": 5}}
+    with served(router_of(what)) as client:
+        client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", "provider_options": options})
+
+    assert 4 == json.loads(upstream.received[0].body)["steps"]

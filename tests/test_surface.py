@@ -1,0 +1,65 @@
+"""The table of the surface is whole, up to date, and proved by tests that are there."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROWS = 167
+
+
+@pytest.fixture(scope="module")
+def surface() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("surface", ROOT / "tools" / "surface.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["surface"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@cache
+def names_in(file: str) -> frozenset[str]:
+    """The names of a file's tests, those of classes among them."""
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = (node.name for node in ast.walk(tree) if isinstance(node, kinds))
+    return frozenset(name for name in found if name.startswith("test_"))
+
+
+def test_the_page_is_up_to_date(surface: ModuleType) -> None:
+    """``python tools/surface.py`` would change nothing."""
+    assert surface.page(surface.rows()) == surface.PAGE.read_text(encoding="utf-8")
+
+
+def test_every_row_is_there_once(surface: ModuleType) -> None:
+    """The rows are numbered without a gap."""
+    assert [f"F{n:03}" for n in range(1, ROWS + 1)] == [row.id for row in surface.rows()]
+
+
+def test_a_row_is_ours_and_tested_or_has_a_reason(surface: ModuleType) -> None:
+    """Nothing is claimed without a test, or left out without a reason."""
+    wrong = [
+        row.id
+        for row in surface.rows()
+        if (row.ours is None) == (row.out is None) or bool(row.tests) != (row.ours is not None)
+    ]
+    assert [] == wrong
+
+
+def test_the_tests_are_there(surface: ModuleType) -> None:
+    """Every test that is named exists."""
+    missing = []
+    for row in surface.rows():
+        for test in row.tests:
+            file, _, name = test.partition("::")
+            if not (ROOT / file).is_file() or name not in names_in(file):
+                missing.append(f"{row.id}: {test}")
+    assert [] == missing
