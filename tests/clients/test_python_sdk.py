@@ -136,8 +136,9 @@ def test_errors(origin: str, client: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
         client.images.generate(model="test/refusing", prompt="x")
     assert "moderation_blocked" == refused.value.code
-    with pytest.raises(openai.AuthenticationError) as stranger:
-        openai.OpenAI(base_url=f"{origin}/v1", api_key="wrong", max_retries=0).models.list()
+    unknown = openai.OpenAI(base_url=f"{origin}/v1", api_key="wrong", max_retries=0)
+    with unknown, pytest.raises(openai.AuthenticationError) as stranger:
+        unknown.models.list()
     assert "invalid_api_key" == stranger.value.code
     rehearsal = {"test": {"fail": "rate_limited", "retry_after": 0.01}}
     with pytest.raises(openai.RateLimitError) as limited:
@@ -147,12 +148,10 @@ def test_errors(origin: str, client: openai.OpenAI) -> None:
 
 def test_a_limit_of_the_key(origin: str) -> None:
     """The router's own limits are rate-limit errors, too."""
-    client = openai.OpenAI(base_url=f"{origin}/v1", api_key=HURRIED, max_retries=0)
-
-    client.images.generate(model=MODEL, prompt="x", size="256x256")
-    with pytest.raises(openai.RateLimitError) as limited:
+    with openai.OpenAI(base_url=f"{origin}/v1", api_key=HURRIED, max_retries=0) as client:
         client.images.generate(model=MODEL, prompt="x", size="256x256")
-    client.close()
+        with pytest.raises(openai.RateLimitError) as limited:
+            client.images.generate(model=MODEL, prompt="x", size="256x256")
 
     assert 1 <= int(limited.value.response.headers["retry-after"]) <= 60
 
