@@ -108,7 +108,7 @@ def _is_shape_honoured(card: ModelCard, fitted: ImageRequest, name: str, value: 
         return bool(value == fitted.size)
     if name == "aspect_ratio":
         return abs(fitted.size.ratio / parse_ratio(value) - 1) < 0.05
-    return 1 / 1.6 <= fitted.size.pixels / RatioSizes(ratios=()).area(value) <= 1.6
+    return 1 / 2 < fitted.size.pixels / RatioSizes(ratios=()).area(value) < 2
 
 
 @pytest.mark.parametrize("name", VALUES)
