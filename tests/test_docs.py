@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import json
 import re
 import shlex
 import subprocess
@@ -12,8 +13,12 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from routercore.testing.conformance import Subject, run_checks
+from routercore.testing.providers import PNG_BASE64
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -74,3 +79,53 @@ def test_console_examples_run(page: Path, tmp_path: Path) -> None:
                 command = [sys.executable, "-m", "routercore", *shlex.split(line)[2:]]
                 done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
                 assert (0, line) == (done.returncode, line), done.stderr
+
+
+def answered(method: str, url: str, answer: dict[str, object]) -> dict[str, object]:
+    return {"request": {"method": method, "url": url}, "response": {"status": 200, **answer}}
+
+
+EXAMPLES = {
+    "index": ("doodle-1", [
+        answered("POST", "http://127.0.0.1:8077/draw", {"json": {"picture": PNG_BASE64}}),
+    ]),
+    "row": ("charcoal-2", [
+        answered("POST", "https://api.sketchbook.example/v1/images/generations",
+                 {"json": {"data": [{"b64_json": PNG_BASE64}]}}),
+    ]),
+    "one-shot": ("copper", [
+        answered("POST", "https://api.etcher.example/v2/etchings",
+                 {"json": {"png": PNG_BASE64, "seed": 7, "verdict": "fine"}}),
+    ]),
+    "job": ("stoneware", [
+        answered("POST", "https://api.kiln.example/v1/jobs",
+                 {"json": {"poll": "https://api.kiln.example/v1/jobs/1"}}),
+        answered("GET", "https://api.kiln.example/v1/jobs/1", {"json": {
+            "state": "done", "message": "fired", "progress": 1,
+            "picture": "https://api.kiln.example/1.png",
+        }}),
+    ]),
+    "flow": ("lime", [
+        answered("POST", "http://127.0.0.1:8078/paint", {"events": [
+            {"event": "draft", "data": {"picture": PNG_BASE64, "index": 0}},
+            {"event": "final", "data": {"picture": PNG_BASE64}},
+        ]}),
+    ]),
+}  # fmt: skip
+"""The model of each page's first provider, and what its vendor would answer."""
+
+
+@pytest.mark.parametrize("page", EXAMPLES)
+def test_example_providers_pass_the_kit(page: str, tmp_path: Path) -> None:
+    """Who starts from a page's provider starts from one without a fault; some name no price."""
+    space: dict[str, Any] = {"__name__": f"example_{page.replace('-', '_')}"}
+    exec(next(blocks(ROOT / "docs" / "plugins" / f"{page}.md", "python"))[1], space)
+    (provider,) = space["routercore_providers"]()
+    model, exchanges = EXAMPLES[page]
+    case = {"provider": provider.name, "about": page, "exchanges": exchanges,
+            "task": {"model": model, "prompt": "a jug"}, "result": {"images": 1}}  # fmt: skip
+    (tmp_path / "generate.json").write_text(json.dumps(case))
+    outcomes = run_checks(Subject(provider, tmp_path))
+    priced = any(card.prices for card in provider.catalogue())
+    problems = [(one.check.name, one.problem) for one in outcomes if one.problem]
+    assert [] == [one for one in problems if priced or one[0] != "bills"]

@@ -22,6 +22,10 @@ from routercore.values.events import Observer
 BUILTIN = "routercore"
 SUPPORTED_API_VERSIONS = (API_VERSION,)
 BUILTIN_MODULES = ("routercore.providers", "routercore.strategies")
+NOTHING = (
+    "it contributes nothing: no function of it such as routercore_providers "
+    "is marked with @hookimpl and returns a list"
+)
 
 T = TypeVar("T")
 
@@ -168,10 +172,12 @@ def _load(found: _Found) -> _Loaded:
         report = replace(report, grade=_grade(plugin))
         manager.register(plugin, name=found.name)
         manager.check_pending()
-        providers = _gather(manager.hook.routercore_providers)
-        strategies = _gather(manager.hook.routercore_strategies)
-        observers = _gather(manager.hook.routercore_observers)
-        problem = _problem(providers, strategies, observers)
+        hook = manager.hook
+        hooks_of_it = (hook.routercore_providers, hook.routercore_strategies,
+                       hook.routercore_observers)  # fmt: skip
+        given = [one() for one in hooks_of_it]
+        providers, strategies, observers = map(_gathered, given)
+        problem = _problem(providers, strategies, observers) if any(given) else NOTHING
     except Exception as error:  # noqa: BLE001 - the plugin boundary
         problem = f"{type(error).__name__}: {error}"
     if problem:
@@ -196,16 +202,15 @@ def _grade(plugin: Any) -> str | None:
         return None
 
 
-def _gather(hook: Callable[[], list[Iterable[Any]]]) -> list[Any]:
-    return [item for contribution in hook() for item in contribution]
+def _gathered(contributions: Iterable[Iterable[Any]]) -> list[Any]:
+    return [item for contribution in contributions for item in contribution]
 
 
 def _problem(providers: list[Any], strategies: list[Any], observers: list[Any]) -> str | None:
     """What is wrong with the things that a plugin contributes, or ``None``."""
     for provider in providers:
-        if not isinstance(provider, Provider):
-            missing = _missing(provider, Provider)
-            return f"{type(provider).__name__} is no provider: it lacks {missing}"
+        if isinstance(provider, type) or not isinstance(provider, Provider):
+            return no_provider(provider)
         if provider.api_version not in SUPPORTED_API_VERSIONS:
             versions = ", ".join(map(str, SUPPORTED_API_VERSIONS))
             return (
@@ -224,9 +229,12 @@ def _problem(providers: list[Any], strategies: list[Any], observers: list[Any]) 
     return None
 
 
-def _missing(thing: object, protocol: type) -> str:
-    names = [n for n in vars(protocol) if not n.startswith("_") and not hasattr(thing, n)]
-    return ", ".join(names)
+def no_provider(thing: object) -> str:
+    """Why something that a plugin contributes is no provider."""
+    if isinstance(thing, type):
+        return f"{thing.__name__} is a class; contribute a provider made of it: {thing.__name__}()"
+    names = [n for n in vars(Provider) if not n.startswith("_") and not hasattr(thing, n)]
+    return f"{type(thing).__name__} is no provider: it lacks {', '.join(names)}"
 
 
 def _merged(

@@ -24,15 +24,15 @@ def routercore(*arguments: str, cwd: Path, **environ: str) -> subprocess.Complet
 
 
 class Api(http.server.BaseHTTPRequestHandler):
-    """An API of one picture."""
+    """An API of one picture, and of none for those who ask in a hurry."""
 
     seen: ClassVar[list[str | None]] = []
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
+        asked = self.rfile.read(int(self.headers["content-length"]))
         self.seen.append(self.headers["authorization"])
         body = json.dumps({"data": [{"b64_json": PNG_BASE64}]}).encode()
-        self.send_response(200)
+        self.send_response(429 if b"hurry" in asked else 200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
         self.end_headers()
@@ -93,6 +93,44 @@ def test_a_recording_has_the_answer_and_not_the_key(tmp_path: Path, api: str) ->
     assert "canary" not in text
     assert {"images": 1} == json.loads(text)["result"]
     assert 0 == routercore("plugin", "check", ".", cwd=folder).returncode
+
+
+def test_a_failure_does_not_take_the_place_of_a_success(tmp_path: Path, api: str) -> None:
+    """What was answered is said, and can be kept under a name of its own."""
+    routercore("plugin", "new", "kiln", "--shape", "row", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    kept = (folder / "tests" / "transcripts" / "generate.json").read_text()
+    command = ["plugin", "record", ".", "--base-url", api, "--prompt", "hurry"]
+    done = routercore(*command, cwd=folder, KILN_API_KEY="sk-canary")
+    assert (2, True) == (done.returncode, "a --case of its own" in done.stderr), done.stderr
+    assert kept == (folder / "tests" / "transcripts" / "generate.json").read_text()
+    done = routercore(*command, "--case", "busy", cwd=folder, KILN_API_KEY="sk-canary")
+    assert (0, True) == (done.returncode, "1 exchanges, rate_limited" in done.stdout), done.stderr
+
+
+def test_a_recording_needs_a_key_a_model_and_an_answer(tmp_path: Path) -> None:
+    """Each of them is asked for by name; nothing is written."""
+    routercore("plugin", "new", "kiln", "--shape", "row", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    command = ["plugin", "record", ".", "--base-url", "http://127.0.0.1:9/v1", "--case", "new"]
+    done = routercore(*command, cwd=folder, KILN_API_KEY="")
+    assert (2, True) == (done.returncode, "set KILN_API_KEY" in done.stderr), done.stderr
+    done = routercore(*command, "--model", "nil", cwd=folder, KILN_API_KEY="sk-canary")
+    assert (2, True) == (done.returncode, "say which --model: kiln-1" in done.stderr)
+    done = routercore(*command, cwd=folder, KILN_API_KEY="sk-canary")
+    assert (2, True) == (done.returncode, "nothing was recorded: not_sent" in done.stderr)
+    assert not (folder / "tests" / "transcripts" / "new.json").exists()
+
+
+def test_a_recording_is_fitted_to_the_card(tmp_path: Path, api: str) -> None:
+    """The flow gets a size that its card has, as it would from the engine."""
+    routercore("plugin", "new", "kiln", "--shape", "row", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    done = routercore("plugin", "record", ".", "--base-url", api, "--size", "1530x1020",
+                      "--case", "sized", cwd=folder, KILN_API_KEY="sk-canary")  # fmt: skip
+    assert 0 == done.returncode, done.stderr
+    case = json.loads((folder / "tests" / "transcripts" / "sized.json").read_text())
+    assert "1536x1024" == case["task"]["size"] == case["exchanges"][0]["request"]["json"]["size"]
 
 
 def test_providers_check_goes_by_the_calendar(tmp_path: Path) -> None:

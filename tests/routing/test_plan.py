@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.routing.targets import REQUEST, counting, target
 
-from routercore.routing.plan import Health, Plan, Target, Terms, UnknownPrice, make_plan
+from routercore.routing.plan import (
+    Candidate,
+    Health,
+    Plan,
+    Target,
+    Terms,
+    Turn,
+    UnknownPrice,
+    make_plan,
+)
 from routercore.routing.strategies import Fallback, RoundRobin, builtin_strategies
+from routercore.values.errors import PluginError
 from routercore.values.images import ImageRequest
 from routercore.values.money import usd
 from routercore.values.sizes import FixedSizes, Size
@@ -165,3 +176,29 @@ def test_unknown_prices() -> None:
     targets = [target("u"), target("k", prices=(usd("0.5"),))]
     assert "uk" == names(plan(targets))
     assert "k" == names(plan(targets, terms=Terms(unknown_price=UnknownPrice.EXCLUDE)))
+
+
+class Rogue:
+    """A plugin's strategy that does as it is told."""
+
+    name = "rogue"
+
+    def __init__(self, rank: Callable[[Sequence[Candidate]], Sequence[Candidate]]) -> None:
+        self._rank = rank
+
+    def rank(self, candidates: Sequence[Candidate], turn: Turn) -> Sequence[Candidate]:
+        return self._rank(candidates)
+
+
+@pytest.mark.parametrize(
+    ("rank", "problem"),
+    [
+        (lambda candidates: candidates[:1], "returned 1 of 2 candidates"),
+        (lambda candidates: [*candidates, candidates[0]], "returned 3 of 2 candidates"),
+        (lambda candidates: candidates[7:] or candidates[9], "raised IndexError"),
+    ],
+)
+def test_a_strategy_that_goes_wrong_is_named(rank: Any, problem: str) -> None:
+    """No target is lost in silence, and no stranger's exception comes through."""
+    with pytest.raises(PluginError, match=f"the strategy 'rogue' {problem}"):
+        plan([target("a"), target("b")], strategy=Rogue(rank))

@@ -46,6 +46,27 @@ def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
         new_plugin("kiln", "job", tmp_path, TODAY)
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "problem"),
+    [
+        ("unimportable", "raise RuntimeError('no such luck')", "RuntimeError: no such luck"),
+        ("hookless", "", "there is no .*routercore_providers"),
+        ("unmarked", "def routercore_providers(): return [1]", "not marked with @hookimpl"),
+        ("empty", "@hookimpl\ndef routercore_providers(): return None", "gives no provider"),
+        ("raising", "@hookimpl\ndef routercore_providers(): return 1 / 0", "ZeroDivisionError"),
+    ],
+)
+def test_a_plugin_without_a_provider(name: str, code: str, problem: str, tmp_path: Path) -> None:
+    """The message says what the hook did, in place of a traceback."""
+    (tmp_path / "pyproject.toml").write_text(
+        f'[project.entry-points.routercore]\n{name} = "routercore_{name}"\n'
+    )
+    text = f"from routercore.provider import hookimpl\n{code}\n"
+    (tmp_path / f"routercore_{name}.py").write_text(text)
+    with pytest.raises(FolderError, match=problem):
+        PluginFolder.open(tmp_path).check()
+
+
 def test_a_folder_without_a_plugin(tmp_path: Path) -> None:
     """The message says what is missing."""
     with pytest.raises(FolderError, match=r"pyproject\.toml does not exist"):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from routercore.cli.opening import JsonOption
 from routercore.cli.output import Code, UsageError, console, is_for_people, print_json, told
+from routercore.values.catalogue import WILDCARD
 
 if TYPE_CHECKING:
     from routercore.provider.spec import Provider
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from routercore.testing.recording import Recording
 
 plugin = typer.Typer(help="Make, record and check a provider plugin.", no_args_is_help=True)
+
+T = TypeVar("T")
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="[FOLDER]", help="The plugin's folder.")]
 
@@ -46,7 +49,8 @@ def new(
         for path in written:
             console().print(f"  {path}", markup=False)
         console(stderr=True).print(
-            f"\nNext: cd {folder} && pip install -e . --group test && routercore plugin check .",
+            f"\nNext: cd {folder} && pip install -e . 'routercore[testing]' && "
+            "routercore plugin check . --write && pytest",
             markup=False,
         )
 
@@ -72,7 +76,7 @@ def check(
     """Run the conformance kit on a plugin, and say its grade."""
     with told(as_json=as_json):
         opened = _opened(folder)
-        findings = opened.check()
+        findings = _read(opened.check)
         if as_json:
             print_json({"providers": [_found_row(found) for found in findings]})
         else:
@@ -87,12 +91,19 @@ def check(
 
 def _opened(folder: Path) -> PluginFolder:
     try:
-        from routercore.testing.conformance.folder import FolderError, PluginFolder
+        from routercore.testing.conformance.folder import PluginFolder
     except ModuleNotFoundError as error:
         message = f"the kit needs {error.name}; run: pip install 'routercore[testing]'"
         raise UsageError(message) from error
+    return _read(lambda: PluginFolder.open(folder.resolve()))
+
+
+def _read(look: Callable[[], T]) -> T:
+    """What ``look`` finds in a plugin's folder; that it is no plugin is wrong usage."""
+    from routercore.testing.conformance.folder import FolderError
+
     try:
-        return PluginFolder.open(folder.resolve())
+        return look()
     except FolderError as error:
         raise UsageError(str(error)) from error
 
@@ -141,13 +152,15 @@ def record(
     """
     with told():
         opened = _opened(folder)
-        chosen = _chosen(list(opened.providers()), provider)
-        recording = asyncio.run(_record(chosen, model, prompt, size, base_url))
+        chosen = _chosen(_read(opened.providers), provider)
+        task = _task(chosen, model, prompt, size)
+        if base_url:
+            task["base_url"] = base_url
+        recording = asyncio.run(_record(chosen, task))
         target = opened.path / "tests" / "transcripts" / f"{case}.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(recording.as_json(chosen.name), "utf-8")
+        _keep(recording, chosen.name, target)
         count = len(recording.exchanges)
-        console().print(f"{target}: {count} exchanges", markup=False)
+        console().print(f"{target}: {count} exchanges, {recording.ended}", markup=False)
 
 
 def _chosen(providers: Sequence[Provider], name: str | None) -> Provider:
@@ -158,17 +171,56 @@ def _chosen(providers: Sequence[Provider], name: str | None) -> Provider:
     raise UsageError(f"say which --provider: {names}")
 
 
-async def _record(
-    provider: Provider, model: str, prompt: str, size: str | None, base_url: str | None
-) -> Recording:
+def _task(provider: Provider, model: str, prompt: str, size: str | None) -> dict[str, Any]:
+    """The settings of the task, fitted to the model's card as the engine would fit them."""
+    from datetime import UTC, datetime
+
+    from routercore.values.check import Fit, check
+    from routercore.values.images import ImageRequest
+    from routercore.values.sizes import Size
+
+    cards = provider.catalogue()
+    model = model or (cards[0].id if len(cards) == 1 else "")
+    card = next((card for card in cards if model in card.names), None)
+    if card is None and not (model and any(card.id == WILDCARD for card in cards)):
+        raise UsageError(f"say which --model: {', '.join(card.id for card in cards)}")
+    task: dict[str, Any] = {"model": model, "prompt": prompt}
+    if size is None or card is None:
+        return task | ({"size": size} if size else {})
+    try:
+        asked = ImageRequest(prompt=prompt, model=model, size=Size.parse(size))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    fitted = check(card, asked, datetime.now(UTC).date())
+    if not isinstance(fitted, Fit):
+        raise UsageError("; ".join(reason.message for reason in fitted))
+    shape = {n: getattr(fitted.request, n) for n in ("size", "aspect_ratio", "resolution")}
+    return task | {name: str(value) for name, value in shape.items() if value}
+
+
+def _keep(recording: Recording, provider: str, target: Path) -> None:
+    """Write the transcript, unless there was no answer or it would take a success's place."""
+    if not recording.exchanges:
+        raise UsageError(f"nothing was recorded: {recording.ended}")
+    if not recording.is_success and target.is_file() and '"result"' in target.read_text("utf-8"):
+        raise UsageError(
+            f"{target} holds a success and is left as it is; give this one a --case of its own: "
+            f"{recording.ended}"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(recording.as_json(provider), "utf-8")
+
+
+async def _record(provider: Provider, wanted: dict[str, Any]) -> Recording:
     from routercore.engine.transport import default_transport
     from routercore.testing.recording import Recording
     from routercore.testing.recording import record as keep
     from routercore.testing.transcripts import Mismatch, Transcript
 
-    asked = {"model": model, "prompt": prompt, "size": size, "base_url": base_url}
-    wanted = {name: value for name, value in asked.items() if value}
-    recording = Recording(f"Recorded: {prompt}", wanted)
+    secret = os.environ.get(provider.auth.env or "")
+    if provider.auth.env and not secret:
+        raise UsageError(f"set {provider.auth.env}: the request is made for real, and signed")
+    recording = Recording(f"Recorded: {wanted['prompt']}", wanted)
     transcript = Transcript(provider=provider.name, about="", task=wanted, exchanges=())
     try:
         task = transcript.task_for(provider)
@@ -176,7 +228,6 @@ async def _record(
         raise UsageError(str(error)) from error
     transport = default_transport()
     try:
-        secret = os.environ.get(provider.auth.env or "")
         await keep(provider, task, recording, transport=transport, secret=secret or None)
     finally:
         await transport.close()

@@ -18,6 +18,7 @@ from routercore.values.errors import (
     BudgetError,
     ConfigError,
     LimitError,
+    ModelNotFoundError,
     PluginError,
     RefusedError,
     RequestError,
@@ -203,5 +204,7 @@ def _hints(error: RouterError) -> Iterator[str]:
         yield f"There is room again in {error.retry_after:.0f} s."
     if isinstance(error, AttemptsFailedError) and error.may_retry is False:
         yield "It may have been carried out and billed: sending it again may pay twice."
+    if isinstance(error, ModelNotFoundError):
+        yield "`routercore providers` tells who is enabled, and what the others need."
     if isinstance(error, RefusedError) and error.categories:
         yield f"The provider's reasons: {', '.join(error.categories)}."

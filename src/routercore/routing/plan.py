@@ -12,6 +12,7 @@ from typing import Protocol
 
 from routercore.values.catalogue import ModelCard
 from routercore.values.check import Fit, Rejection, check
+from routercore.values.errors import PluginError
 from routercore.values.images import ImageRequest, Warning
 from routercore.values.money import Estimate, estimate
 
@@ -177,8 +178,25 @@ def _ranked(
     ready = [candidate for candidate in fit if candidate.health.closed_for <= 0]
     closed = [candidate for candidate in fit if candidate.health.closed_for > 0]
     if ready:
-        ready = list(strategy.rank(ready, turn(tuple(one.name for one in ready))))
+        ready = _in_order(ready, strategy, turn(tuple(one.name for one in ready)))
     return ready + sorted(closed, key=lambda one: one.health.closed_for)
+
+
+def _in_order(ready: list[Candidate], strategy: Strategy, turn: Turn) -> list[Candidate]:
+    """What the strategy makes of them, which has to be all of them.
+
+    Raises:
+        PluginError: the strategy fails, or leaves out or adds some.
+    """
+    try:
+        ranked = list(strategy.rank(ready, turn))
+    except Exception as error:
+        what = f"raised {type(error).__name__}: {error}"
+        raise PluginError(f"the strategy {strategy.name!r} {what}") from error
+    if sorted(map(id, ranked)) != sorted(map(id, ready)):
+        what = f"returned {len(ranked)} of {len(ready)} candidates; it has to return each once"
+        raise PluginError(f"the strategy {strategy.name!r} {what}")
+    return ranked
 
 
 def _groups(targets: Sequence[Target]) -> list[list[Target]]:

@@ -39,6 +39,19 @@ class Recording:
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     outcome: Generated | ProviderFailed | None = None
 
+    @property
+    def is_success(self) -> bool:
+        return isinstance(self.outcome, Generated)
+
+    @property
+    def ended(self) -> str:
+        """What came of it, in a few words."""
+        if isinstance(self.outcome, ProviderFailed):
+            failure = self.outcome.failure
+            return f"{failure.fault.value}: {failure.message}"
+        count = len(self.outcome.images) if self.outcome else 0
+        return "1 image" if count == 1 else f"{count} images"
+
     def as_json(self, provider: str) -> str:
         """The text of the transcript."""
         case: dict[str, Any] = {

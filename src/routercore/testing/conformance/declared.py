@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from routercore.plugins import SUPPORTED_API_VERSIONS
+from routercore.plugins import SUPPORTED_API_VERSIONS, no_provider
 from routercore.provider.http import HttpRequest, HttpResponse, Part
 from routercore.provider.spec import Provider
 from routercore.testing.conformance.subject import CheckFailed, Subject, travel
@@ -37,8 +37,8 @@ PNG = (
 def loads(subject: Subject) -> None:
     """It has the members of a provider, written for an interface that is supported."""
     provider = subject.provider
-    if not isinstance(provider, Provider):
-        raise CheckFailed(f"{type(provider).__name__} lacks members of Provider")
+    if isinstance(provider, type) or not isinstance(provider, Provider):
+        raise CheckFailed(no_provider(provider))
     if provider.api_version not in SUPPORTED_API_VERSIONS:
         raise CheckFailed(f"api_version {provider.api_version!r} is not supported")
     if not NAME.fullmatch(provider.name):
@@ -82,7 +82,8 @@ def _card_problems(card: ModelCard) -> Iterator[str]:
     if not card.formats or card.max_n < 1 or card.latency <= 0:
         yield "formats, max_n or latency is empty or not positive"
     if any(price.usd for price in card.prices) and not (card.price_source and card.price_date):
-        yield "its prices have no price_source and price_date"
+        missing = [n for n in ("price_source", "price_date") if not getattr(card, n)]
+        yield f"it has prices, and no {' and no '.join(missing)} to say where they are from"
     if any(price.usd < 0 for price in card.prices):
         yield "a price is negative"
     if card.shutdown is not None and card.released is not None and card.shutdown < card.released:

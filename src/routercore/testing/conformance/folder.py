@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
 from pathlib import Path
@@ -60,8 +60,9 @@ class PluginFolder:
         invalidate_caches()
         try:
             return cls(path, import_module(targets[0].partition(":")[0]))
-        except ImportError as error:
-            raise FolderError(f"{targets[0]} cannot be imported: {error}") from error
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            raise FolderError(f"{targets[0]} cannot be imported: {what}") from error
 
     @property
     def quality_file(self) -> Path:
@@ -69,12 +70,24 @@ class PluginFolder:
         assert file is not None
         return Path(file).parent / QUALITY_FILE
 
-    def providers(self) -> Iterable[Provider]:
-        """What the plugin's hook contributes."""
+    def providers(self) -> Sequence[Provider]:
+        """What the plugin's hook contributes.
+
+        Raises:
+            FolderError: it has no such hook, or the hook fails or gives no provider.
+        """
+        name = f"{self.module.__name__}.routercore_providers"
         hook = getattr(self.module, "routercore_providers", None)
         if hook is None:
-            raise FolderError(f"{self.module.__name__} has no routercore_providers hook")
-        providers: Iterable[Provider] = hook()
+            raise FolderError(f"there is no {name}; the kit checks providers alone")
+        if not hasattr(hook, "routercore_impl"):
+            raise FolderError(f"{name} is not marked with @hookimpl: no router would find it")
+        try:
+            providers: Sequence[Provider] = list(hook() or ())
+        except Exception as error:
+            raise FolderError(f"{name} raised {type(error).__name__}: {error}") from error
+        if not providers:
+            raise FolderError(f"{name} gives no provider; it has to return a list of them")
         return providers
 
     def check(self) -> list[Findings]:

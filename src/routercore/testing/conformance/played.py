@@ -43,7 +43,10 @@ MAX_STEP = 0.020
 def replays(subject: Subject) -> None:
     """Every transcript leads to the recorded requests and outcome, also through the engine."""
     if not subject.successes:
-        raise CheckFailed(f"there is no transcript of a success in {subject.transcripts_in.name}")
+        raise CheckFailed(
+            "there is no transcript of a success in tests/transcripts; `routercore plugin record` "
+            "makes one"
+        )
     for name, transcript in subject.transcripts:
         try:
             replay(subject.provider, transcript)
