@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -21,7 +20,6 @@ from routercore.values.errors import AttemptsFailedError, RefusedError, RequestE
 from routercore.values.faults import Charge, Failure, Fault
 from routercore.values.images import Generated, RawImage, Task
 from routercore.values.money import Basis
-from routercore.values.sizes import Size
 
 REFUSAL = Failure(fault=Fault.REFUSED, message="not this", categories=("violence",))
 
@@ -321,76 +319,6 @@ async def test_a_success_without_images_is_none() -> None:
     """A success without a picture in it is a failure that may have been paid for."""
     kit = Kit("a", "b", answers={"a": [made(0)]})
     assert Fault.NO_IMAGE == ((await kit.generate()).attempts[0].failure or REFUSAL).fault
-
-
-# Several images
-
-
-async def test_more_images_than_a_call_makes_are_split() -> None:
-    """Ten images where a call makes four are three calls of one attempt."""
-    kit = Kit("a")
-    result = await kit.generate(n=10)
-    assert [4, 4, 2] == [request.json["n"] for request in kit.transport.requests]
-    assert (10, 1, Decimal("0.40")) == (len(result.images), len(result.attempts), result.cost.usd)
-
-
-async def test_what_is_missing_comes_from_the_next_target() -> None:
-    """Images that are there are kept; only the missing ones are asked for again."""
-    kit = Kit("a", "b", answers={"a": [made(4), status(503)]})
-    result = await kit.generate(n=6)
-    assert [4, 2, 2] == [request.json["n"] for request in kit.transport.requests]
-    assert (6, (), Decimal("0.24")) == (len(result.images), result.missing, result.cost.usd)
-
-
-async def test_what_cannot_be_had_is_told() -> None:
-    """Where some images are there and the rest cannot be had, the result says why."""
-    kit = Kit("a", answers={"a": [made(4), status(401)]})
-    result = await kit.generate(n=6)
-    assert (4, 2) == (len(result.images), len(result.missing))
-    assert Fault.UNAUTHENTICATED == result.missing[0].fault
-
-
-async def test_fewer_images_than_promised_are_not_paid_for_twice() -> None:
-    """An upstream that quietly delivers less is not asked again."""
-    kit = Kit("a", "b", answers={"a": [made(2)]})
-    result = await kit.generate(n=4)
-    assert (["a"], 2, 2) == (kit.asked, len(result.images), len(result.missing))
-
-
-async def test_one_bad_image_of_several_is_replaced() -> None:
-    """Of several images, those that can be used are kept."""
-
-    def flow(task: Task) -> Any:
-        yield from call(post_json(task.url("/images"), {"n": task.n}))
-        return Generated(images=(RawImage(data=PNG), RawImage(base64="???")))
-
-    kit = Kit(provider("a", flow=flow), "b")
-    result = await kit.generate(n=2)
-    assert ([2, 1], 2) == ([r.json["n"] for r in kit.transport.requests], len(result.images))
-
-
-async def test_an_image_that_does_not_arrive_takes_no_other_along() -> None:
-    """Of several results, one whose download hangs is replaced; the paid others are kept."""
-
-    def flow(task: Task) -> Any:
-        yield from call(post_json(task.url("/images"), {"n": task.n}))
-        slow = RawImage(url="https://files.example/slow.png")
-        return Generated(images=(RawImage(data=PNG), slow, RawImage(data=PNG)))
-
-    kit = Kit(provider("a", flow=flow), "b", answers={"files": [Hanging()]})
-    result = await kit.generate(n=3)
-    posts = [r.json["n"] for r in kit.transport.requests if r.method == "POST"]
-    assert ([3, 1], 3) == (posts, len(result.images))
-    assert Decimal("0.16") == result.cost.usd
-
-
-async def test_another_size_than_asked_for_is_told() -> None:
-    """What came out otherwise than asked for, without anybody saying so, is a warning."""
-    cards = (replace(CARD, formats=("png", "gif")),)
-    result = await Kit(provider("a", cards=cards)).generate(size=Size(64, 64), output_format="gif")
-    assert [("size_changed", "64x64", "1x1"), ("output_format_changed", "gif", "png")] == [
-        (warning.code, warning.requested, warning.delivered) for warning in result.warnings
-    ]
 
 
 # Streams and cancellation
