@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import random as random_module
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from routercore import config as configuration
 from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.engine import Engine, NoticeListener
+from routercore.engine.ledger import Ledger
 from routercore.engine.models import ModelEntry
-from routercore.engine.setup import LOCAL_CALLER, Caller, RouterSetup
+from routercore.engine.setup import LOCAL_CALLER, Caller, LedgerSetup, RouterSetup, StoreSetup
 from routercore.engine.transport import default_transport
 from routercore.engine.transport.base import Transport
 from routercore.plugins import Contributions, PluginReport
@@ -22,6 +23,11 @@ from routercore.state.memory import MemoryCache, MemoryCallerLimits, MemoryUpstr
 from routercore.values.events import Observer, StreamItem
 from routercore.values.images import ImageRequest, ImageResult, InputImage
 from routercore.values.sizes import Size
+
+
+def configured_ledger(ledger: LedgerSetup, store: StoreSetup) -> Ledger:
+    """The ledger of a library: in memory unless its configuration says where."""
+    return open_ledger(ledger)
 
 
 class Router:
@@ -47,6 +53,7 @@ class Router:
         observers: Sequence[Observer] = (),
         clock: Clock | None = None,
         random: random_module.Random | None = None,
+        ledger: Callable[[LedgerSetup, StoreSetup], Ledger] = configured_ledger,
     ) -> None:
         clock = clock or SystemClock()
         self.plugins: tuple[PluginReport, ...] = contributions.reports
@@ -57,7 +64,7 @@ class Router:
             upstream_limits=MemoryUpstreamLimits(clock),
             caller_limits=MemoryCallerLimits(clock),
             cache=MemoryCache(setup.cache, clock),
-            ledger=open_ledger(setup.ledger),
+            ledger=ledger(setup.ledger, setup.store),
             observers=(*contributions.observers, *observers),
             clock=clock,
             random=random,
@@ -78,7 +85,7 @@ class Router:
             source: path of the file, or the mapping.
             environ: where ``${NAME}`` is read from; the process's environment unless given.
             plugins: further plugins, as ``(name, module or object)``.
-            injected: ``transport``, ``observers``, ``clock``, ``random``.
+            injected: ``transport``, ``observers``, ``clock``, ``random``, ``ledger``.
 
         Raises:
             ConfigError: lists every mistake, each with its place.

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 
 from routercore.config import build, load, parse, schema
 from routercore.config.text import amount_of_bytes, duration, rate
-from routercore.engine.setup import RouterSetup
+from routercore.engine.setup import LedgerSetup, RouterSetup
 from routercore.plugins import load_plugins
 from routercore.provider import ModelCard, Row, bearer, hookimpl
+from routercore.values.accounts import Prompts
 from routercore.values.errors import ConfigError
+from routercore.values.ledger import Budget, Period
 
 
 class Plugin:
@@ -42,6 +45,42 @@ def problems(document: Mapping[str, Any], **environ: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         built(document, **environ)
     return list(caught.value.problems)
+
+
+def test_budgets_and_the_ledger() -> None:
+    """Budgets of keys, providers and the router, and where the ledger is, come through."""
+    setup = built(
+        {
+            "router": {"budget": {"usd": "100.5", "per": "month"}},
+            "providers": {"beta": {"budget": {"usd": 5, "per": "total"}}},
+            "keys": {"team": {"key": "team-secret", "budget": {"usd": 0.25, "per": "day"}}},
+            "ledger": {"url": "sqlite:///ledger.db", "prompts": "full", "retention": "30d",
+                       "unknown_price": "0.2"},
+        }
+    )  # fmt: skip
+    beta = next(one for one in setup.providers if one.name == "beta")
+    assert Budget(100_500_000, Period.MONTH) == setup.budget
+    assert Budget(5_000_000, Period.TOTAL) == beta.budget
+    assert Budget(250_000, Period.DAY) == setup.callers[0].caller.budget
+    expected = LedgerSetup(url="sqlite:///ledger.db", prompts=Prompts.FULL,
+                           retention=30 * 86_400.0, unknown_price=Decimal("0.2"))  # fmt: skip
+    assert expected == setup.ledger
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"ledger": {"url": "mysql://host/db"}}, "ledger.url: expected 'sqlite:///FILE'"),
+        ({"ledger": {"prompts": "some"}}, "ledger.prompts"),
+        ({"router": {"budget": {"usd": 0, "per": "day"}}}, "router.budget.usd"),
+        ({"router": {"budget": {"usd": 1, "per": "year"}}}, "router.budget.per"),
+        ({"router": {"budget": {"usd": 1}}}, "router.budget.per: it is missing"),
+    ],
+)
+def test_mistaken_budgets_are_told(document: dict[str, Any], place: str) -> None:
+    """A budget or ledger that cannot be meant is a mistake with its place."""
+    (problem,) = problems(document)
+    assert place in problem
 
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
@@ -321,7 +360,17 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def test_the_schema_names_every_section() -> None:
     """Editors can complete all of it."""
-    names = {"router", "server", "store", "providers", "models", "keys", "cache", "plugins"}
+    names = {
+        "router",
+        "server",
+        "store",
+        "ledger",
+        "providers",
+        "models",
+        "keys",
+        "cache",
+        "plugins",
+    }
     assert names == set(schema()["properties"])
 
 

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from tests.serving import listening, provider, router_of, setup
 from tests.upstreams import Upstream
 
-from routercore.engine.setup import Caller, CallerKey, ServerSetup
+from routercore.engine.setup import Caller, CallerKey, LedgerSetup, ServerSetup, StoreSetup
 from routercore.server import create_app
-from routercore.server.serving import refuse_strangers
+from routercore.server.serving import refuse_strangers, server_ledger
 from routercore.values.errors import ConfigError
 
 KEYS = (CallerKey(caller=Caller(name="a"), key="rc-a"),)
@@ -71,3 +71,13 @@ def test_a_crash_is_a_500_without_its_story(tmp_path: Path, upstream: Upstream) 
     assert (500, "internal_error") == (response.status_code, error["code"])
     assert "secret" not in response.text
     assert response.headers["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize("url", [None, "memory:"])
+async def test_the_ledger_is_a_file_unless_told(tmp_path: Path, url: str | None) -> None:
+    """A server keeps its ledger beside its images, on the disk, unless it is told otherwise."""
+    pytest.importorskip("sqlalchemy")
+    ledger = server_ledger(LedgerSetup(url=url), StoreSetup(directory=tmp_path / "images"))
+    assert [] == await ledger.open_attempts()
+    await ledger.close()
+    assert (url is None) == (tmp_path / "routercore-ledger.db").is_file()

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from routercore.config.document import (
+    BudgetSection,
     Document,
     KeySection,
     LimitsSection,
@@ -23,6 +24,7 @@ from routercore.engine.setup import (
     CacheSetup,
     Caller,
     CallerKey,
+    LedgerSetup,
     Limits,
     ProviderSetup,
     Route,
@@ -37,6 +39,7 @@ from routercore.provider.cards import card_from
 from routercore.provider.http import origin_matches, origin_of
 from routercore.provider.spec import Provider
 from routercore.values.catalogue import ModelCard
+from routercore.values.ledger import Budget, micros
 
 ALWAYS_ENABLED = "test"
 
@@ -117,6 +120,8 @@ class _Builder:
             max_image_bytes=router.max_image_bytes,
             cache=self._cache(),
             store=self._store(),
+            budget=_budget(router.budget),
+            ledger=LedgerSetup(**dict(document.ledger)),
             server=ServerSetup(**dict(document.server)),
         )
         self._check_models(setup)
@@ -166,6 +171,7 @@ class _Builder:
             base_url=section.base_url,
             result_origins=frozenset(section.result_origins),
             limits=_limits(section.limits),
+            budget=_budget(section.budget),
             options=section.options,
             cards=tuple(self._cards(name, section)),
         )
@@ -310,6 +316,10 @@ def _is_nowhere(provider: Provider) -> bool:
     return host.endswith(".invalid") and not isinstance(provider.auth, NoAuth)
 
 
+def _budget(section: BudgetSection | None) -> Budget | None:
+    return None if section is None else Budget(micros(section.usd), section.per)
+
+
 def _limits(section: LimitsSection) -> Limits:
     requests, images = section.requests, section.images
     return Limits(
@@ -322,7 +332,10 @@ def _limits(section: LimitsSection) -> Limits:
 
 
 def _caller(name: str, section: KeySection) -> Caller:
-    return Caller(name=name, limits=_limits(section.limits), models=section.models)
+    return Caller(
+        name=name, limits=_limits(section.limits), budget=_budget(section.budget),
+        models=section.models,
+    )  # fmt: skip
 
 
 def _keyless(variable: str, *, elsewhere: bool) -> str:

@@ -24,6 +24,8 @@ from routercore.plugins import PluginChoice
 from routercore.provider.http import origin_of
 from routercore.routing.plan import UnknownPrice
 from routercore.routing.policy import OnRefusal, OnUnknown
+from routercore.values.accounts import Prompts
+from routercore.values.ledger import Period
 
 
 def _url(value: str) -> str:
@@ -35,6 +37,12 @@ def _url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
         raise ValueError("expected a URL such as 'https://api.example.com/v1'")
     return value.rstrip("/")
+
+
+def _ledger(value: str) -> str:
+    if value != "memory:" and not value.startswith(("sqlite:///", "postgresql://")):
+        raise ValueError("expected 'sqlite:///FILE', 'postgresql://…' or 'memory:'")
+    return value
 
 
 _WRITTEN = WithJsonSchema({"type": ["string", "number"]})
@@ -66,6 +74,22 @@ class LimitsSection(Section):
     concurrency: Count | None = None
 
 
+class BudgetSection(Section):
+    """``budget = { usd = 25, per = "day" }``."""
+
+    usd: Usd
+    per: Period
+
+
+class LedgerSection(Section):
+    """``[ledger]``: where money is written down, and how much of what was asked."""
+
+    url: Annotated[str, AfterValidator(_ledger)] | None = None
+    prompts: Prompts = Prompts.HASH
+    retention: Duration | None = None
+    unknown_price: Usd | None = None
+
+
 class RouterSection(Section):
     """``[router]``: bounds of every request, and the terms of models without a table."""
 
@@ -80,6 +104,7 @@ class RouterSection(Section):
     unknown_price: UnknownPrice = UnknownPrice.LAST
     max_price: Usd | None = None
     strict: bool = False
+    budget: BudgetSection | None = None
 
 
 class ServerSection(Section):
@@ -133,6 +158,7 @@ class ProviderSection(Section):
     base_url: Url | None = None
     result_origins: tuple[Origin, ...] = ()
     limits: LimitsSection = LimitsSection()
+    budget: BudgetSection | None = None
     options: Mapping[str, Any] = Field(default_factory=dict)
     cards: tuple[Mapping[str, Any], ...] = ()
 
@@ -181,6 +207,7 @@ class KeySection(Section):
     key: Annotated[SecretStr, Field(min_length=8)] | None = None
     hash: Sha256 | None = None
     limits: LimitsSection = LimitsSection()
+    budget: BudgetSection | None = None
     models: tuple[str, ...] = ("*",)
 
     @model_validator(mode="after")
@@ -212,6 +239,7 @@ class Document(Section):
     router: RouterSection = RouterSection()
     server: ServerSection = ServerSection()
     store: StoreSection = StoreSection()
+    ledger: LedgerSection = LedgerSection()
     providers: Mapping[str, ProviderSection] = Field(default_factory=dict)
     models: Mapping[str, ModelSection] = Field(default_factory=dict)
     keys: Mapping[str, KeySection] = Field(default_factory=dict)

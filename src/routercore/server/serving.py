@@ -6,19 +6,24 @@ import ipaddress
 import json
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 
-from routercore.engine.setup import RouterSetup
+from routercore.engine.ledger import Ledger
+from routercore.engine.setup import LedgerSetup, RouterSetup, StoreSetup
 from routercore.router import Router
 from routercore.server.app import create_app
+from routercore.server.store import default_directory
+from routercore.state.ledger import open_ledger
 from routercore.values.errors import ConfigError
 
 VARIABLE = "ROUTERCORE_SERVE"
 """How worker processes are told what to serve."""
+LEDGER_FILE = "routercore-ledger.db"
 SHUTDOWN_SECONDS = 30
 """How long running requests may go on once the server is told to stop."""
 
@@ -82,7 +87,15 @@ def worker_app() -> Starlette:
 
 
 def _router(config: str | Path | None) -> Router:
-    return Router.auto() if config is None else Router.from_config(config)
+    return Router.from_config({} if config is None else config, ledger=server_ledger)
+
+
+def server_ledger(ledger: LedgerSetup, store: StoreSetup) -> Ledger:
+    """The ledger of a server: a file beside its images unless the configuration says where."""
+    if ledger.url is not None:
+        return open_ledger(ledger)
+    folder = store.directory or default_directory()
+    return open_ledger(replace(ledger, url=f"sqlite:///{folder.resolve().parent}/{LEDGER_FILE}"))
 
 
 def refuse_strangers(setup: RouterSetup, host: str, *, allow_anonymous: bool) -> None:
