@@ -17,6 +17,7 @@ from starlette.routing import Route
 from routercore.engine.setup import ServerSetup
 from routercore.router import Router
 from routercore.server.auth import caller_of
+from routercore.server.credits import credits_body
 from routercore.server.edge import Edge, raise_again
 from routercore.server.faults import NotFoundError, Redactor
 from routercore.server.files import Shelf
@@ -24,7 +25,7 @@ from routercore.server.images import ImagesApi
 from routercore.server.jobs import Jobs
 from routercore.server.models import list_body, model_body
 from routercore.server.openapi import document
-from routercore.server.queries import narrowed
+from routercore.server.queries import flag, narrowed
 from routercore.server.records import MemoryRecordStore
 from routercore.server.replies import to_json
 from routercore.server.store import ImageStore
@@ -96,6 +97,7 @@ class _Face:
                 Route(f"{prefix}/images/jobs/{{id}}", self._tracking.cancel, methods=["DELETE"]),
                 Route(f"{prefix}/images/jobs/{{id}}/events", self._tracking.events),
                 Route(f"{prefix}/auth/test", self._auth_test, methods=["POST"]),
+                Route(f"{prefix}/credits", self._credits),
                 Route(f"{prefix}/models", self._models),
                 Route(f"{prefix}/models/{{id:path}}", self._model),
             ]
@@ -116,6 +118,11 @@ class _Face:
         """Says whether a key is good, as ImageRouter's clients ask."""
         caller = caller_of(self._router, request.scope["headers"])
         return _json({"success": True, "name": caller.name})
+
+    async def _credits(self, request: Request) -> Response:
+        caller = caller_of(self._router, request.scope["headers"])
+        by_key = flag(request.query_params, "by_api_key")
+        return _json(await credits_body(self._router.engine, caller, by_key=by_key))
 
     async def _variations(self, request: Request) -> Response:
         caller_of(self._router, request.scope["headers"])

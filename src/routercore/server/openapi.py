@@ -122,6 +122,16 @@ _JOB = {
         "deleted": {"type": "boolean"},
     },
 }
+_CREDITS = {
+    "type": "object",
+    "required": ["remaining_credits", "credit_usage", "total_deposits"],
+    "properties": {
+        "remaining_credits": _NULLABLE_TEXT,
+        "credit_usage": {"type": "string"},
+        "total_deposits": _NULLABLE_TEXT,
+        "api_keys": {"type": "array", "items": {"type": "object"}},
+    },
+}
 _PREFER = {
     "name": "Prefer", "in": "header", "required": False,
     "schema": {"type": "string", "pattern": "^(respond-async|wait=[0-9])$"},
@@ -145,7 +155,7 @@ def document(*, default_model: str | None) -> dict[str, Any]:
     """The OpenAPI 3.1 document of this server."""
     schemas = {
         "Error": _ERROR, "Usage": _USAGE, "Image": _IMAGE, "Answer": _ANSWER, "Model": _MODEL,
-        "Models": _MODELS, "Job": _JOB, **_request_schemas(default_model),
+        "Models": _MODELS, "Job": _JOB, "Credits": _CREDITS, **_request_schemas(default_model),
     }  # fmt: skip
     paths: dict[str, Any] = {"/health": {"get": _operation("health", "object", secured=False)}}
     for prefix in ("/v1", "/v1/openai"):
@@ -157,6 +167,7 @@ def document(*, default_model: str | None) -> dict[str, Any]:
             f"{images}/jobs/{{id}}": _tracking(name),
             f"{images}/jobs/{{id}}/events": {"get": _following(f"follow_job{name}")},
             f"{prefix}/auth/test": {"post": _operation(f"test_key{name}", "object")},
+            f"{prefix}/credits": {"get": _accounting(f"credits{name}")},
             f"{prefix}/models": {"get": _listing(f"list_models{name}")},
             f"{prefix}/models/{{id}}": {"get": _retrieving(f"retrieve_model{name}")},
         }
@@ -244,6 +255,14 @@ def _listing(name: str) -> dict[str, Any]:
     operation["parameters"] = [
         {"name": name, "in": "query", "required": False, "schema": schema}
         for name, schema in schemas.items()
+    ]
+    return operation
+
+
+def _accounting(name: str) -> dict[str, Any]:
+    operation = _operation(name, "Credits")
+    operation["parameters"] = [
+        {"name": "by_api_key", "in": "query", "required": False, "schema": {"type": "boolean"}}
     ]
     return operation
 

@@ -39,7 +39,7 @@ def _tests(query: Mapping[str, str]) -> list[Callable[[Body], bool]]:
     if part := query.get("name", "").lower():
         tests.append(lambda model: any(part in name.lower() for name in _names(model)))
     if "free" in query:
-        is_wanted = _flag(query["free"])
+        is_wanted = flag(query, "free")
         tests.append(lambda model: _is_free(model) == is_wanted)
     return tests
 
@@ -66,9 +66,15 @@ def _is_free(model: Body) -> bool:
     return price is not None and price["max"] == 0
 
 
-def _flag(text: str) -> bool:
+def flag(query: Mapping[str, str], name: str) -> bool:
+    """Whether something is wanted; not unless it is said.
+
+    Raises:
+        RequestError: the value is neither ``true`` nor ``false``.
+    """
+    text = query.get(name, "false")
     if text not in ("true", "false"):
-        raise RequestError("'free' is true or false.", param="free", code="invalid_value")
+        raise RequestError(f"{name!r} is true or false.", param=name, code="invalid_value")
     return text == "true"
 
 

@@ -1,0 +1,109 @@
+"""What a key has spent and may still spend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.serving import MODEL, provider, router_of, served, setup
+from tests.upstreams import Upstream, error
+
+from routercore.engine.setup import Caller, CallerKey
+from routercore.values.ledger import Budget, Period
+
+BUDGETS = {
+    "day": Budget(50_000, Period.DAY),
+    "week": Budget(50_000, Period.WEEK),
+    "month": Budget(50_000, Period.MONTH),
+    "total": Budget(50_000, Period.TOTAL),
+    "free": None,
+}
+KEYS = tuple(
+    CallerKey(caller=Caller(name=name, budget=budget), key=f"key-of-{name}")
+    for name, budget in BUDGETS.items()
+)
+
+
+@pytest.fixture
+def keyed(upstream: Upstream, tmp_path: Path) -> Iterator[httpx2.Client]:
+    """A client of a server whose keys have budgets of five cents."""
+    with served(router_of(setup(tmp_path, provider("near", upstream.base_url), callers=KEYS))) as c:
+        yield c
+
+
+def headers(name: str) -> dict[str, str]:
+    return {"authorization": f"Bearer key-of-{name}"}
+
+
+def ask(client: httpx2.Client, name: str, **fields: object) -> httpx2.Response:
+    body = {"model": MODEL, "prompt": "x", **fields}
+    return client.post("/v1/images/generations", json=body, headers=headers(name))
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/v1/openai"])
+def test_credits(keyed: httpx2.Client, prefix: str) -> None:
+    """What was spent and what is left add up, to the hundredth of a cent."""
+    ask(keyed, "day", n=2)
+
+    told = keyed.get(f"{prefix}/credits", headers=headers("day")).json()
+
+    assert {
+        "remaining_credits": "0.0100",
+        "credit_usage": "0.0400",
+        "total_deposits": "0.0500",
+    } == told
+
+
+@pytest.mark.parametrize("name", ["day", "week", "month", "total"])
+def test_by_key(keyed: httpx2.Client, name: str) -> None:
+    """A key sees its own limit, the period that it holds for, and nobody else's."""
+    ask(keyed, name)
+
+    (told,) = keyed.get("/v1/credits?by_api_key=true", headers=headers(name)).json()["api_keys"]
+
+    assert (name, "0.0200", "0.0500", name, "0.0200") == tuple(
+        told[field]
+        for field in ("name", "credit_usage", "spend_limit", "spend_limit_period", "period_spend")
+    )
+    if name == "total":
+        assert told["period_start"] is None
+        return
+    start, now = datetime.fromisoformat(told["period_start"]), datetime.now(UTC)
+    assert 0 <= (now - start).days <= {"day": 0, "week": 6, "month": 30}[name]
+    assert (0, 0) == (start.hour, start.minute)
+
+
+def test_without_a_budget(keyed: httpx2.Client) -> None:
+    """A key without a budget has spent something and has no end of credit."""
+    ask(keyed, "free")
+
+    told = keyed.get("/v1/credits?by_api_key=true", headers=headers("free")).json()
+
+    assert (None, "0.0200", None) == (
+        told["remaining_credits"], told["credit_usage"], told["total_deposits"],
+    )  # fmt: skip
+    assert told["api_keys"][0]["spend_limit"] is None
+
+
+def test_a_budget_that_is_used_up(keyed: httpx2.Client, upstream: Upstream) -> None:
+    """Beyond its budget a key gets 402 before anything is sent; a failure cost it nothing."""
+    upstream.script.extend([error(429, "slow down")] * 3)
+    failed = ask(keyed, "day", n=2)
+    upstream.reset()
+    first, second = ask(keyed, "day", n=2), ask(keyed, "day", n=2)
+
+    assert (429, 200, 402) == (failed.status_code, first.status_code, second.status_code)
+    assert "budget_exceeded" == second.json()["error"]["code"]
+    assert "false" == second.headers["x-should-retry"]
+    assert 1 == upstream.calls
+
+
+def test_wrong_questions(keyed: httpx2.Client) -> None:
+    """A key is needed, and a flag is true or false."""
+    odd = keyed.get("/v1/credits?by_api_key=maybe", headers=headers("day"))
+
+    assert 401 == keyed.get("/v1/credits").status_code
+    assert (400, "by_api_key") == (odd.status_code, odd.json()["error"]["param"])
