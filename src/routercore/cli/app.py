@@ -7,7 +7,16 @@ from typing import Annotated
 import typer
 
 from routercore import __version__
-from routercore.cli import authoring, configuring, drifting, listing, making, planning, serving
+from routercore.cli import (
+    authoring,
+    configuring,
+    drifting,
+    ledger,
+    listing,
+    making,
+    planning,
+    serving,
+)
 
 EPILOG = (
     "Exit codes: 0 done · 1 every attempt failed · 2 wrong usage or request · 3 refused by content "
@@ -50,6 +59,9 @@ providers.command()(drifting.check)
 app.add_typer(providers, name="providers", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(listing.plugins)
 app.command(rich_help_panel=RUN)(serving.serve)
+app.command(rich_help_panel=RUN)(ledger.usage)
+app.command(rich_help_panel=RUN)(ledger.log)
+app.add_typer(ledger.ledger, name="ledger", rich_help_panel=RUN)
 app.add_typer(configuring.config, name="config", rich_help_panel=RUN)
 app.add_typer(configuring.keys, name="keys", rich_help_panel=RUN)
 app.add_typer(authoring.plugin, name="plugin", rich_help_panel="Plugin authors")

@@ -1,0 +1,91 @@
+"""``routercore usage``, ``log`` and ``ledger``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import Run
+
+pytest.importorskip("sqlalchemy")
+
+
+@pytest.fixture
+def spent(folder: Path) -> Path:
+    """A folder with a ledger in which one request is paid and another one suspect."""
+    from routercore.state.ledger.sql import SqlLedger
+    from routercore.values.accounts import Asked, Ended
+    from routercore.values.ledger import Hold, Kind, Outcome, Step
+
+    now = datetime.now(UTC) - timedelta(minutes=1)
+
+    async def fill() -> None:
+        ledger = SqlLedger(f"sqlite:///{folder}/ledger.db")
+        for name, end in (("r1", Kind.POSTED), ("r2", Kind.SUSPECT)):
+            ledger.note(Asked(request=name, caller="team", model="poster", operation="generate",
+                              n=1, at=now, prompt="a heron", user="ada"))  # fmt: skip
+            await ledger.reserve(
+                Hold(attempt=f"{name}-1", request=name, caller="team", provider="vendor",
+                     model="poster", target="vendor:poster", micros=40_000, at=now, expires=now)
+            )  # fmt: skip
+            for kind in (Kind.DISPATCHED, end):
+                outcome = Outcome(images=int(end is Kind.POSTED))
+                step = Step(attempt=f"{name}-1", kind=kind, at=now, micros=30_000, outcome=outcome)
+                await ledger.write(step)
+        ledger.note(Ended(request="r1", at=now, status="completed", images=1))
+        await ledger.close()
+
+    asyncio.run(fill())
+    config = folder / "routercore.toml"
+    url = f'[ledger]\nurl = "sqlite:///{folder}/ledger.db"\n'
+    config.write_text(url + config.read_text())
+    return folder
+
+
+def test_usage_adds_up(spent: Path, run: Run) -> None:
+    """What was paid and what may have been, for people and for programs."""
+    ran = run("usage", "--json")
+    expected = {"name": "team", "attempts": 2, "images": 1, "paid": "0.03", "suspect": "0.04",
+                "held": "0.00"}  # fmt: skip
+    assert (0, [expected]) == (ran.code, json.loads(ran.text)["usage"])
+    assert "poster" in run("usage", "--by", "model").text
+
+
+def test_the_log_shows_requests(spent: Path, run: Run) -> None:
+    """The newest request comes first, with its attempts."""
+    rows = json.loads(run("log", "--json").text)["requests"]
+    assert [("r2", None), ("r1", "completed")] == [(r["request"], r["status"]) for r in rows]
+    assert ("suspect", "0.04") == (
+        rows[0]["attempts"][0]["state"],
+        rows[0]["attempts"][0]["counts"],
+    )
+    text = run("log", "--key", "team").text
+    assert "vendor:poster suspect" in text
+
+
+def test_unknown_outcomes_are_reconciled(spent: Path, run: Run) -> None:
+    """An operator with the invoice says what an attempt cost, once."""
+    (found,) = json.loads(run("ledger", "reconcile", "--json").text)["open"]
+    assert "r2-1" == found["attempt"]
+    assert 0 == run("ledger", "reconcile", "r2-1", "--paid", "0.025").code
+    assert 2 == run("ledger", "reconcile", "r2-1", "--free").code
+    assert "settled" in run("ledger", "reconcile").text
+    assert "0.055" == json.loads(run("usage", "--json").text)["usage"][0]["paid"]
+    assert 0 == run("ledger", "audit").code
+
+
+def test_what_reconcile_cannot_mean(spent: Path, run: Run) -> None:
+    """Neither word, both words and no amount are refused, and change nothing."""
+    for words in ((), ("--paid", "1", "--free"), ("--paid", "much"), ("--paid", "-1")):
+        assert 2 == run("ledger", "reconcile", "r2-1", *words).code
+    assert 2 == run("ledger", "reconcile", "nobody", "--free").code
+
+
+def test_what_was_asked_is_erased(spent: Path, run: Run) -> None:
+    """Prompts of a user are erased; without saying whose, nothing is."""
+    assert 2 == run("ledger", "erase").code
+    assert {"erased": 2} == json.loads(run("ledger", "erase", "--user", "ada", "--json").text)
+    assert [None, None] == [r["prompt"] for r in json.loads(run("log", "--json").text)["requests"]]
