@@ -316,7 +316,7 @@ def _background(f: _Fitting) -> None:
             f.reject("background", f"{f.card.id!r} makes no transparent background")
         elif f.request.output_format == "jpeg":
             f.reject("background", "a jpeg cannot be transparent; ask for png or webp")
-    elif asked == "opaque" and asked not in f.card.backgrounds:
+    elif asked == "opaque" and not f.card.backgrounds:
         f.changes["background"] = None  # Opaque is what a model without the choice makes.
     elif asked is not None and asked not in f.card.backgrounds:
         f.drop("background", f"{f.card.id!r} has no background {asked!r}")
