@@ -159,12 +159,12 @@ class Job:
             try:
                 response = yield from patiently(self.poll(handle))
                 status = self.status(response)
+                if status.state is JobState.DONE:
+                    return response
             except ProviderFailed as error:
                 if error.failure.fault is not Fault.MODEL_NOT_FOUND:
                     raise
                 status = JobStatus(JobState.LOST, error.failure.message)
-            if status.state is JobState.DONE:
-                return response
             lost = lost + 1 if status.state is JobState.LOST else 0
             if status.state is not JobState.PENDING and lost in (0, LOST_JOB_POLLS):
                 raise ended(status)

@@ -123,8 +123,9 @@ def _listened(provider: Provider, flow: Flow[Generated], recording: Recording) -
             recording.exchanges.append(exchange)
         elif isinstance(reply, ServerEvent):
             _add_event(recording, reply)
-        if isinstance(effect, Call) and not effect.raw and not (reply and reply.is_success):
-            failed = failed or ProviderFailed(provider.classify(reply))
+        answer = reply if isinstance(reply, HttpResponse) and not reply.is_success else None
+        if answer is not None and isinstance(effect, Call) and not effect.raw:
+            failed = ProviderFailed(provider.classify(answer))
 
 
 def _sent(request: HttpRequest) -> dict[str, Any]:

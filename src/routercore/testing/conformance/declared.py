@@ -167,8 +167,13 @@ def properties(subject: Subject) -> None:
 
 
 def _properties_of(provider: Provider, card: ModelCard) -> None:
-    @settings(max_examples=25, deadline=None, database=None, derandomize=True,
-              suppress_health_check=list(HealthCheck))  # fmt: skip
+    @settings(
+        max_examples=25,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
     @given(requests(card))
     def holds(request: ImageRequest) -> None:
         fitted = check(card, request, LONG_AGO)
