@@ -99,7 +99,12 @@ class Counts:
 
 
 def _wrong(name: str, message: str) -> ProviderFailed:
-    return fail(Fault.INVALID_REQUEST, f"option {name!r} {message}", param=f"options.test.{name}")
+    return fail(
+        Fault.INVALID_REQUEST,
+        f"option {name!r} {message}",
+        param=f"options.test.{name}",
+        only_here=True,
+    )
 
 
 def _number(value: object) -> float | None:
