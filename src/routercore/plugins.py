@@ -166,20 +166,29 @@ def _load(found: _Found) -> _Loaded:
     """Load one plugin in a manager of its own, so that what it contributes is known to be its."""
     report = PluginReport(name=found.name, distribution=found.distribution, version=found.version)
     try:
-        manager = pluggy.PluginManager(hooks.PROJECT)
-        manager.add_hookspecs(hooks)
         plugin = found.load()
-        report = replace(report, grade=_grade(plugin))
-        manager.register(plugin, name=found.name)
-        manager.check_pending()
-        hook = manager.hook
-        hooks_of_it = (hook.routercore_providers, hook.routercore_strategies,
-                       hook.routercore_observers)  # fmt: skip
-        given = [one() for one in hooks_of_it]
-        providers, strategies, observers = map(_gathered, given)
-        problem = _problem(providers, strategies, observers) if any(given) else NOTHING
-    except Exception as error:  # noqa: BLE001 - the plugin boundary
-        problem = f"{type(error).__name__}: {error}"
+        return _registered(replace(report, grade=_grade(plugin)), plugin)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the plugin boundary
+        return _Loaded(report=replace(report, problem=f"{type(error).__name__}: {error}"))
+
+
+def _registered(report: PluginReport, plugin: Any) -> _Loaded:
+    """Ask a plugin what it contributes, and look whether it can be used."""
+    manager = pluggy.PluginManager(hooks.PROJECT)
+    manager.add_hookspecs(hooks)
+    manager.register(plugin, name=report.name)
+    manager.check_pending()
+    hook = manager.hook
+    given = [
+        one()
+        for one in (
+            hook.routercore_providers,
+            hook.routercore_strategies,
+            hook.routercore_observers,
+        )
+    ]
+    providers, strategies, observers = map(_gathered, given)
+    problem = _problem(providers, strategies, observers) if any(given) else NOTHING
     if problem:
         return _Loaded(report=replace(report, problem=problem))
     report = replace(
@@ -198,7 +207,7 @@ def _grade(plugin: Any) -> str | None:
         return None
     try:
         return str(tomllib.loads(Path(file).with_name("quality.toml").read_text("utf-8"))["grade"])
-    except (OSError, KeyError):
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
         return None
 
 

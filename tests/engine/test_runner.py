@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -365,3 +366,40 @@ async def test_every_failure_ends_in_an_error(fault: Fault) -> None:
     assert 400 <= error.status < 600
     assert error.code or isinstance(error, RequestError)
     assert 1 == len(error.attempts)
+
+
+# Several calls
+
+
+async def test_a_seed_grows_with_every_image() -> None:
+    """One seed for three calls would be one picture, paid for three times."""
+    seeds: list[int | None] = []
+
+    def flow(task: Task) -> Any:
+        seeds.append(task.seed)
+        return one_call(task)
+
+    single = replace(CARD, max_n=1, seed=True)
+    kit = Kit(provider("a", cards=(single,), flow=flow))
+    await kit.generate(n=3, seed=7)
+    assert [7, 8, 9] == sorted(seed or 0 for seed in seeds)
+
+
+async def test_more_images_than_asked_for_end_a_request() -> None:
+    """Nothing further is bought, whatever another call of the attempt came to."""
+    card = replace(CARD, max_n=2)
+    kit = Kit(provider("a", cards=(card,)), "b", answers={"a": [made(5), status(500)]})
+    result = await kit.generate(n=4)
+    assert (5, ["a", "a"]) == (len(result.images), kit.asked)
+
+
+async def test_options_for_nobody_are_refused() -> None:
+    """A provider's name that is not there would drop them in silence."""
+    error = await Kit("a").error(options={"nobody": {"steps": 4}})
+    assert ("options.nobody", True) == (error.param, isinstance(error, RequestError))
+
+
+async def test_intermediate_images_need_a_stream() -> None:
+    """Asked for without one they would be dropped in silence."""
+    error = await Kit("a").error(partial_images=2)
+    assert "partial_images" == error.param

@@ -104,7 +104,8 @@ class Attempter:
             if failure.fault is Fault.DEADLINE:
                 await self._call_off(handles, secret)
         except asyncio.CancelledError:
-            await self._call_off(handles, secret)
+            if generated is None:
+                await self._call_off(handles, secret)
             raise
         return CallOutcome(
             images=images,

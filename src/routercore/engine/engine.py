@@ -215,6 +215,9 @@ class Engine:
         stream: bool,
         request_id: str | None,
     ) -> ImageResult:
+        if request.partial_images and not stream:
+            message = "intermediate images come in a stream alone; ask for one with stream()"
+            raise RequestError(message, param="partial_images", code="invalid_value")
         route, targets = self._route(request, caller)
         request_id = request_id or f"req_{self.random.getrandbits(96):024x}"
         deadline = self.clock.monotonic() + self.setup.deadline
@@ -262,10 +265,18 @@ class Engine:
                 message = f"a {overlay} needs an image to lie on"
                 raise RequestError(message, param=overlay, code="invalid_value")
         for name, options in request.options.items():
+            self._known(name)
             refuse_reserved(name, options)
         if request.n < 1:
             raise RequestError("n is less than 1", param="n", code="invalid_value")
         return self.catalogue.find(request.model)
+
+    def _known(self, provider: str) -> None:
+        """Options of a provider that is not there would be dropped in silence."""
+        names = {name for p in self.setup.providers for name in (p.name, p.provider.name)}
+        if provider not in names:
+            message = f"there is no enabled provider {provider!r} to give options to"
+            raise RequestError(message, param=f"options.{provider}", code="invalid_value")
 
     def _plan(
         self,

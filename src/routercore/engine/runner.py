@@ -24,6 +24,7 @@ from routercore.engine.health import HealthBook, Vitals, contradiction
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
 from routercore.engine.setup import ProviderSetup
+from routercore.engine.splitting import seeded, split
 from routercore.engine.transport.base import Phase
 from routercore.routing.failing import error_of
 from routercore.routing.plan import Candidate, Plan
@@ -82,6 +83,8 @@ class _Progress:
     sent_partials: int = 0
     failure: Failure | None = None
     target: str = ""
+    quality: str | None = None
+    """As the target that delivered was asked for it."""
 
 
 @dataclass(slots=True)
@@ -152,7 +155,7 @@ class _Run:
         while True:
             candidate = self.plan.candidates[at.index]
             failure = await self._attempt(candidate, at)
-            if failure is None:
+            if failure is None or len(self.so_far.images) >= self.plan.request.n:
                 return self._result(())
             decision = self._decide(failure, candidate, at)
             self._conclude(decision)
@@ -215,14 +218,14 @@ class _Run:
         self, candidate: Candidate, upstream: Upstream, key: Key, number: int
     ) -> list[CallOutcome]:
         """The calls of one attempt, side by side: several where ``n`` is more than one call's."""
-        missing = self.plan.request.n - len(self.so_far.images)
-        sizes = _split(missing, candidate.target.card.max_n)
-        return await together(
-            [
-                partial(self._call, candidate, upstream, key, n, f"{self.id}-{number}-{index}")
-                for index, n in enumerate(sizes)
-            ]
-        )
+        made = len(self.so_far.images)
+        sizes = split(self.plan.request.n - made, candidate.target.card.max_n)
+        calls = []
+        for index, n in enumerate(sizes):
+            own = seeded(candidate, made)
+            calls.append(partial(self._call, own, upstream, key, n, f"{self.id}-{number}-{index}"))
+            made += n
+        return await together(calls)
 
     async def _call(
         self, candidate: Candidate, upstream: Upstream, key: Key, n: int, idempotency_key: str
@@ -282,6 +285,7 @@ class _Run:
         if images:
             so_far.images += images
             so_far.target = candidate.name
+            so_far.quality = candidate.request.quality
             so_far.warnings += [w for w in candidate.warnings if w not in so_far.warnings]
         so_far.outcomes += outcomes
         so_far.cost += cost
@@ -369,7 +373,7 @@ class _Run:
             target=so_far.target,
             cost=so_far.cost,
             usage=delivered_usage(so_far.outcomes),
-            quality=(last and last.quality) or request.quality,
+            quality=(last and last.quality) or so_far.quality,
             background=(last and last.background) or request.background,
             warnings=(*so_far.warnings, *unsaid(request, so_far.images, so_far.warnings)),
             attempts=tuple(so_far.records),
@@ -387,9 +391,3 @@ class _Run:
 
     def _emit(self, name: str, **fields: object) -> None:
         self.runner.observers.emit(name, self.id, **fields)
-
-
-def _split(n: int, most: int) -> list[int]:
-    """Sizes of the calls that make ``n`` images: full ones first."""
-    full, rest = divmod(n, most)
-    return [most] * full + ([rest] if rest else [])
