@@ -41,7 +41,7 @@ def test_every_plugin_has_its_heading(reference: ModuleType) -> None:
 
 
 PAGE = ROOT / "docs" / "reference" / "plugin-interface.md"
-EMITTED = re.compile(r'emit\(\s*"([a-z]+\.[a-z_]+)"')
+EMITTED = re.compile(r'(?:emit|_tell)\(\s*"([a-z]+\.[a-z_]+)"')
 
 
 def test_every_event_is_documented() -> None:

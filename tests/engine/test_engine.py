@@ -293,7 +293,7 @@ async def test_options_add_up() -> None:
         base_url="https://other.example/v2/", options={"a": 1, "b": 1, "c": 1},
     )  # fmt: skip
     kit = Kit(own)
-    await kit.generate(options={"scripted": {"b": 2, "c": 2}, "mine": {"c": 3}})
+    await kit.generate(options={"scripted": {"b": 2, "c": 2}, "mine": {"c": 3}, "else": {"a": 9}})
     assert [({"a": 1, "b": 2, "c": 3}, "https://other.example/v2")] == seen
 
 

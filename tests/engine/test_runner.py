@@ -393,10 +393,10 @@ async def test_more_images_than_asked_for_end_a_request() -> None:
     assert (5, ["a", "a"]) == (len(result.images), kit.asked)
 
 
-async def test_options_for_nobody_are_refused() -> None:
+async def test_options_for_nobody_are_told_of() -> None:
     """A provider's name that is not there would drop them in silence."""
-    error = await Kit("a").error(options={"nobody": {"steps": 4}})
-    assert ("options.nobody", True) == (error.param, isinstance(error, RequestError))
+    result = await Kit("a").generate(options={"nobody": {"steps": 4}})
+    assert [("options_unused", "options.nobody")] == [(w.code, w.param) for w in result.warnings]
 
 
 async def test_intermediate_images_need_a_stream() -> None:

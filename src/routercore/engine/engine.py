@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import random as random_module
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import date
@@ -47,7 +47,7 @@ from routercore.values.errors import (
     UnsupportedError,
 )
 from routercore.values.events import Notice, Observer, StreamItem
-from routercore.values.images import ImageRequest, ImageResult, Operation
+from routercore.values.images import ImageRequest, ImageResult, Operation, Warning
 from routercore.values.limits import Admission
 
 NoticeListener = Callable[[str, Notice], None]
@@ -178,6 +178,9 @@ class Engine:
         Raises:
             RouterError: it could not be done; the class says why.
         """
+        if request.partial_images:
+            message = "intermediate images come in a stream alone; ask for one with stream()"
+            raise RequestError(message, param="partial_images", code="invalid_value")
         return await self._serve(
             request, caller, on_notice, on_admission, stream=False, request_id=request_id
         )
@@ -215,9 +218,6 @@ class Engine:
         stream: bool,
         request_id: str | None,
     ) -> ImageResult:
-        if request.partial_images and not stream:
-            message = "intermediate images come in a stream alone; ask for one with stream()"
-            raise RequestError(message, param="partial_images", code="invalid_value")
         route, targets = self._route(request, caller)
         request_id = request_id or f"req_{self.random.getrandbits(96):024x}"
         deadline = self.clock.monotonic() + self.setup.deadline
@@ -253,7 +253,10 @@ class Engine:
             "request.completed", request_id, target=result.target, images=len(result.images),
             seconds=round(result.latency_s, 3), cache=result.cache,
         )  # fmt: skip
-        return result if result.id == request_id else replace(result, id=request_id)
+        warnings = (*result.warnings, *self._unheard(request))
+        if (result.id, result.warnings) == (request_id, warnings):
+            return result
+        return replace(result, id=request_id, warnings=warnings)
 
     def _route(self, request: ImageRequest, caller: Caller) -> tuple[Route, list[Target]]:
         if not caller.may_use(request.model):
@@ -265,18 +268,17 @@ class Engine:
                 message = f"a {overlay} needs an image to lie on"
                 raise RequestError(message, param=overlay, code="invalid_value")
         for name, options in request.options.items():
-            self._known(name)
             refuse_reserved(name, options)
         if request.n < 1:
             raise RequestError("n is less than 1", param="n", code="invalid_value")
         return self.catalogue.find(request.model)
 
-    def _known(self, provider: str) -> None:
-        """Options of a provider that is not there would be dropped in silence."""
+    def _unheard(self, request: ImageRequest) -> Iterator[Warning]:
+        """Options that no provider will ever see, which would be dropped in silence."""
         names = {name for p in self.setup.providers for name in (p.name, p.provider.name)}
-        if provider not in names:
-            message = f"there is no enabled provider {provider!r} to give options to"
-            raise RequestError(message, param=f"options.{provider}", code="invalid_value")
+        for name in sorted(set(request.options) - names):
+            message = f"there is no enabled provider {name!r} to give options to"
+            yield Warning(code="options_unused", param=f"options.{name}", message=message)
 
     def _plan(
         self,
