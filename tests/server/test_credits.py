@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import httpx2
@@ -11,7 +11,9 @@ import pytest
 from tests.serving import MODEL, provider, router_of, served, setup
 from tests.upstreams import Upstream, error
 
+from routercore import Router
 from routercore.engine.setup import Caller, CallerKey
+from routercore.values.errors import ConfigError
 from routercore.values.ledger import Budget, Period
 
 BUDGETS = {
@@ -99,6 +101,35 @@ def test_a_budget_that_is_used_up(keyed: httpx2.Client, upstream: Upstream) -> N
     assert "budget_exceeded" == second.json()["error"]["code"]
     assert "false" == second.headers["x-should-retry"]
     assert 1 == upstream.calls
+
+
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [
+        ("2026-01-01", 401),
+        ("2026-01-01T00:00:00+02:00", 401),
+        (date(2026, 1, 1), 401),
+        (date(9000, 1, 1), 200),
+        ("9000-01-01T12:00:00Z", 200),
+    ],
+)
+def test_a_key_that_has_expired(tmp_path: Path, written: object, status: int) -> None:
+    """From its day on a key is as good as none; until then it says when that will be."""
+    keys = {"team": {"key": "key-of-team", "expires": written}}
+    config = {"keys": keys, "store": {"url": f"file:{tmp_path}"}}
+    with served(Router.from_config(config, environ={})) as client:
+        told = client.get("/v1/credits?by_api_key=true", headers=headers("team"))
+
+    assert status == told.status_code
+    if status == 200:
+        assert told.json()["api_keys"][0]["expires_at"].startswith("9000-01-01T")
+
+
+@pytest.mark.parametrize("written", ["soon", "2026-01-01T00:00:00", 7])
+def test_an_expiry_that_is_no_moment(written: object) -> None:
+    """An end is a day, or a moment with its zone."""
+    with pytest.raises(ConfigError, match=r"keys\.team\.expires"):
+        Router.from_config({"keys": {"team": {"key": "key-of-team", "expires": written}}})
 
 
 def test_wrong_questions(keyed: httpx2.Client) -> None:

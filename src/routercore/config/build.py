@@ -334,7 +334,7 @@ def _limits(section: LimitsSection) -> Limits:
 def _caller(name: str, section: KeySection) -> Caller:
     return Caller(
         name=name, limits=_limits(section.limits), budget=_budget(section.budget),
-        models=section.models,
+        expires=section.expires, models=section.models,
     )  # fmt: skip
 
 

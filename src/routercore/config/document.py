@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -45,12 +47,24 @@ def _ledger(value: str) -> str:
     return value
 
 
+def _midnight(value: object) -> object:
+    """A day alone stands for its beginning, in UTC."""
+    if isinstance(value, str) and len(value) == 10:
+        value = date.fromisoformat(value)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if isinstance(value, int | float):
+        raise ValueError("expected a day such as 2027-01-01")
+    return value
+
+
 _WRITTEN = WithJsonSchema({"type": ["string", "number"]})
 Duration = Annotated[float, BeforeValidator(text.duration), _WRITTEN]
 ByteCount = Annotated[int, BeforeValidator(text.amount_of_bytes), _WRITTEN]
 Rate = Annotated[
     tuple[float, float], BeforeValidator(text.rate), WithJsonSchema({"type": "string"})
 ]
+Moment = Annotated[AwareDatetime, BeforeValidator(_midnight)]
 Url = Annotated[str, AfterValidator(_url)]
 Origin = Annotated[str, AfterValidator(_url), AfterValidator(origin_of)]
 Count = Annotated[int, Field(ge=1)]
@@ -208,6 +222,7 @@ class KeySection(Section):
     hash: Sha256 | None = None
     limits: LimitsSection = LimitsSection()
     budget: BudgetSection | None = None
+    expires: Moment | None = None
     models: tuple[str, ...] = ("*",)
 
     @model_validator(mode="after")

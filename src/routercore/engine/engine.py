@@ -366,7 +366,8 @@ class Engine:
             known = entry.hash or hashlib.sha256((entry.key or "").encode()).hexdigest()
             if hmac.compare_digest(known.encode(), digest.encode()):
                 found = entry.caller
-        return found
+        is_over = found is not None and found.expires and found.expires <= self.clock.now()
+        return None if is_over else found
 
 
 def unsupported(plan: Plan) -> UnsupportedError:

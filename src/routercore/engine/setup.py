@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -98,6 +99,8 @@ class Caller:
     name: str
     limits: Limits = NO_LIMITS
     budget: Budget | None = None
+    expires: datetime | None = None
+    """From when on nobody is let in as this caller."""
     models: tuple[str, ...] = ("*",)
     """Patterns of the public model names that may be used."""
 

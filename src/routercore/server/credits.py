@@ -45,7 +45,7 @@ def _key(caller: Caller, total: Decimal, spent: Decimal, now: datetime) -> dict[
         "spend_limit_period": budget.per.value if budget else None,
         "period_spend": _amount(spent) if budget else None,
         "period_start": start.isoformat() if start else None,
-        "expires_at": None,
+        "expires_at": caller.expires.isoformat() if caller.expires else None,
     }
 
 
