@@ -51,7 +51,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "rich": ("cli/*",),
     "sqlalchemy": ("state/ledger/*",),
     "starlette": ("server/*",),
-    "structlog": ("engine/observers.py", "server/*"),
+    "structlog": ("engine/observers.py",),
     "textual_image": ("cli/*",),
     "typer": ("cli/*",),
     "uvicorn": ("server/*", "cli/*"),

@@ -9,9 +9,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from tests.serving import listening, provider, router_of, setup
+from tests.serving import listening, provider, router_of, served, setup
 from tests.upstreams import Upstream
 
+from routercore import Router
 from routercore.engine.setup import Caller, CallerKey, LedgerSetup, ServerSetup, StoreSetup
 from routercore.server import create_app
 from routercore.server.serving import refuse_strangers, server_ledger
@@ -81,3 +82,18 @@ async def test_the_ledger_is_a_file_unless_told(tmp_path: Path, url: str | None)
     assert [] == await ledger.open_attempts()
     await ledger.close()
     assert (url is None) == (tmp_path / "routercore-ledger.db").is_file()
+
+
+def test_a_request_leaves_one_line_in_the_log(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """At ``info``: the target, the number of images and the seconds, and no prompt."""
+    router = Router.from_config({"store": {"url": f"file:{tmp_path}"}}, environ={})
+    with caplog.at_level("INFO", logger="routercore"), served(router) as client:
+        body = {"model": "test/test", "prompt": "a secret wish", "size": "64x64"}
+        assert 200 == client.post("/v1/images/generations", json=body).status_code
+    lines = [record.getMessage() for record in caplog.records if record.name == "routercore"]
+    assert 1 == len(lines)
+    assert "event='request.completed'" in lines[0]
+    assert "target='test:test/test' images=1" in lines[0]
+    assert "wish" not in lines[0]

@@ -14,7 +14,7 @@ NAME = "routercore"
 logging.getLogger(NAME).addHandler(logging.NullHandler())
 
 
-def _logger() -> Any:
+def logger() -> Any:
     """The application's structlog where it has configured one, else ``logging`` as it stands.
 
     structlog that nobody configured prints everything to standard output, which a library must
@@ -32,14 +32,18 @@ def _logger() -> Any:
     )
 
 
+_LEVELS = {"failed": "warning", "contradicted": "warning", "overage": "warning",
+           "completed": "info", "cancelled": "info"}  # fmt: skip
+
+
 class LogObserver:
     """Writes events to the log; names and numbers only."""
 
     def __init__(self) -> None:
-        self._log = _logger()
+        self._log = logger()
 
     def notify(self, event: Event) -> None:
-        level = "warning" if event.name.endswith(("failed", "overage")) else "debug"
+        level = _LEVELS.get(event.name.rpartition(".")[2], "debug")
         getattr(self._log, level)(event.name, request_id=event.request_id, **event.fields)
 
 
@@ -63,5 +67,5 @@ class Observers:
         if id(observer) not in self._broken:
             self._broken.add(id(observer))
             kind = type(observer).__qualname__
-            _logger().warning("observer.failed", observer=kind,
+            logger().warning("observer.failed", observer=kind,
                                                        error=repr(error)[:200])  # fmt: skip

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import structlog
+import logging
+
+from routercore.engine.observers import NAME, logger
+
+
+def listen(level: str) -> None:
+    """Write what the router says to standard error, one line an event; for a process of its own."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    log = logging.getLogger(NAME)
+    log.addHandler(handler)
+    log.setLevel(level.upper())
 
 
 def crashed(request_id: str, error: BaseException) -> None:
     """A request met a mistake of ours; the client was told only the id."""
-    structlog.get_logger("routercore.server").error(
-        "request.crashed", request_id=request_id, exc_info=error
-    )
+    logger().error("request.crashed", request_id=request_id, exc_info=error)
 
 
 def store_failed(error: OSError) -> None:
     """Images could not be kept."""
-    structlog.get_logger("routercore.server").error("store.failed", error=str(error))
+    logger().error("store.failed", error=str(error))

@@ -17,6 +17,7 @@ from routercore.engine.ledger import Ledger
 from routercore.engine.setup import LedgerSetup, RouterSetup, StoreSetup
 from routercore.router import Router
 from routercore.server.app import create_app
+from routercore.server.log import listen
 from routercore.server.store import default_directory
 from routercore.state.ledger import open_ledger
 from routercore.values.errors import ConfigError
@@ -45,7 +46,7 @@ def serve(
         port: ``[server] port``, else 8000, unless given; 0 takes a free one.
         workers: processes. Limits and caches are each process's own.
         allow_anonymous: bind beyond this machine although no caller key is configured.
-        log_level: uvicorn's.
+        log_level: of events and of uvicorn; ``info`` has a line for each request.
 
     Raises:
         ConfigError: the configuration is wrong, or would serve strangers.
@@ -53,7 +54,8 @@ def serve(
     setup = _router(config).engine.setup
     host = host or setup.server.host
     refuse_strangers(setup, host, allow_anonymous=allow_anonymous)
-    os.environ[VARIABLE] = json.dumps(str(config) if config is not None else None)
+    named = str(config) if config is not None else None
+    os.environ[VARIABLE] = json.dumps({"config": named, "log_level": log_level})
     uvicorn.run(
         "routercore.server.serving:worker_app",
         factory=True,
@@ -82,8 +84,9 @@ def uvicorn_settings(log_level: str) -> Mapping[str, Any]:
 
 def worker_app() -> Starlette:
     """The application of one worker process; uvicorn calls this."""
-    source = json.loads(os.environ[VARIABLE])
-    return create_app(_router(source), owns_router=True)
+    told = json.loads(os.environ[VARIABLE])
+    listen(told["log_level"])
+    return create_app(_router(told["config"]), owns_router=True)
 
 
 def _router(config: str | Path | None) -> Router:
