@@ -194,3 +194,12 @@ def test_a_fitted_size_is_one_that_the_card_makes(
         assert found.request.size is not None
         assert sizes.problem(found.request.size) is None
         assert bool(found.warnings) == (found.request.size != Size(width, height))
+
+
+def test_a_ratio_that_rounding_bends_is_told_of() -> None:
+    """Edges by steps of 64 make 7:5 at half a K into 576x448, which is 9:7."""
+    coarse = ModelCard(id="x", sizes=SizeRange(min_edge=128, max_edge=2048, multiple_of=64))
+    asked = ImageRequest(model="x", prompt="p", aspect_ratio="7:5", resolution="0.5K")
+    found = check(coarse, asked, TODAY)
+    assert isinstance(found, Fit)
+    assert [("aspect_ratio", "576x448")] == [(w.param, w.delivered) for w in found.warnings]

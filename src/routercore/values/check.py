@@ -142,8 +142,8 @@ def _fit_shape(f: _Fitting, param: str) -> None:
     elif isinstance(sizes, AnySize):
         f.changes.update(_pixels(request.size or _asked_size(request, 1)))
     elif isinstance(sizes, FixedSizes | SizeRange):
-        wanted = request.size or _asked_size(request, _multiple(sizes))
-        near = _nearest(sizes, wanted)
+        wanted = request.size or _asked_size(request, 1)
+        near = _nearest(sizes, request.size or _asked_size(request, _multiple(sizes)))
         if near != wanted and (request.size is not None or not _similar(near, wanted, 1.02)):
             _adapt_size(f, param, wanted, near)
         elif request.resolution and not _similar_area(near, wanted):
