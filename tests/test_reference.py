@@ -10,6 +10,7 @@ from typing import get_args
 
 import pytest
 
+import routercore
 from routercore.provider import hooks
 from routercore.provider.flow import Effect
 
@@ -46,7 +47,8 @@ EMITTED = re.compile(r'(?:emit|_tell)\(\s*"([a-z]+\.[a-z_]+)"')
 
 def test_every_event_is_documented() -> None:
     """What the engine says is on the page, and nothing else is."""
-    source = "".join(path.read_text() for path in (ROOT / "src" / "routercore").rglob("*.py"))
+    package = Path(routercore.__file__).parent
+    source = "".join(path.read_text() for path in package.rglob("*.py"))
     emitted = {*EMITTED.findall(source), "attempt.failed", "attempt.succeeded"}
     listed = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", PAGE.read_text(), re.M))
     assert emitted == listed
