@@ -129,8 +129,36 @@ def test_processes_share_a_budget(tmp_path: Path) -> None:
         subprocess.Popen([sys.executable, "-c", WORKER, url, str(n)], stdout=subprocess.PIPE)
         for n in range(3)
     ]
-    held = [int(worker.communicate(timeout=60)[0]) for worker in workers]
-    assert (100, [0] * 3) == (sum(held), [worker.returncode for worker in workers])
+    said = [worker.communicate(timeout=60)[0] for worker in workers]
+    assert [0] * 3 == [worker.returncode for worker in workers]
+    assert 100 == sum(map(int, said))
+
+
+async def test_a_new_file_that_others_write_is_waited_for(tmp_path: Path) -> None:
+    """Whoever comes while another process makes the file takes its turn, and is not refused."""
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ledger = SqlLedger(f"sqlite:///{tmp_path}/ledger.db")
+    waiting = asyncio.ensure_future(ledger.reserve(hold()))
+    done, _ = await asyncio.wait([waiting], timeout=0.2)
+    assert set() == done
+    other.close()
+    assert "a" == (await waiting).hold.attempt
+    await ledger.close()
+
+
+async def test_a_file_that_stays_locked_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Waiting ends: who never gets a turn is refused, with the reason."""
+    monkeypatch.setattr("routercore.state.ledger.database.BUSY_SECONDS", 0.05)
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ledger = SqlLedger(f"sqlite:///{tmp_path}/ledger.db")
+    with pytest.raises(LedgerUnavailableError, match="locked"):
+        await ledger.reserve(hold())
+    other.close()
+    await ledger.close()
 
 
 async def test_a_database_that_cannot_be_used_is_told(tmp_path: Path) -> None:

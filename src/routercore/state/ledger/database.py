@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +20,7 @@ T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 10
 """How long a writer waits for another process to finish its group."""
+ASK_AGAIN_SECONDS = 0.02
 LOCK = 0x726F7574
 """The advisory lock under which every PostgreSQL writer takes its turn."""
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -109,8 +112,27 @@ def _engine(url: URL) -> Engine:
 def _set_up_sqlite(connection: Any, record: object) -> None:
     """Write ahead, and wait for the disk at every commit; begin transactions when told to."""
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 4000"):
+    _write_ahead(connection)
+    for pragma in ("synchronous = FULL", "wal_autocheckpoint = 4000"):
         connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch the journal, and wait for whoever is at it.
+
+    The driver's own timeout does not count here: SQLite refuses this one statement at once where
+    another process writes a new file, such as the other workers of a server that just began.
+    """
+    give_up = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(ASK_AGAIN_SECONDS)
+        else:
+            return
 
 
 def _lock_sqlite(connection: Connection) -> None:
