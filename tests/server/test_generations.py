@@ -148,5 +148,13 @@ def test_an_unwritable_store_costs_only_the_url(upstream: Upstream, tmp_path: Pa
     with served(router_of(what)) as client:
         both, url = post(client), post(client, response_format="url")
 
-    assert {"b64_json"} == {"b64_json", "url"} & both.json()["data"][0].keys()
-    assert (503, "store_failed") == (url.status_code, url.json()["error"]["code"])
+    for answer in (both, url):
+        (image,) = answer.json()["data"]
+        assert (200, {"b64_json"}) == (answer.status_code, {"b64_json", "url"} & image.keys())
+        assert picture() == base64.b64decode(image["b64_json"])
+        (warning,) = answer.json()["warnings"]
+        assert ("store_failed", "url", "b64_json") == (
+            warning["code"], warning["requested"], warning["delivered"],
+        )  # fmt: skip
+        assert "store_failed" == answer.headers["x-routercore-warnings"]
+    assert 2 == upstream.calls

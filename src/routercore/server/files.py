@@ -13,19 +13,9 @@ from routercore.engine.setup import RouterSetup
 from routercore.server import log
 from routercore.server.faults import NotFoundError
 from routercore.server.store import FileStore, ImageStore, Links, default_directory
-from routercore.values.errors import RouterError
 from routercore.values.images import Image
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-
-
-class StoreFailedError(RouterError):
-    """503: the image was made, and cannot be kept for a URL."""
-
-    status = 503
-    type = "server_error"
-    code = "store_failed"
-    may_retry = False
 
 
 class Shelf:
@@ -38,24 +28,28 @@ class Shelf:
         self._links: Links | None = None
         self._public = (setup.server.public_url or "").rstrip("/")
 
-    async def urls(self, images: tuple[Image, ...], request: Request, owner: str) -> list[str]:
+    async def urls(
+        self, images: tuple[Image, ...], request: Request, owner: str
+    ) -> list[str | None]:
         """Keep images and return the URLs under which this client can read them.
 
-        Raises:
-            StoreFailedError: they cannot be kept.
+        An image that cannot be kept has none.
         """
         origin = self._origin(request)
-        try:
-            paths = await run_in_threadpool(self._keep, images, owner)
-        except OSError as error:
-            log.store_failed(error)
-            message = "The images were made and cannot be stored; ask for response_format b64_json."
-            raise StoreFailedError(message) from error
-        return [origin + path for path in paths]
+        paths = await run_in_threadpool(self._keep, images, owner)
+        urls = [origin + path for path in paths]
+        return [*urls, *[None] * (len(images) - len(urls))]
 
     def _keep(self, images: tuple[Image, ...], owner: str) -> list[str]:
-        links = self._linking()
-        return [links.path(self.store.put(image, owner)) for image in images]
+        """Paths of the images that could be kept; after a failure no more are tried."""
+        paths: list[str] = []
+        try:
+            links = self._linking()
+            for image in images:
+                paths.append(links.path(self.store.put(image, owner)))
+        except OSError as error:
+            log.store_failed(error)
+        return paths
 
     async def serve(self, request: Request) -> Response:
         """Answer a request for an image.
@@ -88,7 +82,7 @@ class Shelf:
             own = self.store.secret if isinstance(self.store, FileStore) else None
             secret = setup.secret.encode() if setup.secret else own
             if not secret and not setup.open:
-                raise StoreFailedError("A store of your own needs a secret, or open URLs.")
+                raise ValueError("a store of your own needs a secret, or open URLs")
             self._links = Links(setup, secret or b"")
         return self._links
 

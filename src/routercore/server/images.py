@@ -10,7 +10,6 @@ from starlette.types import Receive, Scope, Send
 
 from routercore.engine.setup import Caller
 from routercore.router import Router
-from routercore.server.answers import result_headers
 from routercore.server.auth import caller_of
 from routercore.server.bodies import Account, Memory
 from routercore.server.events import FIRST_EVENT_SECONDS, Feed, frames
@@ -111,8 +110,8 @@ class _Work(Response):
 
     async def _answer(self, making: Making) -> Response:
         result = await unless_gone(self._request.receive, making.result(self._admitted))
-        headers = {**result_headers(result), **limit_headers(self._admission)}
-        return PartsResponse(await making.parts(result), headers)
+        headers, parts = await making.answer(result)
+        return PartsResponse(parts, {**headers, **limit_headers(self._admission)})
 
     async def _stream(self, making: Making) -> Response:
         feed = Feed(making.items(self._admitted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
@@ -16,20 +16,28 @@ from routercore.server.answers import answer_parts, result_headers
 from routercore.server.edge import ID_KEY
 from routercore.server.events import completed_frames, item_frames
 from routercore.server.faults import Redactor
-from routercore.server.files import Shelf, StoreFailedError
+from routercore.server.files import Shelf
 from routercore.server.jobs import Job
 from routercore.server.reading import Asked
 from routercore.server.records import Outcome
 from routercore.server.replies import Part
 from routercore.state.fingerprint import fingerprint, input_bytes
 from routercore.values.events import Completed, StreamItem
-from routercore.values.images import ImageResult, ResponseFormat
+from routercore.values.images import ImageResult, ResponseFormat, Warning
 
 FORMS: Mapping[ResponseFormat, tuple[str, ...]] = {
     ResponseFormat.URL: ("url",),
     ResponseFormat.B64_JSON: ("b64_json",),
     ResponseFormat.B64_EPHEMERAL: ("b64_json",),
 }
+NOT_STORED = Warning(
+    code="store_failed",
+    param="response_format",
+    message="the image was made and could not be stored, so it has no URL and is given as base64",
+    requested="url",
+    delivered="b64_json",
+)
+"""A picture that is paid for is answered whatever becomes of the store."""
 HASH_ON_LOOP = 1024 * 1024
 """Bytes of input that are hashed on the event loop; more of them go to a thread."""
 
@@ -66,31 +74,26 @@ class Making:
             self.asked.request, self.caller, request_id=self.id, on_admission=on_admission
         )
 
-    async def parts(self, result: ImageResult) -> list[Part]:
-        """The body of the answer, in the form that was asked for."""
+    async def answer(self, result: ImageResult) -> tuple[Mapping[str, str], list[Part]]:
+        """Headers and body, in the form that was asked for; in base64 where the store fails."""
         request = self.asked.request
         form = request.response_format
         forms = FORMS[form] if form else self.router.engine.setup.server.default_response
-        urls = await self._urls(result, forms)
-        inline = "b64_json" in forms or urls[0] is None
-        return answer_parts(result, request, urls, self.redactor, inline=inline)
-
-    async def _urls(self, result: ImageResult, forms: tuple[str, ...]) -> list[str | None]:
-        if "url" not in forms:
-            return [None] * len(result.images)
-        try:
-            return [*await self.shelf.urls(result.images, self.http, self.caller.name)]
-        except StoreFailedError:
-            if "b64_json" not in forms:
-                raise
-            return [None] * len(result.images)  # The client has the image all the same.
+        urls: list[str | None] = [None] * len(result.images)
+        if "url" in forms:
+            urls = await self.shelf.urls(result.images, self.http, self.caller.name)
+            if None in urls:
+                result = replace(result, warnings=(*result.warnings, NOT_STORED))
+        inline = "b64_json" in forms or None in urls
+        parts = answer_parts(result, request, urls, self.redactor, inline=inline)
+        return result_headers(result), parts
 
     async def as_job(self, job: Job) -> Outcome:
         """Do it all, and tell the job of it as it happens."""
         result = await (self._streamed(job) if self.asked.stream else self._made(job))
-        parts = await self.parts(result)
+        headers, parts = await self.answer(result)
         return Outcome(
-            status=200, headers=result_headers(result), parts=tuple(parts),
+            status=200, headers=headers, parts=tuple(parts),
             frames=tuple(job.frames), is_ephemeral=self.is_ephemeral,
         )  # fmt: skip
 
