@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from routercore.plugins import load_plugins
-from routercore.provider import hookimpl
+from routercore.provider import ModelCard, NoAuth, Row, hookimpl
 
 
 class Bare:
@@ -38,3 +38,37 @@ def test_a_plugin_may_have_nothing_to_contribute() -> None:
     plugin = SimpleNamespace(routercore_providers=hookimpl(lambda: [*()]))
     report = load_plugins(extra=[("empty", plugin)]).reports[-1]
     assert (None, ()) == (report.problem, report.providers)
+
+
+class Declares(Row):
+    """A row that declares whatever it is told."""
+
+    __slots__ = ()
+
+    def catalogue(self) -> Any:
+        return self.extra["catalogue"]
+
+
+def declaring(*catalogue: Any, name: Any = "odd") -> Any:
+    row = Declares(name=name, auth=NoAuth(), origins=("http://127.0.0.1:9",),
+                   extra={"catalogue": catalogue})  # fmt: skip
+    return SimpleNamespace(routercore_providers=hookimpl(lambda: [row]))
+
+
+@pytest.mark.parametrize(
+    ("plugin", "problem"),
+    [
+        (declaring({"id": "m"}), "the catalogue of provider 'odd' has a dict where a ModelCard"),
+        (declaring(None), "the catalogue of provider 'odd' has a NoneType where a ModelCard"),
+        (declaring(ModelCard(id="")), "provider 'odd' has a card whose id is ''"),
+        (declaring(ModelCard(id="m"), name="a:b"), "the name 'a:b' of a provider is empty, or no"),
+        (declaring(ModelCard(id="m"), name=None), "the name None of a provider is empty, or no"),
+    ],
+)
+def test_a_plugin_that_declares_nonsense_is_reported_by_name(plugin: Any, problem: str) -> None:
+    """What is no card, or cannot be asked for, breaks one plugin, not the router."""
+    loaded = load_plugins(extra=[("odd", plugin)])
+    report = loaded.reports[-1]
+    assert ("odd", True) == (report.name, (report.problem or "").startswith(problem)), report
+    assert "test" in loaded.providers
+    assert not {"odd", "a:b"} & set(loaded.providers)

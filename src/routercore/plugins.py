@@ -16,6 +16,7 @@ import pluggy
 from routercore.provider import hooks
 from routercore.provider.spec import API_VERSION, Provider
 from routercore.routing.plan import Strategy
+from routercore.values.catalogue import ModelCard
 from routercore.values.errors import PluginError
 from routercore.values.events import Observer
 
@@ -228,13 +229,29 @@ def _problem(providers: list[Any], strategies: list[Any], observers: list[Any]) 
             )
         if not provider.origins:
             return f"provider {provider.name!r} names no origin"
-        list(provider.catalogue())
+        if problem := _misdeclared(provider):
+            return problem
     for strategy in strategies:
         if not isinstance(getattr(strategy, "name", None), str) or not hasattr(strategy, "rank"):
             return f"{type(strategy).__name__} is no strategy: it lacks a name or rank()"
     for observer in observers:
         if not callable(getattr(observer, "notify", None)):
             return f"{type(observer).__name__} is no observer: it lacks notify()"
+    return None
+
+
+def _misdeclared(provider: Provider) -> str | None:
+    """What is wrong with a provider's name or cards, or ``None``."""
+    if not isinstance(provider.name, str) or not provider.name or ":" in provider.name:
+        return f"the name {provider.name!r} of a provider is empty, or no text, or has a colon"
+    for card in provider.catalogue():
+        if not isinstance(card, ModelCard):
+            return (
+                f"the catalogue of provider {provider.name!r} has a {type(card).__name__} "
+                f"where a ModelCard belongs"
+            )
+        if not isinstance(card.id, str) or not card.id:
+            return f"provider {provider.name!r} has a card whose id is {card.id!r}"
     return None
 
 

@@ -323,6 +323,14 @@ def test_a_provider_under_another_name() -> None:
     assert ("alpha", ("k-2",)) == (spare.provider.name, spare.keys)
 
 
+def test_a_provider_has_no_colon_in_its_name() -> None:
+    """``spare:two`` could not be asked for: ``provider:model`` splits at the first colon."""
+    document = {"providers": {"spare:two": {"plugin": "alpha", "api_key": "k-2"}}}
+    [problem] = problems(document)
+    assert "spare:two" in problem
+    assert "a name has no colon" in problem
+
+
 def test_parsing_and_building_apart() -> None:
     """Programs that bring their own plugins can do both steps themselves."""
     contributions = load_plugins(extra=[("tests", Plugin())])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from tests.engine.kit import CARD, Kit, asking, made, provider
@@ -13,6 +14,7 @@ from routercore.engine.setup import ProviderSetup
 from routercore.provider import FixedSizes, ModelCard, Row, bearer, usd
 from routercore.testing.transport import json_answer
 from routercore.values.errors import RequestError, UnsupportedError
+from routercore.values.faults import Fault, ProviderFailed
 from routercore.values.sizes import Size
 
 TODAY = date(2026, 11, 21)
@@ -97,6 +99,27 @@ async def test_a_live_check_asks_for_the_list_and_nothing_else() -> None:
     assert [("novel", DriftKind.NOT_DECLARED)] == [(d.model, d.kind) for d in drifts]
     assert ["GET"] == [request.method for request in kit.transport.requests]
     assert "Bearer k" == kit.transport.requests[0].headers["authorization"]
+
+
+class ListsText(Row):
+    """A row whose list of models is one of their names."""
+
+    __slots__ = ()
+
+    def discovered(self, entry: Any) -> Any:
+        return entry["id"]
+
+
+async def test_a_list_of_something_else_is_the_plugins_fault() -> None:
+    """What is discovered is held to be cards, and who broke the promise is told."""
+    row = ListsText(
+        name="a", auth=bearer("A_KEY"), origins=("https://a.example/v1",), cards=(CARD,)
+    )
+    listed = json_answer({"data": [{"id": "x"}]})
+    kit = Kit(ProviderSetup(name="a", provider=row, keys=("k",)), answers={"a": [listed]})
+    with pytest.raises(ProviderFailed, match="discovered str where cards belong") as caught:
+        await kit.clock.run(kit.engine.drift("a", live=True))
+    assert Fault.PLUGIN is caught.value.failure.fault
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ from routercore.values.catalogue import ModelCard
 from routercore.values.ledger import Budget, micros
 
 ALWAYS_ENABLED = "test"
+COLON = "a name has no colon: 'provider:model' splits at the first one; say plugin = to rename it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,8 @@ class _Builder:
     def _providers(self) -> Iterator[ProviderSetup]:
         """Those that are configured, then those that need no configuration."""
         for name, section in self.document.providers.items():
+            if ":" in name:
+                self.problems.add(("providers", name), COLON)
             provider = self._provider(name, section)
             if provider is not None and section.enabled:
                 yield self._configured(name, section, provider)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from routercore.engine.attempt import Attempter
 from routercore.provider.spec import Discovers
 from routercore.values.catalogue import WILDCARD, ModelCard
+from routercore.values.faults import Failure, Fault, ProviderFailed
 
 DISCOVERY_TIMEOUT = 30.0
 SOON = timedelta(days=60)
@@ -90,4 +91,8 @@ async def listed_models(
         return None
     base_url = attempter.setup.effective_base_url
     driver = attempter.driver(secret)
-    return await driver.run(lambda: provider.discover(base_url), now + DISCOVERY_TIMEOUT)
+    listed = await driver.run(lambda: provider.discover(base_url), now + DISCOVERY_TIMEOUT)
+    if strange := sorted({type(c).__name__ for c in listed if not isinstance(c, ModelCard)}):
+        message = f"the provider discovered {', '.join(strange)} where cards belong"
+        raise ProviderFailed(Failure(fault=Fault.PLUGIN, message=message))
+    return listed

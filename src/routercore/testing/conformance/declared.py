@@ -59,6 +59,9 @@ def declares(subject: Subject) -> None:
     cards = list(subject.provider.catalogue())
     if not cards:
         raise CheckFailed("the catalogue is empty")
+    for card in cards:
+        if not isinstance(card, ModelCard):
+            raise CheckFailed(f"the catalogue has a {type(card).__name__}, not a ModelCard")
     if cards != list(subject.provider.catalogue()):
         raise CheckFailed("catalogue() gives something else the second time")
     ids = [card.id for card in cards]
