@@ -5,7 +5,6 @@ Everything here is plain and synchronous: callers move what decodes off the even
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, assert_never
 
 from routercore.values.catalogue import MaskPolarity
+from routercore.values.headers import read_header
 from routercore.values.images import sniff_format
 from routercore.values.sizes import Size
 
@@ -28,7 +28,7 @@ DECODED_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 DEFAULT_QUALITY = {"jpeg": 95, "webp": 92}
 """Beyond these, files grow and nobody sees why."""
 PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
-SVG_HEAD_BYTES = 4096
+JPEG_END = b"\xff\xd9"
 
 
 class BadImageError(ValueError):
@@ -57,9 +57,10 @@ def inspect(data: bytes) -> ImageFacts:
     if format is None:
         raise BadImageError(f"not a png, jpeg, webp, gif or svg: {len(data):,} other bytes")
     try:
-        width, height, is_whole = _READERS[format](data)
-    except (struct.error, IndexError, ValueError) as error:
+        width, height, header_end = read_header(format, data)
+    except ValueError as error:
         raise BadImageError(f"the header of this {format} is broken or cut off") from error
+    is_whole = _is_whole(format, data, header_end)
     if format == "svg" and not (width and height):
         return ImageFacts(format, None, is_whole)
     if not width or not height or width * height > MAX_PIXELS:
@@ -196,75 +197,14 @@ def _plain(image: Image, *, keep_alpha: bool) -> Image:
     return ground.convert("RGB")
 
 
-def _read_png(data: bytes) -> tuple[int, int, bool]:
-    if data[12:16] != b"IHDR":
-        raise ValueError("no IHDR")
-    width, height = struct.unpack_from(">II", data, 16)
-    return width, height, data.rfind(PNG_END) > 0
-
-
-def _read_gif(data: bytes) -> tuple[int, int, bool]:
-    width, height = struct.unpack_from("<HH", data, 6)
-    return width, height, data.rstrip(b"\x00").endswith(b"\x3b")
-
-
-def _read_webp(data: bytes) -> tuple[int, int, bool]:
-    (length,) = struct.unpack_from("<I", data, 4)
-    is_whole, kind = len(data) >= length + 8, data[12:16]
-    if kind == b"VP8X":
-        edges = data[24:30]
-        if len(edges) < 6:
-            raise ValueError("cut off")
-        width = int.from_bytes(edges[:3], "little") + 1
-        return width, int.from_bytes(edges[3:], "little") + 1, is_whole
-    if kind == b"VP8L" and data[20] == 0x2F:
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, is_whole
-    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return width & 0x3FFF, height & 0x3FFF, is_whole
-    raise ValueError("no picture in it")
-
-
-def _read_jpeg(data: bytes) -> tuple[int, int, bool]:
-    """Walk the segments to the frame header; the end must come after it, not in a thumbnail."""
-    at = 2
-    while True:
-        if data[at] != 0xFF:
-            raise ValueError("no marker where one should be")
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if marker in (0x01, *range(0xD0, 0xD9)):
-            at += 2
-            continue
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height, data.rfind(b"\xff\xd9") > at
-        if marker in (0xD9, 0xDA) or length < 2:
-            raise ValueError("no frame header")
-        at += 2 + length
-
-
-_SVG_TAG = re.compile(rb"<svg\b[^>]*>", re.IGNORECASE)
-_SVG_EDGE = re.compile(rb"""\s(width|height)\s*=\s*["']\s*(\d{1,6})(?:\.\d+)?(?:px)?\s*["']""")
-_SVG_BOX = re.compile(
-    rb"""\sviewBox\s*=\s*["']\s*[-\d.]+[\s,]+[-\d.]+[\s,]+(\d+)[\d.]*[\s,]+(\d+)"""
-)
-
-
-def _read_svg(data: bytes) -> tuple[int, int, bool]:
-    """Size in pixels, else the box; zeros where neither is there."""
-    is_whole = (data.rstrip().endswith(b">") and data.rfind(b"</svg") > 0) or b"/>" in data[-8:]
-    tag = _SVG_TAG.search(data[:SVG_HEAD_BYTES])
-    edges = {name: int(edge) for name, edge in _SVG_EDGE.findall(tag[0])} if tag else {}
-    if b"width" in edges and b"height" in edges:
-        return edges[b"width"], edges[b"height"], is_whole
-    box = _SVG_BOX.search(tag[0]) if tag else None
-    return (int(box[1]), int(box[2]), is_whole) if box else (0, 0, is_whole)
-
-
-_READERS = {"png": _read_png, "gif": _read_gif, "webp": _read_webp, "jpeg": _read_jpeg,
-            "svg": _read_svg}  # fmt: skip
+def _is_whole(format: str, data: bytes, header_end: int) -> bool:
+    """Whether the end that the format has is there, and behind the header."""
+    if format == "png":
+        return data.rfind(PNG_END) > 0
+    if format == "jpeg":  # A thumbnail inside the header has an end of its own.
+        return data.rfind(JPEG_END) > header_end
+    if format == "gif":
+        return data.rstrip(b"\x00").endswith(b"\x3b")
+    if format == "webp":
+        return len(data) >= int.from_bytes(data[4:8], "little") + 8
+    return (data.rstrip().endswith(b">") and data.rfind(b"</svg") > 0) or b"/>" in data[-8:]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from routercore.values.headers import size_of
 from routercore.values.images import Settings
 from routercore.values.scaling import parse_size, scaled
 from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, nearest_ratio
@@ -273,7 +274,8 @@ def _case(
     if output is None:
         return None, Basis.UNKNOWN
     calls = math.ceil(settings.n / max(1, card.max_n))  # Each of them is sent the inputs.
-    return settings.n * output + calls * _input_price(fits, settings), basis
+    inputs, inputs_basis = _input_price(fits, settings)
+    return settings.n * output + calls * inputs, max(basis, inputs_basis, key=list(Basis).index)
 
 
 def _output_price(prices: Sequence[Price], size: Size | None) -> tuple[Decimal | None, Basis]:
@@ -311,9 +313,9 @@ def _scaled(prices: Sequence[Price], size: Size | None) -> Decimal | None:
     return scaled(listed, size) if listed and size is not None else None
 
 
-def _input_price(prices: Sequence[Price], settings: Settings) -> Decimal:
+def _input_price(prices: Sequence[Price], settings: Settings) -> tuple[Decimal, Basis]:
     """What the prompt and the input images add."""
-    best, total = _most_specific(prices), Decimal(0)
+    best, total, basis = _most_specific(prices), Decimal(0), Basis.TABLE
     if Per.TEXT_IN in best:
         tokens = math.ceil(len(settings.prompt) / CHARACTERS_PER_TOKEN)
         total += best[Per.TEXT_IN].usd * tokens / MILLION
@@ -323,8 +325,11 @@ def _input_price(prices: Sequence[Price], settings: Settings) -> Decimal:
     if Per.INPUT_IMAGE in best:
         total += best[Per.INPUT_IMAGE].usd * len(settings.images)
     if Per.INPUT_MEGAPIXEL in best:
-        total += best[Per.INPUT_MEGAPIXEL].usd * len(settings.images)
-    return total
+        sizes = [size_of(image.data) for image in settings.images]
+        # One that is not fetched yet is taken for a megapixel, which is said to be a guess.
+        total += best[Per.INPUT_MEGAPIXEL].usd * sum(_count(Per.MEGAPIXEL, s) for s in sizes)
+        basis = Basis.ESTIMATE if None in sizes else Basis.TABLE
+    return total, basis
 
 
 def _most_specific(prices: Iterable[Price]) -> dict[Per, Price]:
