@@ -332,3 +332,20 @@ async def test_what_lies_on_an_image_needs_one(overlay: str) -> None:
     kit = Kit("a")
     error = await kit.error(**{overlay: InputImage(PNG)})
     assert (400, overlay, []) == (error.status, error.param, kit.asked)
+
+
+# Mistakes of others
+
+
+async def test_an_unexpected_exception_ends_the_request() -> None:
+    """Whatever else is raised reaches the caller; the event and the log say that it failed."""
+    kit = Kit("a", answers={"pictures": [ZeroDivisionError("mine")]})
+    picture = InputImage(url="https://pictures.example/cat.png")
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        await kit.clock.run(kit.engine.generate(asking(images=(picture,))))
+    assert ("request.failed", {"code": "internal_error", "status": 500}) == (
+        kit.events[-1].name, kit.events[-1].fields,
+    )  # fmt: skip
+    [logged] = await kit.ledger.log()
+    assert logged.ended is not None
+    assert ("failed", "internal_error") == (logged.ended.status, logged.ended.code)

@@ -183,6 +183,6 @@ def asking(command: Callable[..., None]) -> Callable[..., None]:
     ]  # fmt: skip
     parameters += [p.replace(kind=keyword, annotation=rest_hints[p.name]) for p in rest]
     wrapped.__name__, wrapped.__doc__ = command.__name__, command.__doc__
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__dict__["__signature__"] = inspect.Signature(parameters)
     wrapped.__annotations__ = {p.name: p.annotation for p in parameters}
     return wrapped

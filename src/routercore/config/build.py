@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from routercore.config.document import (
@@ -43,6 +43,8 @@ from routercore.values.ledger import Budget, micros
 
 ALWAYS_ENABLED = "test"
 COLON = "a name has no colon: 'provider:model' splits at the first one; say plugin = to rename it"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +209,6 @@ class _Builder:
     def _route(self, name: str, section: ModelSection, place: Place) -> Route:
         """A model's route; what its table leaves out is as in ``[router]``."""
         router = self.document.router
-
-        def either(term: str) -> object:
-            own = getattr(section, term)
-            return getattr(router, term) if own is None else own
-
         strategy = section.strategy or router.strategy
         if strategy not in self.contributions.strategies:
             hint = nearest(strategy, self.contributions.strategies)
@@ -219,7 +216,6 @@ class _Builder:
             why = hint or f"; there are {known}"
             if place == ("router",) or section.strategy:
                 self.problems.add((*place, "strategy"), f"there is no strategy {strategy!r}{why}")
-        terms = ("on_refusal", "on_unknown", "unknown_price", "max_price", "strict")
         return Route(
             name=name,
             strategy=strategy,
@@ -229,7 +225,11 @@ class _Builder:
             ),
             aliases=section.aliases,
             fallback_models=section.fallback_models,
-            **{term: either(term) for term in terms},  # type: ignore[arg-type]
+            on_refusal=_own(section.on_refusal, router.on_refusal),
+            on_unknown=_own(section.on_unknown, router.on_unknown),
+            unknown_price=_own(section.unknown_price, router.unknown_price),
+            max_price=_own(section.max_price, router.max_price),
+            strict=_own(section.strict, router.strict),
         )
 
     def _callers(self) -> Iterator[CallerKey]:
@@ -303,6 +303,11 @@ class _Builder:
             return f"the provider {provider!r} is not enabled; {cure}"
         hint = nearest(provider, [*catalogue.providers, *self.contributions.providers])
         return f"there is no provider {provider!r}{hint}"
+
+
+def _own(own: T | None, general: T) -> T:
+    """What a model's table says, else what holds for all."""
+    return general if own is None else own
 
 
 def _goes_elsewhere(section: ProviderSection, provider: Provider) -> bool:

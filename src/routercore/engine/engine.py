@@ -52,6 +52,8 @@ from routercore.values.limits import Admission
 
 NoticeListener = Callable[[str, Notice], None]
 AdmissionListener = Callable[[Admission], None]
+UNEXPECTED = "internal_error"
+"""The code of a request that ended with something else than a :class:`RouterError`."""
 
 
 class CallerLimits(Protocol):
@@ -247,6 +249,10 @@ class Engine:
         except RouterError as error:
             self._observers.emit("request.failed", request_id, code=error.code, status=error.status)
             book.end("failed", code=error.code)
+            raise
+        except Exception:  # A listener's mistake, or ours; whoever called hears of it.
+            self._observers.emit("request.failed", request_id, code=UNEXPECTED, status=500)
+            book.end("failed", code=UNEXPECTED)
             raise
         book.end("completed", result=result)
         self._observers.emit(
