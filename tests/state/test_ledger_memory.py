@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import settings
 
 from routercore.state.ledger.memory import MemoryLedger
-from routercore.testing.contracts import LedgerContract, LedgerLogContract
+from routercore.testing.contracts import LedgerContract, LedgerJobContract, LedgerLogContract
 from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, asked, hold, is_held, take
 from routercore.testing.contracts.ledger_machine import ledger_machine
 from routercore.values.accounts import By
@@ -15,6 +15,11 @@ from routercore.values.ledger import Kind, Period
 
 
 class TestMemoryLedger(LedgerContract):
+    def make(self) -> MemoryLedger:
+        return MemoryLedger()
+
+
+class TestMemoryLedgerJobs(LedgerJobContract):
     def make(self) -> MemoryLedger:
         return MemoryLedger()
 

@@ -14,7 +14,7 @@ from tests.engine.kit import Kit, priced, provider
 from tests.engine.test_ledger import fifty
 
 from routercore.state.ledger.sql import SqlLedger
-from routercore.testing.contracts import LedgerContract, LedgerLogContract
+from routercore.testing.contracts import LedgerContract, LedgerJobContract, LedgerLogContract
 from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, hold, is_held
 from routercore.values.ledger import Period
 from routercore.values.money import usd
@@ -55,6 +55,10 @@ def new_schema(server: str) -> str:
 
 
 class TestPostgresqlLedger(OnPostgresql, LedgerContract):
+    pass
+
+
+class TestPostgresqlLedgerJobs(OnPostgresql, LedgerJobContract):
     pass
 
 

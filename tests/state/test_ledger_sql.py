@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine
 from routercore.state.ledger.database import Database, database_url
 from routercore.state.ledger.sql import SqlLedger
 from routercore.state.ledger.tables import metadata
-from routercore.testing.contracts import LedgerContract, LedgerLogContract
+from routercore.testing.contracts import LedgerContract, LedgerJobContract, LedgerLogContract
 from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, asked, hold, is_held, step
 from routercore.testing.contracts.ledger_machine import LedgerMachine
 from routercore.values.errors import LedgerUnavailableError
@@ -39,6 +39,10 @@ class OnSqlite:
 
 
 class TestSqliteLedger(OnSqlite, LedgerContract):
+    pass
+
+
+class TestSqliteLedgerJobs(OnSqlite, LedgerJobContract):
     pass
 
 
@@ -264,6 +268,52 @@ async def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(LedgerUnavailableError, match="9999"):
         await ledger.reserve(hold())
     await ledger.close()
+
+
+async def test_versions_share_a_ledger(tmp_path: Path) -> None:
+    """Tables of a later version that only added to them are worked on as they are."""
+    path = tmp_path / "ledger.db"
+    shutil.copy(empty_ledger(), path)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE routercore_ledger_version SET version_num = '0999'")
+        connection.execute("ALTER TABLE routercore_attempts ADD COLUMN novelty TEXT")
+    connection.close()
+    ledger = SqlLedger(f"sqlite:///{path}")
+    await ledger.reserve(hold())
+    await ledger.write(step(Kind.DISPATCHED))
+    await ledger.write(step(Kind.POSTED))
+    assert [] == await ledger.audit()
+    await ledger.close()
+    with sqlite3.connect(path) as connection:
+        rows = connection.execute("SELECT version_num FROM routercore_ledger_version").fetchall()
+        assert [("0999",)] == rows
+    connection.close()
+
+
+async def test_rows_of_the_version_before_are_read(tmp_path: Path) -> None:
+    """What a router without tickets wrote, and goes on writing, is read and settled."""
+    path = tmp_path / "ledger.db"
+    old = SqlLedger(f"sqlite:///{path}")
+    await old.reserve(hold("a"))
+    await old.write(step(Kind.DISPATCHED, "a"))
+    await old.close()
+    with sqlite3.connect(path) as connection:
+        for column in ("ticket", "owner", "leased_until", "given_up"):
+            connection.execute(f"ALTER TABLE routercore_attempts DROP COLUMN {column}")
+        connection.execute("UPDATE routercore_ledger_version SET version_num = '0001'")
+    connection.close()
+    new = SqlLedger(f"sqlite:///{path}")
+    assert [None] == [one.ticket for one in await new.open_attempts()]
+    with sqlite3.connect(path) as connection:  # The old version inserts the columns that it knows.
+        known = "id, request, caller, provider, model, target, n, held, is_priced, at, expires"
+        copy = f"SELECT 'b', {known[4:]}, kind, micros, images FROM routercore_attempts"
+        connection.execute(
+            f"INSERT INTO routercore_attempts ({known}, kind, micros, images) {copy}"
+        )
+    connection.close()
+    assert {"a", "b"} == {one.hold.attempt for one in await new.open_attempts()}
+    assert Kind.POSTED is (await new.write(step(Kind.POSTED, "a"))).last.kind
+    await new.close()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
+from routercore.values.leases import Claim, Mark
 from routercore.values.ledger import Account, Attempt, Balance, Cap, Hold, Period, Step, Sweep
 
 
@@ -37,11 +38,24 @@ class Ledger(Protocol):
         """
         ...
 
-    def note(self, what: Asked | Ended | Step | Sweep) -> None:
+    def note(self, what: Asked | Ended | Step | Mark | Sweep) -> None:
         """Write something down after all that was written before, without waiting for it.
 
-        A step that cannot be taken is passed over.
+        A step that cannot be taken, and a mark that cannot be made, are passed over.
         """
+        ...
+
+    async def mark(self, mark: Mark) -> Attempt:
+        """Write down how an attempt's job can be collected, and until when somebody is at it.
+
+        Raises:
+            LedgerStepError: there is no such attempt, it is settled, or another has claimed it.
+        """
+        ...
+
+    async def claim(self, claim: Claim) -> list[Attempt]:
+        """Take over attempts whose jobs nobody collects, oldest first; of many claims, one gets
+        each."""
         ...
 
     async def balance(self, account: Account, per: Period, at: datetime) -> Balance:

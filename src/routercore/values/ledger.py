@@ -9,7 +9,7 @@ each kind, so that a step that is repeated changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import ROUND_UP, Decimal
 from enum import StrEnum
@@ -240,6 +240,14 @@ class Attempt:
     hold: Hold
     entries: tuple[Entry, ...]
     outcome: Outcome = NO_OUTCOME
+    ticket: str | None = None
+    """What its accepted job can be collected by, until it is settled; see ``values.tickets``."""
+    owner: str = ""
+    """Who has claimed it; nobody but the process that holds it unless given."""
+    leased_until: datetime | None = None
+    """When somebody else may claim it; when its hold expires unless given."""
+    given_up: str | None = None
+    """Why its job will not be collected any more."""
 
     @property
     def last(self) -> Entry:
@@ -314,7 +322,8 @@ def advanced(attempt: Attempt, step: Step) -> Attempt:
         attempt=step.attempt, kind=step.kind, micros=amount, at=step.at, reason=step.reason
     )
     outcome = attempt.outcome if step.outcome is NO_OUTCOME else step.outcome
-    return Attempt(hold=attempt.hold, entries=(*attempt.entries, entry), outcome=outcome)
+    ticket = attempt.ticket if step.kind in OPEN else None  # Nothing is left to collect.
+    return replace(attempt, entries=(*attempt.entries, entry), outcome=outcome, ticket=ticket)
 
 
 def expiry(attempt: Attempt, now: datetime) -> Step | None:

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 
 from routercore.values.accounts import Mismatch
+from routercore.values.leases import Claim, Mark, claimed, is_claimable, marked
 from routercore.values.ledger import (
     EMPTY,
     Attempt,
@@ -96,6 +97,24 @@ class Book:
         if after is not before:
             self._take(before, after)
         return after
+
+    def mark(self, mark: Mark) -> Attempt:
+        """See :meth:`routercore.engine.ledger.Ledger.mark`."""
+        before = self.attempts.get(mark.attempt)
+        if before is None:
+            raise LedgerStepError(f"there is no attempt {mark.attempt!r}")
+        after = marked(before, mark)
+        self._take(before, after)
+        return after
+
+    def claim(self, claim: Claim) -> list[Attempt]:
+        """See :meth:`routercore.engine.ledger.Ledger.claim`."""
+        free = [one for one in self.attempts.values() if is_claimable(one, claim)]
+        free.sort(key=lambda one: (one.hold.at, one.hold.attempt))
+        taken = [(one, claimed(one, claim)) for one in free[: claim.limit]]
+        for before, after in taken:
+            self._take(before, after)
+        return [after for _, after in taken]
 
     def _refuse_beyond(self, hold: Hold, caps: Sequence[Cap]) -> None:
         for cap in caps:

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -18,6 +20,7 @@ from sqlalchemy.pool import NullPool
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+VERSION_TABLE = "routercore_ledger_version"
 BUSY_SECONDS = 10
 """How long a writer waits for another process to finish its group."""
 ASK_AGAIN_SECONDS = 0.02
@@ -146,8 +149,17 @@ def _lock_postgresql(connection: Connection) -> None:
 
 
 def _migrate(connection: Connection) -> None:
-    """Bring the tables to what this version needs; does nothing where they are."""
+    """Bring the tables to what this version needs; does nothing where they are.
+
+    Revisions of one thousand only add what older versions leave empty, so that routers of several
+    versions work on one ledger. Tables of a later thousand are refused.
+    """
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    scripts = ScriptDirectory.from_config(config)
+    options = {"version_table": VERSION_TABLE}
+    stands = MigrationContext.configure(connection, opts=options).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    if stands is None or stands in known or stands[0] != max(known)[0]:
+        command.upgrade(config, "head")

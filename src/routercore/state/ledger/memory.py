@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from routercore.state.ledger.book import Book, buckets, mismatches, total
 from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
+from routercore.values.leases import Claim, Mark
 from routercore.values.ledger import (
     EMPTY,
     OPEN,
@@ -84,7 +85,13 @@ class MemoryLedger:
             stood = self._forgotten.get(bucket, EMPTY)
             self._forgotten[bucket] = stood.plus(counted(attempt.last))
 
-    def note(self, what: Asked | Ended | Step | Sweep) -> None:
+    async def mark(self, mark: Mark) -> Attempt:
+        return self._book.mark(mark)
+
+    async def claim(self, claim: Claim) -> list[Attempt]:
+        return self._book.claim(claim)
+
+    def note(self, what: Asked | Ended | Step | Mark | Sweep) -> None:
         match what:
             case Asked():
                 self._pages.setdefault(what.request, _Page(what))
@@ -96,6 +103,9 @@ class MemoryLedger:
             case Step():
                 with suppress(LedgerStepError):
                     self._write(what)
+            case Mark():
+                with suppress(LedgerStepError):
+                    self._book.mark(what)
             case Sweep():
                 self._sweep(what)
 

@@ -29,6 +29,7 @@ from routercore.state.ledger.rows import (
 )
 from routercore.state.ledger.tables import DAY, EPOCH, MICROSECOND
 from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
+from routercore.values.leases import COLLECTABLE, Claim
 from routercore.values.ledger import OPEN, Attempt, Balance, Bucket, Entry, Kind
 
 ATTEMPTS = tables.attempts.c
@@ -53,6 +54,24 @@ def open_attempts(connection: Connection, before: datetime | None = None) -> lis
     ids = connection.scalars(query).all()
     found = load_attempts(connection, ids)
     return [found[id] for id in ids]
+
+
+def claimable(connection: Connection, claim: Claim) -> dict[str, Attempt]:
+    """Attempts that a claim may fall to; the book decides."""
+    query = (
+        select(ATTEMPTS.id)
+        .where(ATTEMPTS.kind.in_(COLLECTABLE), ATTEMPTS.ticket.is_not(None))
+        .where(ATTEMPTS.given_up.is_(None))
+        .order_by(ATTEMPTS.at, ATTEMPTS.id)
+        .limit(claim.limit)
+    )
+    is_free = func.coalesce(ATTEMPTS.leased_until, ATTEMPTS.expires) <= claim.now
+    if claim.even_if_leased:
+        is_free |= ATTEMPTS.owner.is_(None)
+    query = query.where(is_free)
+    if claim.attempt is not None:
+        query = query.where(ATTEMPTS.id == claim.attempt)
+    return load_attempts(connection, connection.scalars(query).all())
 
 
 def usage(connection: Connection, by: By, since: datetime, until: datetime) -> list[Used]:

@@ -63,6 +63,8 @@ def attempt_of(row: Row[Any], entries: Iterable[Entry]) -> Attempt:
             images=row.images, fault=row.fault, upstream_id=row.upstream_id, seconds=row.seconds,
             basis=row.basis,
         ),
+        ticket=row.ticket, owner=row.owner or "", leased_until=row.leased_until,
+        given_up=row.given_up,
     )  # fmt: skip
 
 
@@ -142,7 +144,8 @@ def _state(attempt: Attempt) -> dict[str, Any]:
     return {
         "kind": last.kind, "micros": last.micros, "images": outcome.images,
         "fault": outcome.fault, "upstream_id": outcome.upstream_id, "seconds": outcome.seconds,
-        "basis": outcome.basis,
+        "basis": outcome.basis, "ticket": attempt.ticket, "owner": attempt.owner or None,
+        "leased_until": attempt.leased_until, "given_up": attempt.given_up,
     }  # fmt: skip
 
 
@@ -189,5 +192,6 @@ _ADVANCE = (
     update(tables.attempts)
     .where(tables.attempts.c.id == bindparam("which"))
     .values({name: bindparam(name) for name in
-             ("kind", "micros", "images", "fault", "upstream_id", "seconds", "basis")})
+             ("kind", "micros", "images", "fault", "upstream_id", "seconds", "basis", "ticket",
+              "owner", "leased_until", "given_up")})
 )  # fmt: skip

@@ -20,6 +20,7 @@ from routercore.state.ledger.group import GroupWriter
 from routercore.state.ledger.rows import load_attempts, load_balances, store, store_notes
 from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
 from routercore.values.errors import LedgerUnavailableError
+from routercore.values.leases import Claim, Mark
 from routercore.values.ledger import (
     EMPTY,
     Account,
@@ -46,7 +47,7 @@ class _Reserve:
     caps: tuple[Cap, ...]
 
 
-_Work = _Reserve | Step | Asked | Ended | Callable[[Connection], object]
+_Work = _Reserve | Step | Mark | Asked | Ended | Callable[[Connection], object]
 
 
 class SqlLedger:
@@ -69,7 +70,15 @@ class SqlLedger:
         attempt: Attempt = await self._writer.do(step)
         return attempt
 
-    def note(self, what: Asked | Ended | Step | Sweep) -> None:
+    async def mark(self, mark: Mark) -> Attempt:
+        attempt: Attempt = await self._writer.do(mark)
+        return attempt
+
+    async def claim(self, claim: Claim) -> list[Attempt]:
+        taken: list[Attempt] = await self._writer.do(partial(_claim, claim=claim))
+        return taken
+
+    def note(self, what: Asked | Ended | Step | Mark | Sweep) -> None:
         self._writer.note(partial(_sweep, what=what) if isinstance(what, Sweep) else what)
 
     async def balance(self, account: Account, per: Period, at: datetime) -> Balance:
@@ -129,7 +138,7 @@ def _do(connection: Connection, group: Sequence[_Work]) -> list[object]:
     changes, deciding = Changes(), _buckets(group)
     book = Book(changes, watched=deciding)
     ids = {w.hold.attempt if isinstance(w, _Reserve) else w.attempt
-           for w in group if isinstance(w, _Reserve | Step)}  # fmt: skip
+           for w in group if isinstance(w, _Reserve | Step | Mark)}  # fmt: skip
     book.attempts = load_attempts(connection, ids)
     book.balances = load_balances(connection, deciding)
     results = [_step(book, work) for work in group]
@@ -162,10 +171,21 @@ def _step(book: Book, work: _Work) -> Attempt | Exception | None:
                 return book.reserve(work.hold, work.caps)
             case Step():
                 return book.write(work)
+            case Mark():
+                return book.mark(work)
             case _:
                 return None
     except (OverBudgetError, LedgerStepError) as error:
         return error
+
+
+def _claim(connection: Connection, claim: Claim) -> list[Attempt]:
+    changes = Changes()
+    book = Book(changes, watched=())
+    book.attempts = reports.claimable(connection, claim)
+    taken = book.claim(claim)
+    store(connection, changes)
+    return taken
 
 
 def _sweep(connection: Connection, what: Sweep) -> int:

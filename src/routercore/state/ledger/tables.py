@@ -87,6 +87,11 @@ attempts = Table(
     Column("upstream_id", String),
     Column("seconds", Float),
     Column("basis", String),
+    # How its accepted job can be collected, and by whom.
+    Column("ticket", Text),
+    Column("owner", String),
+    Column("leased_until", Moment),
+    Column("given_up", Text),
     Index("routercore_attempts_request", "request"),
     Index("routercore_attempts_at", "at"),
     Index("routercore_attempts_kind", "kind", "expires"),

@@ -12,11 +12,13 @@ Needs pytest, pytest-asyncio and Hypothesis.
 from routercore.testing.contracts.cache import ResultCacheContract
 from routercore.testing.contracts.callers import CallerLimitsContract
 from routercore.testing.contracts.ledger import LedgerContract, LedgerLogContract
+from routercore.testing.contracts.ledger_jobs import LedgerJobContract
 from routercore.testing.contracts.upstreams import UpstreamLimitsContract
 
 __all__ = [
     "CallerLimitsContract",
     "LedgerContract",
+    "LedgerJobContract",
     "LedgerLogContract",
     "ResultCacheContract",
     "UpstreamLimitsContract",

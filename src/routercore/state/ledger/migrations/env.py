@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from alembic import context
 
+from routercore.state.ledger.database import VERSION_TABLE
 from routercore.state.ledger.tables import metadata
-
-VERSION_TABLE = "routercore_ledger_version"
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -1,0 +1,20 @@
+"""How accepted jobs can be collected, and by whom."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    """Add what a version without them leaves empty."""
+    for name, kind in (
+        ("ticket", sa.Text()),
+        ("owner", sa.String()),
+        ("leased_until", sa.BigInteger()),
+        ("given_up", sa.Text()),
+    ):
+        op.add_column("routercore_attempts", sa.Column(name, kind))
