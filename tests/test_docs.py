@@ -122,8 +122,9 @@ def test_example_providers_pass_the_kit(page: str, tmp_path: Path) -> None:
     exec(next(blocks(ROOT / "docs" / "plugins" / f"{page}.md", "python"))[1], space)
     (provider,) = space["routercore_providers"]()
     model, exchanges = EXAMPLES[page]
-    case = {"provider": provider.name, "about": page, "exchanges": exchanges,
-            "task": {"model": model, "prompt": "a jug"}, "result": {"images": 1}}  # fmt: skip
+    task = {"model": model, "prompt": "a jug"}
+    case = {"provider": provider.name, "about": page, "source": "documented", "task": task,
+            "exchanges": exchanges, "result": {"images": 1}}  # fmt: skip
     (tmp_path / "generate.json").write_text(json.dumps(case))
     outcomes = run_checks(Subject(provider, tmp_path))
     priced = any(card.prices for card in provider.catalogue())

@@ -1,4 +1,4 @@
-"""The kit itself: a good provider passes; twelve broken ones fail exactly the intended check."""
+"""The kit itself: a good provider passes; fourteen broken ones fail exactly the intended check."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ from routercore.provider import (
     Operation,
     RawImage,
     Task,
+    accepted,
     bearer,
     call,
     classify_openai,
+    fail,
     get,
     post_json,
     usd,
+    wait,
 )
 from routercore.testing.conformance import (
     CHECKS,
@@ -96,6 +99,7 @@ def transcript(**changes: Any) -> dict[str, Any]:
     case = {
         "provider": "kiln",
         "about": "A picture from a prompt.",
+        "source": "documented",
         "task": {"model": "stoneware", "prompt": "a jug"},
         "exchanges": [
             exchange("POST", f"{BASE}/jobs", {"id": "j1"}, json={"prompt": "a jug"}),
@@ -110,6 +114,8 @@ def transcript(**changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
     (tmp_path / "generate.json").write_text(json.dumps(transcript()))
+    dreamt = transcript(provider="dreamer", source="invented")
+    (tmp_path / "dreamt.json").write_text(json.dumps(dreamt))
     return tmp_path
 
 
@@ -197,6 +203,21 @@ class Unpriced(Kiln):
         return (replace(CARD, prices=()),)
 
 
+class Amnesiac(Kiln):
+    """resumes: wants to know more of the task than its handle says."""
+
+    def parse(self, task: Task, handle: Any, response: HttpResponse) -> Generated:
+        if not task.prompt:
+            raise fail(Fault.JOB_LOST, "whatever this was")
+        return super().parse(task, handle, response)
+
+
+class Dreamer(Kiln):
+    """sources: nobody has seen the vendor answer so."""
+
+    name = "dreamer"
+
+
 class Stubborn(Kiln):
     """properties: goes to its own address wherever it is told to go."""
 
@@ -230,6 +251,8 @@ BROKEN: dict[str, Callable[[], Kiln]] = {
     "cut": Clinging,
     "pure": Forgetful,
     "bills": Unpriced,
+    "resumes": Amnesiac,
+    "sources": Dreamer,
     "properties": Stubborn,
     "polite": Impatient,
     "speed": Slow,
@@ -238,13 +261,81 @@ BROKEN: dict[str, Callable[[], Kiln]] = {
 
 @pytest.mark.parametrize("check", BROKEN)
 def test_a_broken_provider_fails_exactly_the_intended_check(check: str, recorded: Path) -> None:
-    """Each of the twelve is wrong in one way, and the kit says that way and no other."""
+    """Each of the fourteen is wrong in one way, and the kit says that way and no other."""
     assert [check] == list(failed(Subject(BROKEN[check](), recorded)))
 
 
 def test_there_is_a_broken_provider_for_every_check() -> None:
     """No check goes untested."""
     assert [check.name for check in CHECKS] == list(BROKEN)
+
+
+class Paces(Kiln):
+    """A job that is never resumed, of which each subclass is wrong in one way."""
+
+    def cancel(self, handle: Any) -> Flow[None]:
+        yield from call(HttpRequest(method="DELETE", url=handle["poll"]), raw=True)
+
+
+class Pays(Paces):
+    """It pays to call a job off."""
+
+    def cancel(self, handle: Any) -> Flow[None]:
+        yield from call(post_json(handle["poll"], {}), raw=True)
+
+
+class Shrugs(Paces):
+    """It calls nothing off."""
+
+    def cancel(self, handle: Any) -> Flow[None]:
+        yield from wait(0.0)
+
+
+class Opaque(Kiln):
+    """Its handle is no JSON."""
+
+    def handle(self, task: Task, response: HttpResponse) -> dict[str, Any]:
+        return {**super().handle(task, response), "task": task}
+
+
+@pytest.mark.parametrize(
+    ("provider", "problem"),
+    [(Pays(), "billable"), (Shrugs(), "asks nothing"), (Opaque(), "not JSON")],
+    ids=["pays", "shrugs", "opaque"],
+)
+def test_a_handle_must_do(provider: Kiln, problem: str, recorded: Path) -> None:
+    """In JSON, and for calling the job off without paying for that."""
+    assert {} == failed(Subject(Paces(), recorded))
+    found = failed(Subject(provider, recorded))
+    assert ["resumes"] == list(found)
+    assert problem in found["resumes"]
+
+
+def test_a_job_that_cannot_be_resumed_needs_a_reason(recorded: Path) -> None:
+    """A provider that says it was accepted and has no way back fails the check."""
+
+    class Leaves(Kiln):
+        resume = None  # type: ignore[assignment]
+
+        def generate(self, task: Task) -> Flow[Generated]:
+            response = yield from call(self.build(task))
+            handle = self.handle(task, response)
+            yield from accepted(handle)
+            return (yield from super().resume(task, handle))
+
+    assert "has no resume" in failed(Subject(Leaves(), recorded))["resumes"]
+
+
+def test_a_transcript_says_its_source(recorded: Path) -> None:
+    """One of three words, and none is as bad as invented: the grade is bronze."""
+    subject = Subject(Dreamer(), recorded)
+    assert Grade.BRONZE is grade_of(run_checks(subject), subject)
+    case = transcript()
+    del case["source"]
+    (recorded / "generate.json").write_text(json.dumps(case))
+    assert "says no source" in failed(Subject(Kiln(), recorded))["sources"]
+    (recorded / "generate.json").write_text(json.dumps(transcript(source="hearsay")))
+    assert "hearsay" in failed(Subject(Kiln(), recorded))["sources"]
 
 
 def test_a_provider_without_transcripts_is_no_bronze(tmp_path: Path) -> None:

@@ -18,17 +18,30 @@ TODAY = date(2026, 11, 21)
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_new_plugin_passes_the_kit(shape: str, tmp_path: Path) -> None:
-    """At bronze at least; and once its grade is recorded, its own tests pass too."""
+    """At bronze, for its transcript is invented; its own tests pass before and after that."""
     new_plugin(f"kiln-{shape}", shape, tmp_path, TODAY)
     folder = PluginFolder.open(tmp_path / f"routercore-kiln-{shape}")
     [findings] = folder.check()
-    assert [] == [o.problem for o in findings.outcomes if o.problem]
-    assert folder.record([findings]) >= Grade.BRONZE
-    assert "Conformance grade: **gold**" in (folder.path / "README.md").read_text()
+    assert ["sources"] == [o.check.name for o in findings.outcomes if o.problem]
+    assert all(outcome.is_fine for outcome in findings.outcomes)
+    assert Grade.BRONZE is folder.record([findings])
+    assert "Conformance grade: **bronze**" in (folder.path / "README.md").read_text()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
     environ = {"PYTHONPATH": str(folder.path / "src"), "PATH": ""}
     done = subprocess.run(command, cwd=folder.path, env=environ, capture_output=True, text=True)
     assert 0 == done.returncode, done.stdout
+
+
+def test_a_recording_lifts_the_grade(tmp_path: Path) -> None:
+    """With a transcript that is not invented any more, the exception has to go, and it is gold."""
+    new_plugin("kiln-lifted", "one-shot", tmp_path, TODAY)
+    folder = PluginFolder.open(tmp_path / "routercore-kiln-lifted")
+    case = folder.path / "tests" / "transcripts" / "generate.json"
+    case.write_text(case.read_text().replace('"invented"', '"recorded"'))
+    [findings] = folder.check()
+    assert ["sources"] == [o.check.name for o in findings.outcomes if not o.is_fine]
+    folder.quality_file.write_text("")
+    assert Grade.GOLD is folder.record(folder.check())
 
 
 @pytest.mark.parametrize("name", ["", "Kiln", "kiln_1", "1kiln", "kiln-", "../kiln"])

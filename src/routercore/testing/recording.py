@@ -20,7 +20,7 @@ from routercore.provider.flow import Call, Flow, Open
 from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent
 from routercore.provider.spec import Provider
 from routercore.testing.providers import PNG_BASE64
-from routercore.testing.transcripts import form_values
+from routercore.testing.transcripts import Source, form_values
 from routercore.values.faults import ProviderFailed
 from routercore.values.images import Generated, Task
 
@@ -57,6 +57,7 @@ class Recording:
         case: dict[str, Any] = {
             "provider": provider,
             "about": self.about,
+            "source": Source.RECORDED.value,
             "task": dict(self.task),
             "exchanges": self.exchanges,
         }

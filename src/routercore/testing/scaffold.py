@@ -12,6 +12,7 @@ from string import Template
 from typing import Any
 
 from routercore.testing.providers import PNG_BASE64
+from routercore.testing.transcripts import Source
 
 SHAPES = ("row", "one-shot", "job", "flow")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -48,6 +49,7 @@ def new_plugin(name: str, shape: str, parent: Path, today: date) -> list[Path]:
         ".github/workflows/test.yml": _filled("ci.yml", words),
         f"src/{words['module']}/__init__.py": _filled(f"{shape}.py", words),
         f"src/{words['module']}/py.typed": "",
+        f"src/{words['module']}/quality.toml": _filled("quality.toml", words),
         "tests/test_conformance.py": _filled("test_conformance.py", words),
         "tests/transcripts/generate.json": _transcript(shape, words),
     }
@@ -103,6 +105,7 @@ def _transcript(shape: str, words: Mapping[str, str]) -> str:
     case = {
         "provider": words["name"],
         "about": "A picture from a prompt.",
+        "source": Source.INVENTED.value,
         "task": asked,
         "exchanges": exchanges[shape],
         "result": {"images": 1},

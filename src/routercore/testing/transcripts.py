@@ -5,6 +5,7 @@ One file is one case: a task, the exchanges that it leads to, and what comes of 
     {
       "provider": "openai",
       "about": "A picture from a prompt.",
+      "source": "recorded",
       "task": {"model": "gpt-image-2", "prompt": "a heron", "size": "1024x1024"},
       "exchanges": [
         {
@@ -15,10 +16,11 @@ One file is one case: a task, the exchanges that it leads to, and what comes of 
       "result": {"images": 1}
     }
 
-In a request, ``json`` and ``form`` name the fields that must be sent as given (a file is
-``"<file>"``, a repeated field a list), and ``without`` those that must not be sent. A response has
-``json``, ``text``, ``base64`` or ``events``. ``failure`` takes the place of ``result`` where the
-case fails; either lists attributes and what they must be.
+``source`` says where the case is from: ``recorded`` at the vendor, ``documented`` by it, or
+``invented``. In a request, ``json`` and ``form`` name the fields that must be sent as given (a
+file is ``"<file>"``, a repeated field a list), and ``without`` those that must not be sent. A
+response has ``json``, ``text``, ``base64`` or ``events``. ``failure`` takes the place of ``result``
+where the case fails; either lists attributes and what they must be.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +52,17 @@ from routercore.values.catalogue import WILDCARD
 from routercore.values.faults import Failure
 
 FILE = "<file>"
+
+
+class Source(StrEnum):
+    """Where a transcript is from."""
+
+    RECORDED = "recorded"
+    """The vendor, or a server of its own make, answered so."""
+    DOCUMENTED = "documented"
+    """Written from the vendor's documents or its own client's code."""
+    INVENTED = "invented"
+    """Made up, to have something to start from."""
 
 
 class Mismatch(AssertionError):
@@ -114,6 +128,7 @@ class Transcript:
     exchanges: tuple[Exchange, ...]
     result: Mapping[str, Any] | None = None
     failure: Mapping[str, Any] | None = None
+    source: Source | None = None
     notices: Sequence[Mapping[str, Any]] | None = None
     """The notices that the flow must emit, in order, each as ``{"kind": "partial", …}``."""
 
@@ -169,7 +184,8 @@ def load(path: str | Path) -> Transcript:
     if ("result" in recorded) == ("failure" in recorded):
         raise ValueError(f"{path}: a transcript has either a result or a failure")
     exchanges = tuple(Exchange(one["request"], one["response"]) for one in recorded["exchanges"])
-    return Transcript(**{**recorded, "exchanges": exchanges})
+    source = Source(recorded["source"]) if "source" in recorded else None
+    return Transcript(**{**recorded, "exchanges": exchanges, "source": source})
 
 
 def replay(provider: Provider, source: str | Path | Transcript) -> Played[Generated]:

@@ -17,6 +17,7 @@ from routercore.plugins import SUPPORTED_API_VERSIONS, no_provider
 from routercore.provider.http import HttpRequest, HttpResponse, Part
 from routercore.provider.spec import Provider
 from routercore.testing.conformance.subject import CheckFailed, Subject, travel
+from routercore.testing.transcripts import Source
 from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.check import Fit, check
 from routercore.values.faults import Failure, Fault
@@ -120,6 +121,15 @@ def _estimate_problems(card: ModelCard) -> Iterator[str]:
     amounts = [amount for amount in (guess.low, guess.expected, guess.high) if amount is not None]
     if any(amount < Decimal(0) for amount in amounts) or amounts != sorted(amounts):
         yield f"its estimate is not low to high: {guess}"
+
+
+def sources(subject: Subject) -> None:
+    """Every transcript was recorded, or follows the vendor's documents; none is invented."""
+    for name, transcript in subject.transcripts:
+        if transcript.source is None:
+            raise CheckFailed(f"{name} says no source: one of {', '.join(Source)}")
+        if transcript.source is Source.INVENTED:
+            raise CheckFailed(f"{name} is invented; `routercore plugin record` makes a real one")
 
 
 STATUSES = {

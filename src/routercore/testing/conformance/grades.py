@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from routercore.testing.conformance import declared, played
+from routercore.testing.conformance import declared, handles, played
 from routercore.testing.conformance.subject import Subject
 
 QUALITY_FILE = "quality.toml"
@@ -22,7 +22,8 @@ class Grade(IntEnum):
     """It loads, declares itself consistently, replays its transcripts, names faults truthfully
     and handles no key."""
     SILVER = 2
-    """Nothing that a vendor answers throws it, it submits once, and its prices are known."""
+    """Nothing that a vendor answers throws it, it submits once, its prices are known, and what it
+    was tried on comes from the vendor."""
     GOLD = 3
     """It is well-behaved for every request that fits, fast on large answers, and polite."""
     PLATINUM = 4
@@ -66,6 +67,8 @@ CHECKS: tuple[Check, ...] = (
     Check("cut", Grade.SILVER, played.cut),
     Check("pure", Grade.SILVER, played.pure),
     Check("bills", Grade.SILVER, played.bills),
+    Check("resumes", Grade.SILVER, handles.resumes),
+    Check("sources", Grade.SILVER, declared.sources),
     Check("properties", Grade.GOLD, declared.properties),
     Check("polite", Grade.GOLD, played.polite),
     Check("speed", Grade.GOLD, played.speed),

@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -24,6 +24,7 @@ from routercore.testing.conformance.subject import (
     replies_in,
     script_of,
     travel,
+    watched,
 )
 from routercore.testing.driven import SECRET, KeyMismatch, replay_driven
 from routercore.testing.transcripts import Mismatch, Transcript, replay
@@ -156,26 +157,9 @@ def cut(subject: Subject) -> None:
 def _effects(subject: Subject, transcript: Transcript, script: list[Any]) -> list[Effect]:
     """The effects of a whole journey, in order."""
     seen: list[Effect] = []
-    flow = _watched(subject.provider.generate(transcript.task_for(subject.provider)), seen.append)
+    flow = watched(subject.provider.generate(transcript.task_for(subject.provider)), seen.append)
     travel(subject.provider, flow, script)
     return seen
-
-
-def _watched(flow: Flow[Generated], see: Callable[[Effect], None]) -> Flow[Generated]:
-    """The flow itself, with every effect seen on its way out."""
-    reply: Any = None
-    thrown: ProviderFailed | None = None
-    while True:
-        try:
-            effect = flow.throw(thrown) if thrown else flow.send(reply)
-        except StopIteration as end:
-            value: Generated = end.value
-            return value
-        see(effect)
-        try:
-            reply, thrown = (yield effect), None
-        except ProviderFailed as error:
-            thrown = error
 
 
 class _Stop(Exception):
@@ -193,7 +177,7 @@ def _at(subject: Subject, transcript: Transcript, script: list[Any], index: int)
             raise _Stop
 
     try:
-        travel(subject.provider, _watched(flow, see), script)
+        travel(subject.provider, watched(flow, see), script)
     except CheckFailed as error:
         if not isinstance(error.__cause__, _Stop):
             raise
@@ -341,6 +325,6 @@ def _slowest_step(subject: Subject, transcript: Transcript, script: list[Any]) -
         slowest = max(slowest, time.process_time() - began)
         began = time.process_time()
 
-    flow = _watched(subject.provider.generate(transcript.task_for(subject.provider)), see)
+    flow = watched(subject.provider.generate(transcript.task_for(subject.provider)), see)
     travel(subject.provider, flow, script)
     return max(slowest, time.process_time() - began)

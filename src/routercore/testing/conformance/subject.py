@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from routercore.engine.jsons import loads
-from routercore.provider.flow import Call, Emit, Flow, NextEvent, Open, Wait
+from routercore.provider.flow import Call, Effect, Emit, Flow, NextEvent, Open, Wait
 from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent
 from routercore.provider.spec import Provider
 from routercore.testing.flows import Reply
@@ -128,3 +128,20 @@ def _answer(provider: Provider, effect: object, left: list[Any], journey: Journe
         case _:
             raise CheckFailed(f"it yielded {effect!r}, which cannot be played from a transcript")
     return None
+
+
+def watched(flow: Flow[Generated], see: Callable[[Effect], None]) -> Flow[Generated]:
+    """The flow itself, with every effect seen on its way out."""
+    reply: Any = None
+    thrown: ProviderFailed | None = None
+    while True:
+        try:
+            effect = flow.throw(thrown) if thrown else flow.send(reply)
+        except StopIteration as end:
+            value: Generated = end.value
+            return value
+        see(effect)
+        try:
+            reply, thrown = (yield effect), None
+        except ProviderFailed as error:
+            thrown = error
