@@ -43,7 +43,8 @@ def name_of(page: Path) -> str:
 
 @pytest.mark.parametrize("page", having("python"), ids=name_of)
 def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python blocks of a page run one after another, as a reader would type them."""
+    """The Python blocks of a page run one after another, as a reader would type them, and tests
+    that they define are run."""
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {"__name__": "__main__"}
 
@@ -56,6 +57,10 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
                 await value
 
     asyncio.run(run())
+    for name, value in list(space.items()):
+        if name.startswith("test_") and inspect.isfunction(value):
+            assert not inspect.signature(value).parameters, f"{name} would not run here"
+            value()
 
 
 @pytest.mark.parametrize("page", having("toml"), ids=name_of)

@@ -15,6 +15,7 @@ from routercore.cli import (
     listing,
     making,
     planning,
+    rehearsing,
     serving,
 )
 
@@ -59,6 +60,7 @@ providers.command()(drifting.check)
 app.add_typer(providers, name="providers", rich_help_panel=LOOK)
 app.command(rich_help_panel=LOOK)(listing.plugins)
 app.command(rich_help_panel=RUN)(serving.serve)
+app.command(rich_help_panel=RUN)(rehearsing.rehearse)
 app.command(rich_help_panel=RUN)(ledger.usage)
 app.command(rich_help_panel=RUN)(ledger.log)
 app.add_typer(ledger.ledger, name="ledger", rich_help_panel=RUN)

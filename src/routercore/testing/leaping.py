@@ -10,10 +10,13 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class LeapingLoop(asyncio.SelectorEventLoop):
@@ -46,14 +49,18 @@ class _LeapingSelector(selectors.DefaultSelector):
         return ready
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopClock:
     """A :class:`routercore.engine.clock.Clock` that shows the running loop's own time."""
+
+    start: datetime = EPOCH
+    """The moment that the loop counts from."""
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self.monotonic(), UTC)
+        return self.start + timedelta(seconds=self.monotonic())
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
