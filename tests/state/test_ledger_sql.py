@@ -70,14 +70,15 @@ def empty_ledger() -> Path:
     """A file with the tables and nothing in them."""
     path = Path(EMPTY_LEDGERS.name, "empty.db")
     if not path.exists():
-
-        async def make() -> None:
-            ledger = SqlLedger(f"sqlite:///{path}")
-            assert [] == await ledger.audit()
-            await ledger.close()
-
-        asyncio.run(make())
+        asyncio.run(make_empty(path))
     return path
+
+
+async def make_empty(path: Path) -> None:
+    """Make the tables in a file."""
+    ledger = SqlLedger(f"sqlite:///{path}")
+    assert [] == await ledger.audit()
+    await ledger.close()
 
 
 TestSqliteMachine: type[RuleBasedStateMachine.TestCase] = SqliteMachine.TestCase
@@ -259,7 +260,7 @@ def test_migrations_make_the_tables(tmp_path: Path) -> None:
 
 async def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
     """Tables of a version that this one does not know are refused, not guessed at."""
-    shutil.copy(empty_ledger(), tmp_path / "ledger.db")
+    await make_empty(tmp_path / "ledger.db")
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("UPDATE routercore_ledger_version SET version_num = '9999'")
     connection.close()
@@ -273,7 +274,7 @@ async def test_a_newer_ledger_is_left_alone(tmp_path: Path) -> None:
 async def test_versions_share_a_ledger(tmp_path: Path) -> None:
     """Tables of a later version that only added to them are worked on as they are."""
     path = tmp_path / "ledger.db"
-    shutil.copy(empty_ledger(), path)
+    await make_empty(path)
     with sqlite3.connect(path) as connection:
         connection.execute("UPDATE routercore_ledger_version SET version_num = '0999'")
         connection.execute("ALTER TABLE routercore_attempts ADD COLUMN novelty TEXT")
