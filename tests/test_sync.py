@@ -48,6 +48,16 @@ def test_a_stream_ends_with_the_result() -> None:
     assert not isinstance(last, PartialImage)
 
 
+def test_an_estimate_is_what_is_paid() -> None:
+    """The price of a request is told before it is made, and nothing is made for it."""
+    asked = {"model": "test/paid", "size": "1024x1024", "n": 2}
+    with SyncRouter.auto(environ={}) as router:
+        found = router.estimate("a heron", **asked)
+        paid = router.generate("a heron", **asked).cost.usd
+    assert paid == found.first.low == found.first.expected == found.first.high
+    assert ["test:test/paid"] == [one.name for one in found.candidates]
+
+
 def test_what_is_asked_of_a_closed_router_is_refused() -> None:
     """A closed router says so; closing it again does nothing."""
     router = SyncRouter.auto(environ={})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from routercore.engine.setup import Caller
     from routercore.router import Router
+    from routercore.routing.estimates import Estimates
     from routercore.routing.plan import Plan
     from routercore.sync import SyncRouter
     from routercore.values.errors import (
@@ -40,6 +41,7 @@ __all__ = [
     "Caller",
     "Completed",
     "ConfigError",
+    "Estimates",
     "Event",
     "Image",
     "ImageRequest",
@@ -64,6 +66,7 @@ __all__ = [
 _HOMES = {
     "routercore.engine.setup": ("Caller",),
     "routercore.router": ("Router",),
+    "routercore.routing.estimates": ("Estimates",),
     "routercore.routing.plan": ("Plan",),
     "routercore.sync": ("SyncRouter",),
     "routercore.values.errors": (

@@ -17,6 +17,7 @@ from routercore.engine.setup import LOCAL_CALLER, Caller, LedgerSetup, RouterSet
 from routercore.engine.transport import default_transport
 from routercore.engine.transport.base import Transport
 from routercore.plugins import Contributions, PluginReport
+from routercore.routing.estimates import Estimates
 from routercore.routing.plan import Plan
 from routercore.state.ledger import open_ledger
 from routercore.state.memory import MemoryCache, MemoryCallerLimits, MemoryUpstreamLimits
@@ -186,6 +187,20 @@ class Router:
         Makes no network call and changes nothing.
         """
         return self.engine.plan(make_request(request, **settings), caller)
+
+    def estimate(
+        self, request: ImageRequest | str, *, caller: Caller = LOCAL_CALLER, **settings: Any
+    ) -> Estimates:
+        """What it may cost: low, expected and high at each target that could do it.
+
+        Makes no network call, spends nothing and changes nothing. A price that nobody knows is
+        ``None``; what the route's ``unknown_price`` and any ``max_price`` keep out is among the
+        rejected, with the reason.
+
+        Raises:
+            RequestError: a price is unknown, and ``unknown_price`` is ``error``.
+        """
+        return self.engine.estimate(make_request(request, **settings), caller)
 
     def models(self, *, caller: Caller = LOCAL_CALLER) -> list[ModelEntry]:
         """Every model that can be asked for, once, with all targets that serve it."""

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from routercore.engine.models import ModelEntry
 from routercore.plugins import PluginReport
 from routercore.router import Router
+from routercore.routing.estimates import Estimates
 from routercore.routing.plan import Plan
 from routercore.values.events import StreamItem
 from routercore.values.images import ImageRequest, ImageResult
@@ -106,6 +107,10 @@ class SyncRouter:
     def plan(self, request: ImageRequest | str, **settings: Any) -> Plan:
         """As :meth:`Router.plan`."""
         return self._on_loop(lambda: self._router.plan(request, **settings))
+
+    def estimate(self, request: ImageRequest | str, **settings: Any) -> Estimates:
+        """As :meth:`Router.estimate`."""
+        return self._on_loop(lambda: self._router.estimate(request, **settings))
 
     def models(self, **options: Any) -> list[ModelEntry]:
         """As :meth:`Router.models`."""

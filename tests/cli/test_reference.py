@@ -30,7 +30,7 @@ def test_every_setting_is_in_the_reference() -> None:
     assert [] == sorted(n for n in names if not re.search(rf"[`\[.]{n}[`\].]", page))
 
 
-@pytest.mark.parametrize("command", ["generate", "edit", "plan"])
+@pytest.mark.parametrize("command", ["generate", "edit", "plan", "estimate"])
 def test_every_option_is_in_the_reference(run: Run, command: str) -> None:
     """Whatever a command takes is on its page."""
     page = (REFERENCE / "cli.md").read_text(encoding="utf-8")

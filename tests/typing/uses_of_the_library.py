@@ -10,6 +10,7 @@ from routercore import (
     AttemptsFailedError,
     Caller,
     Completed,
+    Estimates,
     Image,
     ImageRequest,
     ImageResult,
@@ -50,6 +51,7 @@ async def open_and_close() -> None:
         assert_type(router, Router)
     async with Router.from_config("routercore.toml") as router:
         assert_type(router.plan("a lighthouse"), Plan)
+        assert_type(router.estimate("a lighthouse", n=2), Estimates)
         assert_type(router.authenticate("secret"), Caller | None)
 
 

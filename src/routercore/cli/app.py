@@ -11,6 +11,7 @@ from routercore.cli import (
     authoring,
     configuring,
     drifting,
+    estimating,
     ledger,
     listing,
     making,
@@ -53,6 +54,7 @@ MAKE, LOOK, RUN = "Pictures", "What there is", "Server and configuration"
 app.command(rich_help_panel=MAKE)(making.generate)
 app.command(rich_help_panel=MAKE)(making.edit)
 app.command(rich_help_panel=MAKE)(planning.plan)
+app.command(rich_help_panel=MAKE)(estimating.estimate)
 app.command(rich_help_panel=LOOK)(listing.models)
 providers = typer.Typer(invoke_without_command=True)
 providers.callback()(listing.providers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,7 +14,7 @@ from routercore.cli.output import Code, console, money, print_json, told
 
 if TYPE_CHECKING:
     from routercore.cli.opening import Opened
-    from routercore.routing.plan import Candidate, Plan
+    from routercore.routing.plan import Candidate, Plan, Rejected
     from routercore.values.images import ImageRequest
     from routercore.values.money import Estimate
 
@@ -50,27 +51,29 @@ def plan_row(made: Plan) -> dict[str, Any]:
         "operation": made.request.operation.value,
         "strategy": made.strategy,
         "targets": [_candidate_row(candidate) for candidate in made.candidates],
-        "rejected": [
-            {
-                "target": rejected.target,
-                "reasons": [{"param": r.param, "message": r.message} for r in rejected.reasons],
-            }
-            for rejected in made.rejected
-        ],
+        "rejected": [rejected_row(rejected) for rejected in made.rejected],
     }
 
 
+def rejected_row(rejected: Rejected) -> dict[str, Any]:
+    """Who is not tried, and why, for programs."""
+    reasons = [{"param": r.param, "message": r.message} for r in rejected.reasons]
+    return {"target": rejected.target, "reasons": reasons}
+
+
+def price_row(price: Estimate) -> dict[str, Any]:
+    """A price for programs; ``null`` where nobody knows it."""
+    return {
+        "low": price.low, "expected": price.expected, "high": price.high,
+        "basis": price.basis.value,
+    }  # fmt: skip
+
+
 def _candidate_row(candidate: Candidate) -> dict[str, Any]:
-    estimate = candidate.estimate
     return {
         "target": candidate.name,
         "via": candidate.target.via,
-        "price": {
-            "low": estimate.low,
-            "expected": estimate.expected,
-            "high": estimate.high,
-            "basis": estimate.basis.value,
-        },
+        "price": price_row(candidate.estimate),
         "expected_seconds": round(candidate.expected_latency, 3),
         "resting_seconds": round(candidate.health.closed_for, 3),
         "warnings": [
@@ -96,16 +99,24 @@ def _show(made: Plan) -> None:
         out.print(_candidates_table(made))
     else:
         out.print("\nNobody can do this request.", style="red")
-    if made.rejected:
+    show_rejected(made.rejected)
+
+
+def show_rejected(rejections: Sequence[Rejected]) -> None:
+    """Who is not tried, with every reason."""
+    from rich.text import Text
+
+    out = console()
+    if rejections:
         out.print("\nNot tried", style="bold")
-        for rejected in made.rejected:
-            for reason in rejected.reasons:
-                out.print(
-                    Text.assemble(
-                        ("  ✗ ", "red"), rejected.target, "  ", (reason.param, "yellow"),
-                        f"  {reason.message}",
-                    )
-                )  # fmt: skip
+    for rejected in rejections:
+        for reason in rejected.reasons:
+            out.print(
+                Text.assemble(
+                    ("  ✗ ", "red"), rejected.target, "  ", (reason.param, "yellow"),
+                    f"  {reason.message}",
+                )
+            )  # fmt: skip
 
 
 def _candidates_table(made: Plan) -> Any:

@@ -28,6 +28,7 @@ from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
 from routercore.engine.streaming import stream_items
 from routercore.engine.transport.base import Transport
 from routercore.engine.wishes import refuse_reserved
+from routercore.routing.estimates import Estimates, estimates_of
 from routercore.routing.plan import (
     PRICE,
     Health,
@@ -158,6 +159,10 @@ class Engine:
         """
         route, targets = self._route(request, caller)
         return self._plan(request, route, targets, self._peek)
+
+    def estimate(self, request: ImageRequest, caller: Caller = LOCAL_CALLER) -> Estimates:
+        """What a request may cost at each target. As :meth:`plan`, it asks nobody."""
+        return estimates_of(self.plan(request, caller))
 
     async def generate(
         self,

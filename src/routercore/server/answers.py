@@ -88,7 +88,7 @@ def extras(result: ImageResult, request: ImageRequest, redactor: Redactor) -> di
         "attempts": len(result.attempts),
         "cache": result.cache,
         "requested": _requested(request),
-        "warnings": [_warning(warning, redactor) for warning in result.warnings],
+        "warnings": [warning_body(warning, redactor) for warning in result.warnings],
         "missing": [failure_body(failure, redactor) for failure in result.missing],
     }
 
@@ -109,7 +109,8 @@ def _requested(request: ImageRequest) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _warning(warning: Warning, redactor: Redactor) -> dict[str, Any]:
+def warning_body(warning: Warning, redactor: Redactor) -> dict[str, Any]:
+    """One setting that was not honoured to the letter."""
     return {
         "code": warning.code,
         "param": warning.param,

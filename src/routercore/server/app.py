@@ -19,6 +19,7 @@ from routercore.router import Router
 from routercore.server.auth import caller_of
 from routercore.server.credits import credits_body
 from routercore.server.edge import Edge, raise_again
+from routercore.server.estimates import EstimatesApi
 from routercore.server.faults import NotFoundError, Redactor
 from routercore.server.files import Shelf
 from routercore.server.images import ImagesApi
@@ -79,6 +80,7 @@ class _Face:
         self._shelf = Shelf(setup, store)
         self.jobs = Jobs(_record_store(setup.server), self.redactor)
         self._images = ImagesApi(router, self._shelf, self.redactor, self.jobs)
+        self._estimates = EstimatesApi(router, self._images.memory, self.redactor)
         self._tracking = JobsApi(router, self.jobs)
 
     def routes(self) -> list[Route]:
@@ -92,6 +94,7 @@ class _Face:
             routes += [
                 Route(f"{prefix}/images/generations", self._images.generations, methods=["POST"]),
                 Route(f"{prefix}/images/edits", self._edits(prefix), methods=["POST"]),
+                Route(f"{prefix}/images/estimate", self._estimates.estimate, methods=["POST"]),
                 Route(f"{prefix}/images/variations", self._variations, methods=["POST"]),
                 Route(f"{prefix}/images/jobs/{{id}}", self._tracking.retrieve),
                 Route(f"{prefix}/images/jobs/{{id}}", self._tracking.cancel, methods=["DELETE"]),

@@ -132,6 +132,45 @@ _CREDITS = {
         "api_keys": {"type": "array", "items": {"type": "object"}},
     },
 }
+_PRICE = {
+    "low": _NUMBER, "expected": _NUMBER, "high": _NUMBER,
+    "basis": {"enum": ["reported", "tokens", "table", "estimate", "unknown"]},
+}  # fmt: skip
+_ESTIMATE = {
+    "type": "object",
+    "required": ["object", "model", "operation", "n", "strategy", "currency", *_PRICE, "targets",
+                 "rejected"],
+    "properties": {
+        "object": {"const": "image.estimate"},
+        "model": {"type": "string"},
+        "operation": {"enum": ["generate", "edit", "inpaint"]},
+        "n": {"type": "integer", "minimum": 1},
+        "strategy": {"type": "string"},
+        "currency": {"const": "USD"},
+        **_PRICE,
+        "targets": {"type": "array", "items": {
+            "type": "object",
+            "required": ["target", "provider", "via", *_PRICE, "warnings"],
+            "properties": {
+                "target": {"type": "string"}, "provider": {"type": "string"},
+                "via": _NULLABLE_TEXT, **_PRICE,
+                "warnings": {"type": "array", "items": {"type": "object"}},
+            },
+        }},
+        "rejected": {"type": "array", "items": {
+            "type": "object",
+            "required": ["target", "reasons"],
+            "properties": {
+                "target": {"type": "string"},
+                "reasons": {"type": "array", "items": {
+                    "type": "object",
+                    "required": ["param", "message"],
+                    "properties": {"param": {"type": "string"}, "message": {"type": "string"}},
+                }},
+            },
+        }},
+    },
+}  # fmt: skip
 _PREFER = {
     "name": "Prefer", "in": "header", "required": False,
     "schema": {"type": "string", "pattern": "^(respond-async|wait=[0-9])$"},
@@ -155,7 +194,8 @@ def document(*, default_model: str | None) -> dict[str, Any]:
     """The OpenAPI 3.1 document of this server."""
     schemas = {
         "Error": _ERROR, "Usage": _USAGE, "Image": _IMAGE, "Answer": _ANSWER, "Model": _MODEL,
-        "Models": _MODELS, "Job": _JOB, "Credits": _CREDITS, **_request_schemas(default_model),
+        "Models": _MODELS, "Job": _JOB, "Credits": _CREDITS, "Estimate": _ESTIMATE,
+        **_request_schemas(default_model),
     }  # fmt: skip
     paths: dict[str, Any] = {"/health": {"get": _operation("health", "object", secured=False)}}
     for prefix in ("/v1", "/v1/openai"):
@@ -164,6 +204,7 @@ def document(*, default_model: str | None) -> dict[str, Any]:
         paths |= {
             f"{images}/generations": {"post": _making(f"create_image{name}")},
             f"{images}/edits": {"post": _making(f"edit_image{name}")},
+            f"{images}/estimate": {"post": _asking(f"estimate_image{name}", "Estimate")},
             f"{images}/jobs/{{id}}": _tracking(name),
             f"{images}/jobs/{{id}}/events": {"get": _following(f"follow_job{name}")},
             f"{prefix}/auth/test": {"post": _operation(f"test_key{name}", "object")},
@@ -205,10 +246,16 @@ def _request_schemas(default_model: str | None) -> dict[str, Any]:
 
 def _making(name: str) -> dict[str, Any]:
     """An operation that makes images."""
-    operation = _operation(name, "Answer")
+    operation = _asking(name, "Answer")
     operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": _EVENT}
     operation["responses"]["202"] = _accepted()
     operation["parameters"] = [_PREFER, _KEY]
+    return operation
+
+
+def _asking(name: str, answer: str) -> dict[str, Any]:
+    """An operation that takes an image request."""
+    operation = _operation(name, answer)
     operation["requestBody"] = {
         "required": True,
         "content": {
