@@ -17,7 +17,15 @@ from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.faults import Fault
 from routercore.values.images import Settings
 from routercore.values.money import Estimate, estimate
-from routercore.values.sizes import AnySize, FixedSizes, InputSize, RatioSizes, Size, SizeRange
+from routercore.values.sizes import (
+    AnySize,
+    FixedSizes,
+    InputSize,
+    RatioSizes,
+    Size,
+    SizeRange,
+    Sizes,
+)
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
@@ -66,7 +74,7 @@ def _row(card: ModelCard) -> str:
     cells = [
         f"{name}{mark}{public}",
         ", ".join(sorted(card.operations)),
-        _sizes(card),
+        _all_sizes(card),
         ", ".join(card.qualities) or "–",
         str(card.max_n),
         ", ".join(card.formats),
@@ -77,18 +85,24 @@ def _row(card: ModelCard) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _sizes(card: ModelCard) -> str:
-    match card.sizes:
-        case FixedSizes(sizes):
-            shown = ", ".join(sizes[:4])
-            return f"{shown} and {len(sizes) - 4} more" if len(sizes) > 4 else shown
+def _all_sizes(card: ModelCard) -> str:
+    """The usual rule, then those of operations that have one of their own."""
+    others = [f"{name}: {_sizes(rule)}" for name, rule in sorted(card.operation_sizes.items())]
+    return "<br>".join([_sizes(card.sizes), *others])
+
+
+def _sizes(sizes: Sizes) -> str:
+    match sizes:
+        case FixedSizes(listed):
+            shown = ", ".join(listed[:4])
+            return f"{shown} and {len(listed) - 4} more" if len(listed) > 4 else shown
         case SizeRange():
-            top = f" to {card.sizes.max_edge}" if card.sizes.max_edge else " and up"
-            step = f", by {card.sizes.multiple_of}" if card.sizes.multiple_of > 1 else ""
-            return f"edges {card.sizes.min_edge}{top}{step}"
+            top = f" to {sizes.max_edge}" if sizes.max_edge else " and up"
+            step = f", by {sizes.multiple_of}" if sizes.multiple_of > 1 else ""
+            return f"edges {sizes.min_edge}{top}{step}"
         case RatioSizes():
-            tiers = f" × {', '.join(card.sizes.tiers)}" if card.sizes.tiers else ""
-            return f"{len(card.sizes.ratios)} ratios{tiers}"
+            tiers = f" × {', '.join(sizes.tiers)}" if sizes.tiers else ""
+            return f"{len(sizes.ratios)} ratios{tiers}"
         case InputSize():
             return "as the input"
         case AnySize():

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from routercore.provider import (
+    AnySize,
     FixedSizes,
     Form,
+    InputSize,
     MaskPolarity,
     ModelCard,
     Operation,
@@ -76,6 +78,21 @@ def test_sizes_as_a_table(sizes: Any, expected: Any) -> None:
     assert expected == card_from({"id": "m", "sizes": sizes}).sizes
 
 
+def test_sizes_of_an_operation() -> None:
+    """A table has a rule for each operation with one of its own; words stand for the plain ones."""
+    card = card_from(
+        {
+            "id": "m",
+            "operations": ["generate", "edit", "inpaint"],
+            "sizes": ["1024x1024"],
+            "operation_sizes": {"edit": ["512x512"], "inpaint": "input"},
+        }
+    )
+    rules = [card.sizes_of(operation) for operation in Operation]
+    assert [FixedSizes(("1024x1024",)), FixedSizes(("512x512",)), InputSize()] == rules
+    assert AnySize() == card_from({"id": "m", "sizes": "any"}).sizes
+
+
 @pytest.mark.parametrize(
     ("declared", "message"),
     [
@@ -87,6 +104,10 @@ def test_sizes_as_a_table(sizes: Any, expected: Any) -> None:
         ({"id": "m", "max_n": 0}, "'max_n'"),
         ({"id": "m", "formats": []}, "'formats'"),
         ({"id": "m", "sizes": []}, "'sizes'"),
+        ({"id": "m", "sizes": "large"}, "expected any or input"),
+        ({"id": "m", "operation_sizes": {"paint": "any"}}, "'operation_sizes'"),
+        ({"id": "m", "operation_sizes": {"generate": []}}, "'operation_sizes'"),
+        ({"id": "m", "operation_sizes": {"edit": "input"}}, "what it does not do: edit"),
         ({"id": "m", "sizes": {"ratios": []}}, "'sizes'"),
         ({"id": "m", "sizes": {"multiple_of": 0}}, "'sizes'"),
         ({"id": "m", "sizes": {"max_edge": "1024"}}, "'sizes'"),

@@ -196,6 +196,24 @@ def test_a_fitted_size_is_one_that_the_card_makes(
         assert bool(found.warnings) == (found.request.size != Size(width, height))
 
 
+def test_an_operation_may_have_sizes_of_its_own() -> None:
+    """What a card makes from a prompt binds no edit that has another rule, and the other way."""
+    rules = {Operation.EDIT: RATIOS, Operation.INPAINT: InputSize()}
+    card = {"operations": ALL, "max_images": 1, "sizes": FIXED, "operation_sizes": rules}
+    wide = Size(1536, 1024)
+    assert wide == fit(card, size=wide).request.size
+    edit = fit(card, size=wide, images=(IMAGE,)).request
+    assert (None, "16:9", "1K") == (edit.size, edit.aspect_ratio, edit.resolution)
+    masked = fit(card, size=wide, images=(IMAGE,), mask=IMAGE)
+    assert (None, ["size"]) == (masked.request.size, [w.param for w in masked.warnings])
+
+
+def test_sizes_are_for_operations_that_the_card_has() -> None:
+    """A rule for an edit on a card that edits nothing is a mistake of its author."""
+    with pytest.raises(ValueError, match="sizes for what it does not do: edit"):
+        ModelCard(id="m", operation_sizes={Operation.EDIT: InputSize()})
+
+
 def test_a_ratio_that_rounding_bends_is_told_of() -> None:
     """Edges by steps of 64 make 7:5 at half a K into 576x448, which is 9:7."""
     coarse = ModelCard(id="x", sizes=SizeRange(min_edge=128, max_edge=2048, multiple_of=64))

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routercore.values.catalogue import ModelCard
-from routercore.values.images import InputImage, Settings
+from routercore.values.images import InputImage, Operation, Settings
 from routercore.values.money import BILLED_MEGAPIXEL, Basis, Estimate, Per, estimate, usd
+from routercore.values.sizes import FixedSizes, InputSize
 
 OUTPUT, MEGAPIXEL = Decimal("0.03"), Decimal("0.015")
 PRICES = (usd("0.03"), usd("0.015", Per.INPUT_MEGAPIXEL))
@@ -74,3 +75,19 @@ def test_every_call_is_sent_the_inputs(n: int, max_n: int, width: int, height: i
     calls = math.ceil(n / max_n)
     expected = n * OUTPUT + calls * megapixels * MEGAPIXEL
     assert expected == guess(picture(width, height), n=n, max_n=max_n).expected
+
+
+def test_an_edit_that_keeps_its_size_is_billed_by_it() -> None:
+    """Where the result is as large as the input, the input's pixels are the output's."""
+    card = ModelCard(
+        id="m",
+        operations=frozenset({Operation.GENERATE, Operation.EDIT}),
+        sizes=FixedSizes(("1024x1024",)),
+        operation_sizes={Operation.EDIT: InputSize()},
+        prices=(usd("0.01", Per.MEGAPIXEL),),
+    )
+    large = Settings(prompt="", images=(picture(2048, 2048),))
+    assert Decimal("0.04") == estimate(card, large).expected
+    assert Decimal("0.01") == estimate(card, Settings(prompt="")).expected
+    unknown = Settings(prompt="", images=(InputImage(url="https://x.example/a.png"),))
+    assert not estimate(card, unknown).is_known

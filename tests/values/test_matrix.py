@@ -95,7 +95,7 @@ def is_honoured(card: ModelCard, fitted: ImageRequest, name: str, value: Any) ->
 
 def _is_shape_honoured(card: ModelCard, fitted: ImageRequest, name: str, value: Any) -> bool:
     """A shape may be said in pixels, or as a ratio and a tier, as the vendor wants it."""
-    sizes = card.sizes
+    sizes = card.sizes_of(fitted.operation)
     if isinstance(sizes, RatioSizes):
         if name == "size":
             ratio = fitted.aspect_ratio or "1:1"

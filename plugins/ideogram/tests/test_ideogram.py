@@ -99,7 +99,6 @@ def test_a_transparent_picture_is_asked_for_by_ratio(
     [
         ({"background": "transparent", "size": Size(960, 832)}, "size"),
         ({"background": "transparent", "images": (PICTURE,)}, "background"),
-        ({"images": (PICTURE,), "mask": PICTURE, "size": Size(1024, 1024)}, "size"),
     ],
 )
 def test_what_cannot_be_done_is_not_sent(settings: dict[str, Any], param: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,14 +20,14 @@ from routercore.provider import (
     ModelCard,
     Operation,
     Provider,
-    ProviderFailed,
     Size,
     Task,
 )
 from routercore.testing.flows import play
 from routercore.testing.strategies import replies
 from routercore.testing.transcripts import form_values, replay
-from routercore.values.images import Settings
+from routercore.values.check import Fit, check
+from routercore.values.images import ImageRequest, Settings
 from routercore.values.money import estimate
 from routercore_recraft import RECRAFT, routercore_providers
 
@@ -78,12 +80,16 @@ def test_an_option_takes_the_place_of_a_default() -> None:
     assert "0.2" == form_values(RECRAFT.build(edit).form or ())["strength"]
 
 
-def test_a_size_beside_an_input_image_is_not_sent() -> None:
-    """An edit keeps the size of its picture, and another provider may not."""
-    with pytest.raises(ProviderFailed) as raised:
-        RECRAFT.build(task(images=(PICTURE,), size=Size(1024, 1024)))
-    failure = raised.value.failure
-    assert (Fault.UNSUPPORTED, "size", True) == (failure.fault, failure.param, failure.only_here)
+@pytest.mark.parametrize("mask", [None, PICTURE])
+def test_an_edit_keeps_the_size_of_its_picture(mask: InputImage | None) -> None:
+    """A size beside an input image is left out with a warning, or a reason for the strict."""
+    card = CARDS["recraftv3"]
+    request = ImageRequest(prompt="a kite", model=card.id, images=(PICTURE,), mask=mask,
+                           size=Size(1024, 1024))  # fmt: skip
+    fit = check(card, request, date(2026, 11, 21))
+    assert isinstance(fit, Fit)
+    assert (None, ["size"]) == (fit.request.size, [warning.param for warning in fit.warnings])
+    assert not isinstance(check(card, replace(request, strict=True), date(2026, 11, 21)), Fit)
 
 
 @pytest.mark.parametrize("credits", [None, "x", True, -1, []])

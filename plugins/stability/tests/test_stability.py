@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +25,8 @@ from routercore.provider import (
 )
 from routercore.testing.flows import Played, play
 from routercore.testing.strategies import replies
-from routercore.values.images import Settings
+from routercore.values.check import Fit, check
+from routercore.values.images import ImageRequest, Settings
 from routercore.values.money import estimate
 from routercore_stability import Stability
 from routercore_stability.models import ENDPOINTS
@@ -80,11 +83,18 @@ def test_an_edit_by_a_generator_has_a_strength() -> None:
 
 
 def test_a_ratio_beside_an_input_image_is_not_dropped_silently() -> None:
-    """SD 3.5 keeps the shape of its input, so that asking for another is unsupported here."""
-    played = run(task(images=(PICTURE,), aspect_ratio="16:9"))
-    assert played.failed is not None
-    assert Fault.UNSUPPORTED is played.failed.failure.fault
-    assert [] == played.requests
+    """SD 3.5 keeps the shape of its input, so that another is left out with a warning."""
+    [card] = [card for card in PROVIDER.catalogue() if card.id == "sd3.5-large"]
+    request = ImageRequest(prompt="a fox", model=card.id, images=(PICTURE,), aspect_ratio="16:9")
+    fit = check(card, request, date(2026, 11, 21))
+    assert isinstance(fit, Fit)
+    assert (None, ["aspect_ratio"]) == (
+        fit.request.aspect_ratio,
+        [warning.param for warning in fit.warnings],
+    )
+    plain = check(card, replace(request, images=()), date(2026, 11, 21))
+    assert isinstance(plain, Fit)
+    assert ("16:9", ()) == (plain.request.aspect_ratio, plain.warnings)
 
 
 def test_mask_and_image_are_files() -> None:

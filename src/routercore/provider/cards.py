@@ -11,15 +11,28 @@ from routercore.provider.reading import number_at
 from routercore.values.catalogue import Form, MaskPolarity, ModelCard
 from routercore.values.images import Operation
 from routercore.values.money import Per, Price
-from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, Sizes, parse_ratio
+from routercore.values.sizes import (
+    AnySize,
+    FixedSizes,
+    InputSize,
+    RatioSizes,
+    Size,
+    SizeRange,
+    Sizes,
+    parse_ratio,
+)
+
+SIZE_WORDS: Mapping[str, Sizes] = {"any": AnySize(), "input": InputSize()}
 
 
 def card_from(declared: Mapping[str, Any]) -> ModelCard:
     """A model card from a mapping of its fields; all but ``id`` may be left out.
 
     ``sizes`` is a list such as ``["1024x1024"]``, or a table with the fields of
-    :class:`SizeRange` or :class:`RatioSizes`; ``prices`` is a list of tables such as
-    ``{usd = "0.04", size = "1024x1024"}``; words stand for operations, forms and the mask.
+    :class:`SizeRange` or :class:`RatioSizes`, or ``"any"``, or ``"input"`` for the size of the
+    input image; ``operation_sizes`` is a table of such rules by operation; ``prices`` is a list
+    of tables such as ``{usd = "0.04", size = "1024x1024"}``; words stand for operations, forms and
+    the mask.
 
     Raises:
         ValueError: a field is unknown or its value is wrong; the message names the field.
@@ -87,6 +100,10 @@ def _date(value: Any) -> date:
 
 
 def _sizes(value: Any) -> Sizes:
+    if isinstance(value, str):
+        if value not in SIZE_WORDS:
+            raise ValueError(f"expected {' or '.join(SIZE_WORDS)}, a list or a table: {value!r}")
+        return SIZE_WORDS[value]
     if isinstance(value, list):
         return FixedSizes(tuple(str(Size.parse(text)) for text in _some_words(value)))
     table = dict(_of(dict, value))
@@ -122,6 +139,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "is_public": _flag,
     "operations": lambda value: frozenset(Operation(word) for word in _words(value)),
     "sizes": _sizes,
+    "operation_sizes": lambda value: {
+        Operation(word): _sizes(rule) for word, rule in _of(dict, value).items()
+    },
     "qualities": _words,
     "formats": _some_words,
     "choose_format": _flag,

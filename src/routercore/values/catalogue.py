@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -56,6 +57,9 @@ class ModelCard:
     """False for a model that is only found as ``provider:model``, never by its bare name."""
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
     sizes: Sizes = field(default_factory=AnySize)
+    operation_sizes: Mapping[Operation, Sizes] = field(default_factory=dict)
+    """Rules for operations that have another one than ``sizes``, such as an edit that keeps the
+    size of its picture."""
     qualities: tuple[str, ...] = ()
     """Accepted words, cheapest first; empty where quality cannot be chosen."""
     default_quality: str | None = None
@@ -102,6 +106,9 @@ class ModelCard:
     def __post_init__(self) -> None:
         if unknown := self.accepts - PLAIN_SETTINGS:
             raise ValueError(f"card {self.id!r} accepts unknown settings: {sorted(unknown)}")
+        if strange := set(self.operation_sizes) - self.operations:
+            names = ", ".join(sorted(strange))
+            raise ValueError(f"card {self.id!r} has sizes for what it does not do: {names}")
         if not self.name:
             object.__setattr__(self, "name", self.id)
 
@@ -109,6 +116,10 @@ class ModelCard:
     def names(self) -> tuple[str, ...]:
         """Everything that a caller may call it: public name, id and aliases."""
         return tuple(dict.fromkeys((self.name, self.id, *self.aliases)))
+
+    def sizes_of(self, operation: Operation) -> Sizes:
+        """The sizes that an operation can have."""
+        return self.operation_sizes.get(operation, self.sizes)
 
     def named(self, id: str) -> ModelCard:
         """A copy for another model of the same kind."""

@@ -132,7 +132,8 @@ def _shape(f: _Fitting) -> None:
 
 
 def _fit_shape(f: _Fitting, param: str) -> None:
-    request, sizes = f.request, f.card.sizes
+    request = f.request
+    sizes = f.card.sizes_of(request.operation)
     if isinstance(sizes, InputSize):
         for asked in ("size", "aspect_ratio", "resolution"):
             if getattr(request, asked):

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 from routercore.values.headers import size_of
 from routercore.values.images import Settings
 from routercore.values.scaling import parse_size, scaled
-from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, nearest_ratio
+from routercore.values.sizes import (
+    FixedSizes,
+    InputSize,
+    RatioSizes,
+    Size,
+    SizeRange,
+    Sizes,
+    nearest_ratio,
+)
 
 if TYPE_CHECKING:
     from routercore.values.catalogue import ModelCard
@@ -214,9 +222,12 @@ def billed_size(card: ModelCard, settings: Settings) -> Size | None:
     """The pixels that the settings lead to, or ``None`` if that is left to the model."""
     if settings.size is not None:
         return settings.size
-    if isinstance(card.sizes, RatioSizes) and (settings.aspect_ratio or settings.resolution):
-        ratio = settings.aspect_ratio or card.sizes.default_ratio
-        return card.sizes.expected(ratio, settings.resolution or card.sizes.default_tier)
+    sizes = card.sizes_of(settings.operation)
+    if isinstance(sizes, InputSize) and settings.images:
+        return size_of(settings.images[0].data)
+    if isinstance(sizes, RatioSizes) and (settings.aspect_ratio or settings.resolution):
+        ratio = settings.aspect_ratio or sizes.default_ratio
+        return sizes.expected(ratio, settings.resolution or sizes.default_tier)
     return None
 
 
@@ -224,13 +235,13 @@ def _cases(card: ModelCard, settings: Settings) -> Iterator[tuple[Decimal | None
     """The price for every size and quality that the settings leave open."""
     qualities = [settings.quality] if settings.quality or not card.qualities else [*card.qualities]
     size = billed_size(card, settings)
-    for open_size in [size] if size else _default_sizes(card):
+    for open_size in [size] if size else _default_sizes(card.sizes_of(settings.operation)):
         for quality in qualities:
             yield _case(card, settings, open_size, quality)
 
 
 def _default_case(card: ModelCard, settings: Settings) -> tuple[Decimal | None, Basis]:
-    size = billed_size(card, settings) or _default_sizes(card)[0]
+    size = billed_size(card, settings) or _default_sizes(card.sizes_of(settings.operation))[0]
     return _case(card, settings, size, settings.quality or card.default_quality)
 
 
@@ -247,8 +258,7 @@ def _bound(card: ModelCard, settings: Settings, end: str) -> list[Decimal]:
     return [amount for amount, _ in _cases(bounded, settings) if amount is not None]
 
 
-def _default_sizes(card: ModelCard) -> list[Size | None]:
-    sizes = card.sizes
+def _default_sizes(sizes: Sizes) -> list[Size | None]:
     if isinstance(sizes, FixedSizes):
         return [Size.parse(text) for text in sizes.sizes]
     if isinstance(sizes, SizeRange):
@@ -340,7 +350,7 @@ def _tier(card: ModelCard, settings: Settings, size: Size | None) -> str | None:
     """The resolution tier that a request falls into, for prices that go by tier."""
     if settings.resolution:
         return settings.resolution
-    sizes = card.sizes
+    sizes = card.sizes_of(settings.operation)
     if not isinstance(sizes, RatioSizes) or not sizes.tiers:
         return None
     if size is None:

@@ -94,8 +94,6 @@ def _settings(task: Task) -> dict[str, Any]:
     elif task.operation is not Operation.INPAINT:
         settings["resolution"] = task.size
         settings["aspect_ratio"] = None if task.size else _written(task.aspect_ratio)
-    elif task.size or task.aspect_ratio:
-        raise _unable("an edit by mask keeps the size of its picture", "size")
     return settings
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from routercore.provider import FixedSizes, Form, MaskPolarity, ModelCard, Operation, usd
+from routercore.provider import FixedSizes, Form, InputSize, MaskPolarity, ModelCard, Operation, usd
 
 RATIOS = (
     "1:3", "3:1", "1:2", "2:1", "9:16", "16:9", "10:16", "16:10", "2:3", "3:2", "3:4", "4:3", "4:5",
@@ -33,6 +33,7 @@ V3 = ModelCard(
     id="ideogram-v3",
     operations=frozenset({Operation.GENERATE, Operation.EDIT, Operation.INPAINT}),
     sizes=SIZES,
+    operation_sizes={Operation.INPAINT: InputSize()},
     qualities=tuple(SPEED_PRICES),
     default_quality="DEFAULT",
     choose_format=False,

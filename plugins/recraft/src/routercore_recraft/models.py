@@ -14,6 +14,7 @@ from routercore.provider import (
     AnySize,
     FixedSizes,
     Form,
+    InputSize,
     MaskPolarity,
     ModelCard,
     Operation,
@@ -45,9 +46,11 @@ STYLES = (
 def _card(id: str, name: str, *prices: Price, unverified: tuple[str, ...] = (),
           **details: Any) -> ModelCard:  # fmt: skip
     is_vector = "vector" in id
+    edits = details.get("operations", frozenset()) - {Operation.GENERATE}
     common: dict[str, Any] = {
         "formats": ("svg",) if is_vector else ("webp", "png"),
         "choose_format": not is_vector,
+        "operation_sizes": dict.fromkeys(edits, InputSize()),
         "forms": (Form.URL, Form.BASE64),
         "url_lifetime": URL_LIFETIME,
         "max_n": 6,

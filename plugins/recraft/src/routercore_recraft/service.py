@@ -16,7 +16,6 @@ from routercore.provider import (
     Row,
     Task,
     compact,
-    fail,
     number_at,
     post_form,
     post_json,
@@ -42,9 +41,6 @@ class Recraft(Row):
         body = self.body(task)
         if task.operation is Operation.GENERATE:
             return post_json(task.url(self.generations_path), body)
-        if task.size:
-            raise fail(Fault.UNSUPPORTED, f"{task.model!r} keeps the size of an input image",
-                       param="size", only_here=True)  # fmt: skip
         return post_form(task.url(EDIT_PATHS[task.operation]), self._parts(task, body))
 
     def body(self, task: Task) -> dict[str, Any]:

@@ -28,6 +28,8 @@ STYLES = (
     "cinematic", "3d-model", "pixel-art", "tile-texture",
 )  # fmt: skip
 BOTH = frozenset({Operation.GENERATE, Operation.EDIT})
+SAME_SIZE = {Operation.EDIT: InputSize()}
+"""What sd3 edits: with an input image it refuses a ratio."""
 EDIT = frozenset({Operation.EDIT})
 INPAINT = frozenset({Operation.INPAINT})
 
@@ -114,11 +116,12 @@ CARDS = (
     _generator("core", "stable-image-core", "0.03", pixels=1536 * 1024, latency=5.0,
                unverified=frozenset({"sizes"})),
     _generator("sd3.5-large", "sd3.5-large", "0.065", "stable-diffusion-3.5-large",
-               operations=BOTH, max_images=1, latency=10.0),
+               operations=BOTH, operation_sizes=SAME_SIZE, max_images=1, latency=10.0),
     _generator("sd3.5-large-turbo", "sd3.5-large-turbo", "0.04",
-               "stable-diffusion-3.5-large-turbo", operations=BOTH, max_images=1, latency=4.0),
+               "stable-diffusion-3.5-large-turbo", operations=BOTH, operation_sizes=SAME_SIZE,
+               max_images=1, latency=4.0),
     _generator("sd3.5-medium", "sd3.5-medium", "0.035", "stable-diffusion-3.5-medium",
-               operations=BOTH, max_images=1, latency=6.0),
+               operations=BOTH, operation_sizes=SAME_SIZE, max_images=1, latency=6.0),
     _masked("inpaint", "0.05", accepts=STYLED),
     _masked("erase", "0.05", negative_prompt=False),
     _editor("outpaint", "0.04", accepts=STYLED, negative_prompt=False,

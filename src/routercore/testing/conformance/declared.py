@@ -23,7 +23,7 @@ from routercore.values.check import Fit, check
 from routercore.values.faults import Failure, Fault
 from routercore.values.images import ImageRequest, InputImage, Operation, Settings, Task
 from routercore.values.money import estimate
-from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, parse_ratio
+from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, Sizes, parse_ratio
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONG_AGO = date(2000, 1, 1)
@@ -92,26 +92,27 @@ def _card_problems(card: ModelCard) -> Iterator[str]:
         yield "a price is negative"
     if card.shutdown is not None and card.released is not None and card.shutdown < card.released:
         yield "it was shut down before it was released"
-    yield from _size_problems(card)
+    for sizes in (card.sizes, *card.operation_sizes.values()):
+        yield from _size_problems(sizes)
     yield from _estimate_problems(card)
 
 
-def _size_problems(card: ModelCard) -> Iterator[str]:
+def _size_problems(sizes: Sizes) -> Iterator[str]:
     try:
-        match card.sizes:
-            case FixedSizes(sizes):
-                _ = [Size.parse(text) for text in sizes]
-                if not sizes:
+        match sizes:
+            case FixedSizes(listed):
+                _ = [Size.parse(text) for text in listed]
+                if not listed:
                     yield "its list of sizes is empty"
             case RatioSizes():
-                _ = [parse_ratio(text) for text in card.sizes.ratios]
-                _ = card.sizes.expected(card.sizes.default_ratio, card.sizes.default_tier)
-                if card.sizes.default_ratio not in card.sizes.ratios:
+                _ = [parse_ratio(text) for text in sizes.ratios]
+                _ = sizes.expected(sizes.default_ratio, sizes.default_tier)
+                if sizes.default_ratio not in sizes.ratios:
                     yield "its default ratio is not among its ratios"
             case SizeRange():
-                why = card.sizes.problem(Size.parse(card.sizes.default))
+                why = sizes.problem(Size.parse(sizes.default))
                 if why:
-                    yield f"its default size {card.sizes.default} does not fit: {why}"
+                    yield f"its default size {sizes.default} does not fit: {why}"
     except (ValueError, IndexError) as error:
         yield f"its sizes cannot be read: {error}"
 
