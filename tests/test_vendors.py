@@ -39,7 +39,7 @@ from routercore.values.images import Generated, ImageResult, Operation, RawImage
 
 MISSING: frozenset[str] = frozenset()
 """Plugins whose vendor may still be without a server here; it only ever shrinks."""
-BASES = frozenset({"server", "shape", "images_api"})
+BASES = frozenset({"server", "shape", "wire", "images_api"})
 
 
 @cache

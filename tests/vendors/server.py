@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import json
 import math
 import re
 from abc import ABC, abstractmethod
@@ -18,11 +17,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
 from PIL import Image
-from python_multipart import parse_form
-from tests.vendors.shape import Check, File, Problem, problems
+from tests.vendors.shape import Check, Problem, problems
+from tests.vendors.wire import Reply, Request, read, write
 
 from routercore.values.faults import Fault
 from routercore.values.images import sniff_format
@@ -56,63 +54,6 @@ def mask(size: str = "512x512") -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "png")
     return buffer.getvalue()
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as it arrived."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON; ``None`` if it is none, or is not said to be."""
-        if self.headers.get("content-type", "").partition(";")[0] != "application/json":
-            return None
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
-
-    @property
-    def form(self) -> dict[str, Any]:
-        """The fields of a multipart form: text, files, and lists of what comes more than once."""
-        values: dict[str, list[Any]] = {}
-        if not self.headers.get("content-type", "").startswith("multipart/form-data"):
-            return {"(body)": "not multipart/form-data"}
-        parse_form(
-            {"Content-Type": self.headers["content-type"].encode()},  # type: ignore[dict-item]
-            io.BytesIO(self.body),
-            lambda one: values.setdefault(_name(one.field_name), []).append(
-                (one.value or b"").decode()
-            ),
-            lambda one: values.setdefault(_name(one.field_name), []).append(
-                File(_name(one.file_name), _contents(one.file_object))
-            ),
-        )
-        return {name: found if len(found) > 1 else found[0] for name, found in values.items()}
-
-
-def _name(raw: bytes | None) -> str:
-    return (raw or b"").decode()
-
-
-def _contents(file: Any) -> bytes:
-    file.seek(0)
-    return bytes(file.read())
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One answer: JSON, or bytes with the media type that they are."""
-
-    status: int
-    body: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Answered(Exception):
@@ -205,6 +146,11 @@ class Vendor(ABC):
         self.invoices = 0
         self.made: list[bytes] = []
         self.jobs: dict[str, Job] = {}
+        self.is_stalled = False
+        """Whether its jobs stay where they are."""
+        self.polled = asyncio.Event()
+        self.called_off: list[str] = []
+        """The jobs that it was told to stop, as often as it was told."""
         self.origin = ""
         self.host_origin = ""
         """Where the pictures are: elsewhere, as at every vendor."""
@@ -268,9 +214,16 @@ class Vendor(ABC):
     def poll(self, id: str) -> Job | None:
         """The job, asked for once more: it is done the second time."""
         job = self.jobs.get(id)
-        if job is not None:
+        if job is not None and not self.is_stalled:
             job.polls += 1
+        self.polled.set()
         return job
+
+    def call_off(self, id: str) -> None:
+        """Stop a job that there is."""
+        if id not in self.jobs:
+            self.complain(f"there is no job {id} to call off")
+        self.called_off.append(id)
 
     def make(self, size: str = "1024x1024", format: str = "png") -> bytes:
         """Make one picture."""
@@ -312,9 +265,9 @@ class Vendor(ABC):
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections[writer] = asyncio.current_task()
         try:
-            while (request := await _read(reader)) is not None:
+            while (request := await read(reader)) is not None:
                 self.received.append(request)
-                await _write(writer, self._reply(request))
+                await write(writer, self._reply(request))
         except (ConnectionError, asyncio.IncompleteReadError):
             return
         finally:
@@ -354,38 +307,3 @@ class Vendor(ABC):
         if request.method != "GET" or request.query != {"signature": "of-the-host"}:
             self.complain(f"the picture was asked for by {request.method} {request.query}")
         return self.gone if data is None else Reply(200, data)
-
-
-async def _read(reader: asyncio.StreamReader) -> Request | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return None
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, target, _ = first.split(" ", 2)
-    pairs = (line.split(":", 1) for line in lines if line)
-    headers = {name.strip().lower(): value.strip() for name, value in pairs}
-    if headers.get("transfer-encoding") == "chunked":
-        body = await _chunks(reader)
-    else:
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-    parts = urlsplit(target)
-    return Request(method, parts.path, dict(parse_qsl(parts.query)), headers, body)
-
-
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
-    while size := int(await reader.readline(), 16):
-        body += (await reader.readexactly(size + 2))[:-2]
-    await reader.readline()
-    return body
-
-
-async def _write(writer: asyncio.StreamWriter, reply: Reply) -> None:
-    is_bytes = isinstance(reply.body, bytes)
-    body = reply.body if is_bytes else json.dumps(reply.body).encode()
-    kind = f"image/{sniff_format(body) or 'svg+xml'}" if is_bytes else "application/json"
-    headers = {"content-type": kind, **reply.headers, "content-length": len(body)}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    writer.write(f"HTTP/1.1 {reply.status} X\r\n{lines}\r\n".encode() + body)
-    await writer.drain()

@@ -1,0 +1,110 @@
+"""HTTP as the vendors' servers read and write it: requests with their forms, answers, sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from python_multipart import parse_form
+from tests.vendors.shape import File
+
+from routercore.values.images import sniff_format
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON; ``None`` if it is none, or is not said to be."""
+        if self.headers.get("content-type", "").partition(";")[0] != "application/json":
+            return None
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """The fields of a multipart form: text, files, and lists of what comes more than once."""
+        values: dict[str, list[Any]] = {}
+        if not self.headers.get("content-type", "").startswith("multipart/form-data"):
+            return {"(body)": "not multipart/form-data"}
+        parse_form(
+            {"Content-Type": self.headers["content-type"].encode()},  # type: ignore[dict-item]
+            io.BytesIO(self.body),
+            lambda one: values.setdefault(_name(one.field_name), []).append(
+                (one.value or b"").decode()
+            ),
+            lambda one: values.setdefault(_name(one.field_name), []).append(
+                File(_name(one.file_name), _contents(one.file_object))
+            ),
+        )
+        return {name: found if len(found) > 1 else found[0] for name, found in values.items()}
+
+
+def _name(raw: bytes | None) -> str:
+    return (raw or b"").decode()
+
+
+def _contents(file: Any) -> bytes:
+    file.seek(0)
+    return bytes(file.read())
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer: JSON, or bytes with the media type that they are."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+async def read(reader: asyncio.StreamReader) -> Request | None:
+    """The next request of a connection, or ``None`` at its end."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = first.split(" ", 2)
+    pairs = (line.split(":", 1) for line in lines if line)
+    headers = {name.strip().lower(): value.strip() for name, value in pairs}
+    if headers.get("transfer-encoding") == "chunked":
+        body = await _chunks(reader)
+    else:
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+    parts = urlsplit(target)
+    return Request(method, parts.path, dict(parse_qsl(parts.query)), headers, body)
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += (await reader.readexactly(size + 2))[:-2]
+    await reader.readline()
+    return body
+
+
+async def write(writer: asyncio.StreamWriter, reply: Reply) -> None:
+    """Send an answer."""
+    is_bytes = isinstance(reply.body, bytes)
+    body = reply.body if is_bytes else json.dumps(reply.body).encode()
+    kind = f"image/{sniff_format(body) or 'svg+xml'}" if is_bytes else "application/json"
+    headers = {"content-type": kind, **reply.headers, "content-length": len(body)}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    writer.write(f"HTTP/1.1 {reply.status} X\r\n{lines}\r\n".encode() + body)
+    await writer.drain()
