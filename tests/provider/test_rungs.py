@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,19 +17,25 @@ from routercore.provider import (
     Generated,
     HttpRequest,
     HttpResponse,
+    InputImage,
     Job,
     JobState,
     JobStatus,
     ModelCard,
     NoAuth,
     OneShot,
+    Part,
     Progress,
+    ProviderFailed,
     RawImage,
     Task,
     call,
     fail,
+    file_part,
     fraction_at,
+    generated,
     get,
+    named_job,
     post_json,
     text_at,
     unnamed_job,
@@ -250,3 +257,51 @@ def test_a_submit_may_take_several_exchanges() -> None:
     played = play(provider, provider.generate(TASK), [answer({}), ACCEPTED, DONE, RESULT])
     assert [False, True, False, False] == [request.is_billable for request in played.requests]
     assert 1 == len(played.result.images)
+
+
+class Both(Jobs):
+    """A vendor that does small tasks at once."""
+
+    def answers_at_once(self, task: Task) -> bool:
+        return task.prompt == "a dot"
+
+
+def test_a_task_that_is_answered_at_once_is_no_job() -> None:
+    """Nothing is accepted and nothing polled: the answer to the submit is what is parsed."""
+    task = replace(TASK, prompt="a dot")
+    done = answer({"url": "https://jobs.example/1.png"})
+    played = play(Both(), Both().generate(task), [done])
+    assert 1 == len(played.requests)
+    assert [] == played.notices
+
+
+def test_a_job_is_named_by_its_answer() -> None:
+    """At the path that the vendor has for it; without it, the submit is of unknown outcome."""
+    assert "j-1" == named_job(answer({"output": {"task": "j-1"}}), "output", "task")
+    with pytest.raises(ProviderFailed) as failed:
+        named_job(answer({"output": []}), "output", "task")
+    assert Fault.REPLY_CUT is failed.value.failure.fault
+
+
+def test_what_is_generated_is_what_there_is() -> None:
+    """Missing pictures are left out; without any it is a failure, by policy or by accident."""
+    image = RawImage(url="https://jobs.example/1.png")
+    assert Generated(images=(image,), model="m") == generated([None, image], model="m")
+    with pytest.raises(ProviderFailed) as failed:
+        generated([None], missing="nothing there")
+    assert (Fault.NO_IMAGE, "nothing there") == (
+        failed.value.failure.fault,
+        failed.value.failure.message,
+    )
+    with pytest.raises(ProviderFailed) as failed:
+        generated([None], withheld=True)
+    assert (Fault.REFUSED_RESULT, Charge.UNKNOWN) == (
+        failed.value.failure.fault,
+        failed.value.failure.charge,
+    )
+
+
+def test_a_picture_is_a_file_of_a_form() -> None:
+    """With its name and its kind."""
+    part = file_part("mask", InputImage(b"GIF89a", "image/gif", "m.gif"))
+    assert Part("mask", b"GIF89a", "m.gif", "image/gif") == part

@@ -35,10 +35,12 @@ from routercore.provider.http import (
     ServerEvent,
     compact,
     fields,
+    file_part,
     get,
     post_form,
     post_json,
 )
+from routercore.provider.images_api import generated
 from routercore.provider.reading import (
     at,
     date_at,
@@ -55,6 +57,7 @@ from routercore.provider.rungs import (
     JobStatus,
     OneShot,
     ended,
+    named_job,
     patiently,
     unnamed_job,
 )
@@ -134,10 +137,13 @@ __all__ = [
     "ended",
     "fail",
     "fields",
+    "file_part",
     "fraction_at",
+    "generated",
     "get",
     "hookimpl",
     "list_at",
+    "named_job",
     "next_event",
     "number_at",
     "open_stream",

@@ -10,6 +10,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from routercore.values.images import InputImage
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -73,6 +75,11 @@ def post_form(
 def fields(values: Mapping[str, Any]) -> list[Part]:
     """Form parts of the values that are not ``None``: booleans in lower case, numbers in digits."""
     return [Part(name, _text(value)) for name, value in values.items() if value is not None]
+
+
+def file_part(name: str, image: InputImage) -> Part:
+    """A form's file out of a picture that the caller brings."""
+    return Part(name, image.data, image.filename, image.media_type)
 
 
 def compact(values: Mapping[str, Any]) -> dict[str, Any]:

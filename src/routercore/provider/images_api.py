@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from routercore.provider.flow import fail
 from routercore.provider.reading import at, list_at, number_at, text_at
-from routercore.values.faults import Fault
+from routercore.values.faults import Charge, Fault
 from routercore.values.images import Generated, RawImage
 from routercore.values.money import Usage
 
@@ -30,12 +30,8 @@ def as_images(body: Mapping[str, Any], *, url_lifetime: float | None = None) -> 
     Raises:
         ProviderFailed: there is no image.
     """
-    read = [as_raw_image(item, url_lifetime) for item in list_at(body, "data")]
-    images = tuple(image for image in read if image is not None)
-    if not images:
-        raise fail(Fault.NO_IMAGE, "the answer has no image")
-    return Generated(
-        images=images,
+    return generated(
+        (as_raw_image(item, url_lifetime) for item in list_at(body, "data")),
         usage=as_usage(body.get("usage")),
         size=text_at(body, "size"),
         quality=text_at(body, "quality"),
@@ -43,6 +39,27 @@ def as_images(body: Mapping[str, Any], *, url_lifetime: float | None = None) -> 
         model=text_at(body, "model"),
         safety_identifier=text_at(body, "safety_identifier"),
     )
+
+
+def generated(images: Iterable[RawImage | None], *, withheld: bool = False,
+              missing: str = "the answer has no image", **details: Any) -> Generated:  # fmt: skip
+    """What a flow returns, of the images that there are.
+
+    Args:
+        images: read from the answer; ``None`` stands for one that is missing or unusable.
+        withheld: whether it was policy that took away what is missing.
+        missing: what to say where there is none at all.
+        details: further fields of :class:`~routercore.values.images.Generated`.
+
+    Raises:
+        ProviderFailed: there is no image; the work was done.
+    """
+    there = tuple(image for image in images if image is not None)
+    if not there and withheld:
+        raise fail(Fault.REFUSED_RESULT, "every picture was withheld", charge=Charge.UNKNOWN)
+    if not there:
+        raise fail(Fault.NO_IMAGE, missing)
+    return Generated(images=there, **details)
 
 
 def as_raw_image(item: Any, url_lifetime: float | None = None) -> RawImage | None:

@@ -18,6 +18,7 @@ from routercore.provider.http import (
     ServerEvent,
     compact,
     fields,
+    file_part,
     get,
     post_form,
     post_json,
@@ -160,10 +161,10 @@ class Row:
         parts = fields(_flat(body))
         name = self.images_field if len(task.images) > 1 else self.image_field
         for image in task.images:
-            parts.append(Part(name, image.data, image.filename, image.media_type))
+            parts.append(file_part(name, image))
         for label, overlay in ((self.mask_field, task.mask), ("markup", task.markup)):
             if overlay is not None:
-                parts.append(Part(label, overlay.data, overlay.filename, overlay.media_type))
+                parts.append(file_part(label, overlay))
         return parts
 
     def _streamed(self, task: Task, request: HttpRequest) -> Flow[Generated]:

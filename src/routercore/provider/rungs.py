@@ -10,7 +10,8 @@ from typing import Any
 from routercore.provider.auth import Auth
 from routercore.provider.classify import classify_openai
 from routercore.provider.flow import Flow, accepted, call, fail, progress, wait
-from routercore.provider.http import HttpRequest, HttpResponse
+from routercore.provider.http import HttpRequest, HttpResponse, get
+from routercore.provider.reading import text_at
 from routercore.provider.spec import API_VERSION
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import Generated, Task
@@ -86,7 +87,7 @@ class JobStatus:
 
 
 class Job:
-    """A provider of polled jobs: ``build``, ``handle``, ``poll``, ``status``, ``parse``.
+    """A provider of polled jobs: ``build``, ``handle``, ``status``, ``parse``.
 
     A failed poll is asked again and never becomes a new submit. A state that the vendor has not
     documented counts as pending, because giving up on it would lose a paid picture. A provider
@@ -108,14 +109,15 @@ class Job:
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
         """JSON by which the accepted job can be found again, also by another process.
 
-        It holds all that ``poll``, ``collect`` and ``parse`` will need, and no credential. Where
-        the answer names no job, raise :func:`unnamed_job`.
+        It holds all that ``poll``, ``collect`` and ``parse`` will need, and no credential: whoever
+        resumes may know no more of the task than its card. :func:`named_job` reads the job's name.
         """
         raise NotImplementedError
 
     def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
-        """The request that asks how the job stands."""
-        raise NotImplementedError
+        """The request that asks how the job stands: a GET of the URL that ``handle`` calls
+        ``poll``, unless you say otherwise."""
+        return get(handle["poll"])
 
     def status(self, response: HttpResponse) -> JobStatus:
         """How the job stands, total over everything that the vendor may say."""
@@ -132,12 +134,19 @@ class Job:
     def classify(self, response: HttpResponse) -> Failure:
         return classify_openai(response)
 
+    def answers_at_once(self, task: Task) -> bool:
+        """Whether this task is no job: the answer to ``build`` is given to ``parse``, with an empty
+        handle. For vendors of both kinds."""
+        return False
+
     def submit(self, task: Task) -> Flow[HttpResponse]:
         """Begin the job; for vendors that want pictures uploaded first, more than one exchange."""
         return (yield from call(self.build(task)))
 
     def generate(self, task: Task) -> Flow[Generated]:
         response = yield from self.submit(task)
+        if self.answers_at_once(task):
+            return self.parse(task, {}, response)
         handle = self.handle(task, response)
         yield from accepted(handle)
         return (yield from self.resume(task, handle))
@@ -203,6 +212,18 @@ def ended(status: JobStatus) -> ProviderFailed:
     message = status.message or f"the job ended as {status.state}"
     return fail(_ENDS[status.state], message, categories=status.categories, code=status.code,
                 charge=status.charge)  # fmt: skip
+
+
+def named_job(response: HttpResponse, *path: str | int) -> str:
+    """The name of a job, at ``path`` in the answer to its submit.
+
+    Raises:
+        ProviderFailed: :func:`unnamed_job`, where there is none.
+    """
+    name = text_at(response.object(), *path)
+    if name is None:
+        raise unnamed_job(response)
+    return name
 
 
 def unnamed_job(response: HttpResponse) -> ProviderFailed:

@@ -130,6 +130,16 @@ class Settings:
             return Operation.INPAINT
         return Operation.EDIT if self.images else Operation.GENERATE
 
+    @property
+    def width(self) -> int | None:
+        """Of the size that was asked for, in pixels."""
+        return self.size.width if self.size else None
+
+    @property
+    def height(self) -> int | None:
+        """Of the size that was asked for, in pixels."""
+        return self.size.height if self.size else None
+
     def asked(self) -> dict[str, Any]:
         """The settings that were asked for, by name, without the prompt, images and ``n``."""
         plain = {"prompt", "images", "mask", "n"}
