@@ -7,14 +7,14 @@ import hashlib
 import hmac
 import random as random_module
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Protocol
 
 from routercore.engine.attempt import Attempter
-from routercore.engine.booking import Books
+from routercore.engine.booking import Books, RequestBook
 from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.discovery import Drift, by_calendar, by_list, listed_models
 from routercore.engine.health import HealthBook
@@ -27,7 +27,7 @@ from routercore.engine.runner import Runner, Upstream, UpstreamLimits
 from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
 from routercore.engine.streaming import stream_items
 from routercore.engine.transport.base import Transport
-from routercore.engine.wishes import refuse_reserved
+from routercore.engine.wishes import refuse_wrong
 from routercore.routing.estimates import Estimates, estimates_of
 from routercore.routing.plan import (
     PRICE,
@@ -240,13 +240,28 @@ class Engine:
             )  # fmt: skip
 
         self._observers.emit("request.started", request_id, model=request.model, n=request.n)
-        try:
+        with self._telling(request_id, book):
             async with self._callers.admit(caller, request.n) as admission:
                 on_admission(admission)
                 book.begin()
                 request = await self._inputs.resolve(request)
                 work = produce() if stream else self._cache.serve(caller, request, produce)
                 result = await work
+        book.end("completed", result=result)
+        self._observers.emit(
+            "request.completed", request_id, target=result.target, images=len(result.images),
+            seconds=round(result.latency_s, 3), cache=result.cache,
+        )  # fmt: skip
+        warnings = (*result.warnings, *self._unheard(request))
+        if (result.id, result.warnings) == (request_id, warnings):
+            return result
+        return replace(result, id=request_id, warnings=warnings)
+
+    @contextmanager
+    def _telling(self, request_id: str, book: RequestBook) -> Iterator[None]:
+        """Tell, and write down, how a request ended that came to nothing."""
+        try:
+            yield
         except asyncio.CancelledError:
             self._observers.emit("request.cancelled", request_id)
             book.end("cancelled")
@@ -259,29 +274,11 @@ class Engine:
             self._observers.emit("request.failed", request_id, code=UNEXPECTED, status=500)
             book.end("failed", code=UNEXPECTED)
             raise
-        book.end("completed", result=result)
-        self._observers.emit(
-            "request.completed", request_id, target=result.target, images=len(result.images),
-            seconds=round(result.latency_s, 3), cache=result.cache,
-        )  # fmt: skip
-        warnings = (*result.warnings, *self._unheard(request))
-        if (result.id, result.warnings) == (request_id, warnings):
-            return result
-        return replace(result, id=request_id, warnings=warnings)
 
     def _route(self, request: ImageRequest, caller: Caller) -> tuple[Route, list[Target]]:
         if not caller.may_use(request.model):
             raise ModelNotFoundError(f"this key may not use a model named {request.model!r}")
-        if not request.prompt and not request.images:
-            raise RequestError("the prompt is empty", param="prompt", code="invalid_value")
-        for overlay in ("mask", "markup"):
-            if getattr(request, overlay) is not None and not request.images:
-                message = f"a {overlay} needs an image to lie on"
-                raise RequestError(message, param=overlay, code="invalid_value")
-        for name, options in request.options.items():
-            refuse_reserved(name, options)
-        if request.n < 1:
-            raise RequestError("n is less than 1", param="n", code="invalid_value")
+        refuse_wrong(request)
         return self.catalogue.find(request.model)
 
     def _unheard(self, request: ImageRequest) -> Iterator[Warning]:

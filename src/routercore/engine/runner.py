@@ -5,27 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
-from routercore.engine.attempt import (
-    NOTHING,
-    Attempter,
-    CallOutcome,
-    delivered_usage,
-    together,
-)
+from routercore.engine.attempt import Attempter, CallOutcome, together
 from routercore.engine.booking import RequestBook
 from routercore.engine.clock import Clock
 from routercore.engine.driver import Contact
-from routercore.engine.fidelity import unsaid
 from routercore.engine.health import HealthBook, Vitals, contradiction
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
+from routercore.engine.progress import SoFar
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.splitting import seeded, split
-from routercore.engine.transport.base import Phase
 from routercore.routing.failing import error_of
 from routercore.routing.plan import Candidate, Plan
 from routercore.routing.policy import (
@@ -34,14 +27,11 @@ from routercore.routing.policy import (
     Move,
     Policy,
     Situation,
-    charge_of,
     decide,
-    gravest,
 )
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
-from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
-from routercore.values.images import Image, ImageResult, Warning
-from routercore.values.money import Cost
+from routercore.values.faults import Failure, Fault, ProviderFailed
+from routercore.values.images import ImageResult
 
 
 class UpstreamLimits(Protocol):
@@ -68,23 +58,6 @@ class Upstream:
     @property
     def setup(self) -> ProviderSetup:
         return self.attempter.setup
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What one request has come to so far."""
-
-    images: list[Image] = field(default_factory=list)
-    outcomes: list[CallOutcome] = field(default_factory=list)
-    records: list[AttemptRecord] = field(default_factory=list)
-    warnings: list[Warning] = field(default_factory=list)
-    cost: Cost = NOTHING
-    exposed: int = 0
-    sent_partials: int = 0
-    failure: Failure | None = None
-    target: str = ""
-    quality: str | None = None
-    """As the target that delivered was asked for it."""
 
 
 @dataclass(slots=True)
@@ -148,17 +121,17 @@ class _Run:
         )  # fmt: skip
         self.clock = runner.clock
         self.began, self.created = self.clock.monotonic(), self.clock.now()
-        self.so_far = _Progress()
+        self.so_far = SoFar(plan.request)
 
     async def finish(self) -> ImageResult:
         at = _At()
         while True:
             candidate = self.plan.candidates[at.index]
             failure = await self._attempt(candidate, at)
-            if failure is None or len(self.so_far.images) >= self.plan.request.n:
+            if failure is None or self.so_far.missing <= 0:
                 return self._result(())
             decision = self._decide(failure, candidate, at)
-            self._conclude(decision)
+            self.so_far.conclude(decision.reason)
             if decision.move is Move.STOP:
                 return self._stopped(failure)
             if decision.delay:
@@ -169,7 +142,8 @@ class _Run:
     async def _attempt(self, candidate: Candidate, at: _At) -> Failure | None:
         """One try at one target; its failure, or ``None`` when nothing is missing any more."""
         upstream = self.runner.upstreams[candidate.target.provider]
-        now, number = self.clock.monotonic(), len(self.so_far.records) + 1
+        self.so_far.begun += 1
+        now, number = self.clock.monotonic(), self.so_far.begun
         key = upstream.keys.choose(now, besides=at.used_keys) or upstream.keys.soonest()
         at.tries += 1
         at.used_keys |= {key.index}
@@ -219,7 +193,7 @@ class _Run:
     ) -> list[CallOutcome]:
         """The calls of one attempt, side by side: several where ``n`` is more than one call's."""
         made = len(self.so_far.images)
-        sizes = split(self.plan.request.n - made, candidate.target.card.max_n)
+        sizes = split(self.so_far.missing, candidate.target.card.max_n)
         calls = []
         for index, n in enumerate(sizes):
             own = seeded(candidate, made)
@@ -277,34 +251,16 @@ class _Run:
         number: int,
     ) -> Failure | None:
         """Take in what the calls of an attempt brought, and record it."""
-        so_far, now = self.so_far, self.clock.monotonic()
-        images = [image for outcome in outcomes for image in outcome.images]
+        now = self.clock.monotonic()
         failures = [self._learnt(candidate, o.failure) for o in outcomes if o.failure]
-        failure = gravest(failures) if failures else self._short(len(images))
-        cost = sum((outcome.cost for outcome in outcomes), NOTHING)
-        if images:
-            so_far.images += images
-            so_far.target = candidate.name
-            so_far.quality = candidate.request.quality
-            so_far.warnings += [w for w in candidate.warnings if w not in so_far.warnings]
-        so_far.outcomes += outcomes
-        so_far.cost += cost
-        so_far.failure = failure
-        so_far.exposed += any(charge_of(one) is not Charge.NONE for one in failures)
-        phase = max((outcome.contact.phase for outcome in outcomes), default=Phase.NOT_SENT)
-        handles = [outcome.handle for outcome in outcomes if outcome.handle]
-        ids = [o.contact.upstream_id for o in outcomes if o.contact.upstream_id]
-        record = AttemptRecord(
-            target=candidate.name, number=number, started_s=began - self.began,
-            duration_s=now - began, images=len(images), failure=failure, cost=cost,
-            phase=phase.name.lower(), handle=handles[0] if handles else None,
-            upstream_id=ids[0] if ids else None,
+        record = self.so_far.absorb(
+            candidate, outcomes, failures,
+            number=number, started_s=began - self.began, duration_s=now - began,
         )  # fmt: skip
-        so_far.records.append(record)
         for one in failures:
             self._park(upstream.keys, key, one, now)
         self._tell(record)
-        return failure
+        return record.failure
 
     def _learnt(self, candidate: Candidate, failure: Failure) -> Failure:
         """Remember what the card was wrong about; such a failure is the target's alone."""
@@ -316,13 +272,6 @@ class _Run:
         self._emit("capability.contradicted", target=candidate.name, param=param, value=value,
                    message=failure.message)  # fmt: skip
         return replace(failure, only_here=True)
-
-    def _short(self, delivered: int) -> Failure | None:
-        """Fewer images than asked for, though nothing failed."""
-        missing = self.plan.request.n - len(self.so_far.images) - delivered
-        if missing <= 0:
-            return None
-        return Failure(fault=Fault.NO_IMAGE, message=f"{missing} images fewer than asked for")
 
     def _park(self, keys: KeyPool, key: Key, failure: Failure, now: float) -> None:
         rule = RULES[failure.fault]
@@ -339,7 +288,7 @@ class _Run:
         now = self.clock.monotonic()
         keys = self.runner.upstreams[candidate.target.provider].keys
         situation = Situation(
-            attempts=len(self.so_far.records),
+            attempts=self.so_far.begun,
             same_target=at.tries,
             remaining=self.deadline - now,
             expected=candidate.expected_latency,
@@ -349,38 +298,15 @@ class _Run:
         )
         return decide(failure, situation, self.policy, self.runner.random)
 
-    def _conclude(self, decision: Decision) -> None:
-        """Write into the last record what was decided, and why."""
-        records = self.so_far.records
-        records[-1] = replace(records[-1], decision=decision.reason)
-
     def _stopped(self, failure: Failure) -> ImageResult:
         """Keep what there is; raise where there is nothing."""
         if self.so_far.images:
-            missing = self.plan.request.n - len(self.so_far.images)
-            return self._result((failure,) * missing)
+            return self._result((failure,) * self.so_far.missing)
         raise error_of(self.so_far.records, self.policy)
 
     def _result(self, missing: tuple[Failure, ...]) -> ImageResult:
-        so_far, request = self.so_far, self.plan.request
-        generated = [o.generated for o in so_far.outcomes if o.generated]
-        last = generated[-1] if generated else None
-        return ImageResult(
-            id=self.id,
-            created=self.created,
-            images=tuple(so_far.images),
-            model=request.model,
-            target=so_far.target,
-            cost=so_far.cost,
-            usage=delivered_usage(so_far.outcomes),
-            quality=(last and last.quality) or so_far.quality,
-            background=(last and last.background) or request.background,
-            warnings=(*so_far.warnings, *unsaid(request, so_far.images, so_far.warnings)),
-            attempts=tuple(so_far.records),
-            missing=missing,
-            latency_s=self.clock.monotonic() - self.began,
-            safety_identifier=request.safety_identifier or request.user,
-        )
+        latency = self.clock.monotonic() - self.began
+        return self.so_far.result(self.id, self.created, latency, missing)
 
     def _tell(self, record: AttemptRecord) -> None:
         name = "attempt.failed" if record.failure else "attempt.succeeded"

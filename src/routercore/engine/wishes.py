@@ -1,4 +1,4 @@
-"""What callers may not put among the options of a provider."""
+"""What callers may not ask of anybody: requests that make no sense, and options beside settings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from routercore.values.errors import RequestError
-from routercore.values.images import Settings
+from routercore.values.images import ImageRequest, Settings
 
 COUNTS = frozenset(
     {"n", "numimages", "numoutputs", "numberresults", "batchsize", "samples", "maximages",
@@ -24,6 +24,24 @@ FORBIDDEN_WORDS = (
 )  # fmt: skip
 """What would send a prompt, a picture or a key where the configuration does not, have somebody
 else pay, or ask for another model or workflow than the one that is configured."""
+
+
+def refuse_wrong(request: ImageRequest) -> None:
+    """Refuse what makes no sense whoever is asked.
+
+    Raises:
+        RequestError: something is missing, or does not go together.
+    """
+    if not request.prompt and not request.images:
+        raise RequestError("the prompt is empty", param="prompt", code="invalid_value")
+    for overlay in ("mask", "markup"):
+        if getattr(request, overlay) is not None and not request.images:
+            message = f"a {overlay} needs an image to lie on"
+            raise RequestError(message, param=overlay, code="invalid_value")
+    for name, options in request.options.items():
+        refuse_reserved(name, options)
+    if request.n < 1:
+        raise RequestError("n is less than 1", param="n", code="invalid_value")
 
 
 def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:

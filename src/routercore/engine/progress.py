@@ -1,0 +1,108 @@
+"""What one request has come to so far: its images, its money, and every attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from routercore.engine.attempt import NOTHING, CallOutcome, delivered_usage
+from routercore.engine.fidelity import unsaid
+from routercore.engine.transport.base import Phase
+from routercore.routing.plan import Candidate
+from routercore.routing.policy import charge_of, gravest
+from routercore.values.events import AttemptRecord
+from routercore.values.faults import Charge, Failure, Fault
+from routercore.values.images import Image, ImageRequest, ImageResult, Warning
+from routercore.values.money import Cost
+
+
+@dataclass(slots=True)
+class SoFar:
+    """Takes attempts in as they end, and makes the result of them."""
+
+    request: ImageRequest
+    images: list[Image] = field(default_factory=list)
+    outcomes: list[CallOutcome] = field(default_factory=list)
+    records: list[AttemptRecord] = field(default_factory=list)
+    warnings: list[Warning] = field(default_factory=list)
+    cost: Cost = NOTHING
+    exposed: int = 0
+    begun: int = 0
+    """Attempts so far, those under way among them."""
+    sent_partials: int = 0
+    target: str = ""
+    quality: str | None = None
+    """As the target that delivered was asked for it."""
+
+    @property
+    def missing(self) -> int:
+        """How many images are still to be had."""
+        return self.request.n - len(self.images)
+
+    def absorb(
+        self,
+        candidate: Candidate,
+        outcomes: Sequence[CallOutcome],
+        failures: Sequence[Failure],
+        *,
+        number: int,
+        started_s: float,
+        duration_s: float,
+    ) -> AttemptRecord:
+        """Take in what the calls of an attempt brought, and record it."""
+        images = [image for outcome in outcomes for image in outcome.images]
+        if images:
+            self.images += images
+            self.target = candidate.name
+            self.quality = candidate.request.quality
+            self.warnings += [w for w in candidate.warnings if w not in self.warnings]
+        failure = gravest(failures) if failures else self._short()
+        cost = sum((outcome.cost for outcome in outcomes), NOTHING)
+        self.outcomes += outcomes
+        self.cost += cost
+        self.exposed += any(charge_of(one) is not Charge.NONE for one in failures)
+        phase = max((outcome.contact.phase for outcome in outcomes), default=Phase.NOT_SENT)
+        handles = [outcome.handle for outcome in outcomes if outcome.handle]
+        ids = [o.contact.upstream_id for o in outcomes if o.contact.upstream_id]
+        record = AttemptRecord(
+            target=candidate.name, number=number, started_s=started_s, duration_s=duration_s,
+            images=len(images), failure=failure, cost=cost, phase=phase.name.lower(),
+            handle=handles[0] if handles else None, upstream_id=ids[0] if ids else None,
+        )  # fmt: skip
+        self.records.append(record)
+        return record
+
+    def _short(self) -> Failure | None:
+        """Fewer images than asked for, though nothing failed."""
+        if self.missing <= 0:
+            return None
+        return Failure(fault=Fault.NO_IMAGE, message=f"{self.missing} images fewer than asked for")
+
+    def conclude(self, reason: str) -> None:
+        """Write into the last record what was decided, in words."""
+        self.records[-1] = replace(self.records[-1], decision=reason)
+
+    def result(
+        self, id: str, created: datetime, latency_s: float, missing: tuple[Failure, ...]
+    ) -> ImageResult:
+        """All that there is, and a failure for each image that there is not."""
+        request = self.request
+        generated = [o.generated for o in self.outcomes if o.generated]
+        last = generated[-1] if generated else None
+        return ImageResult(
+            id=id,
+            created=created,
+            images=tuple(self.images),
+            model=request.model,
+            target=self.target,
+            cost=self.cost,
+            usage=delivered_usage(self.outcomes),
+            quality=(last and last.quality) or self.quality,
+            background=(last and last.background) or request.background,
+            warnings=(*self.warnings, *unsaid(request, self.images, self.warnings)),
+            attempts=tuple(self.records),
+            missing=missing,
+            latency_s=latency_s,
+            safety_identifier=request.safety_identifier or request.user,
+        )
