@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,8 @@ from routercore.values.events import Observer
 BUILTIN = "routercore"
 SUPPORTED_API_VERSIONS = (API_VERSION,)
 BUILTIN_MODULES = ("routercore.providers", "routercore.strategies")
+OPTIONAL_MODULES = {"routercore.telemetry": "opentelemetry"}
+"""Built-in plugins that are there if a package is."""
 NOTHING = (
     "it contributes nothing: no function of it such as routercore_providers "
     "is marked with @hookimpl and returns a list"
@@ -106,7 +109,7 @@ def load_plugins(
     loaded = [
         _load(found)
         for found in (*_builtin(), *_installed(), *_given(extra))
-        if found.distribution == BUILTIN or choice.permits(found.name, found.distribution)
+        if _is_wanted(found, choice)
     ]
     return Contributions(
         providers=_merged("provider", loaded, lambda one: one.providers, choice),
@@ -116,10 +119,18 @@ def load_plugins(
     )
 
 
+def _is_wanted(found: _Found, choice: PluginChoice) -> bool:
+    """Whether to import it. What is built in is not on allow lists, and can be denied by name."""
+    if found.distribution == BUILTIN:
+        return found.name not in choice.deny
+    return choice.permits(found.name, found.distribution)
+
+
 def _builtin() -> Iterable[_Found]:
     from routercore import __version__
 
-    for module in BUILTIN_MODULES:
+    optional = (module for module, needs in OPTIONAL_MODULES.items() if find_spec(needs))
+    for module in (*BUILTIN_MODULES, *optional):
         yield _Found(
             name=module.removeprefix("routercore."), distribution=BUILTIN, version=__version__,
             load=partial(import_module, module),

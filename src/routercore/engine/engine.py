@@ -6,13 +6,13 @@ import asyncio
 import hashlib
 import hmac
 import random as random_module
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Protocol
 
+from routercore.engine.admission import CallerLimits, ResultCache
 from routercore.engine.attempt import Attempter
 from routercore.engine.booking import Books, RequestBook
 from routercore.engine.clock import Clock, SystemClock
@@ -55,37 +55,6 @@ NoticeListener = Callable[[str, Notice], None]
 AdmissionListener = Callable[[Admission], None]
 UNEXPECTED = "internal_error"
 """The code of a request that ended with something else than a :class:`RouterError`."""
-
-
-class CallerLimits(Protocol):
-    """Keeps the promises made to callers."""
-
-    def admit(self, caller: Caller, images: int) -> AbstractAsyncContextManager[Admission]:
-        """Hold a place for one request of so many images, while it runs.
-
-        Entering gives what is left of each limit. Who is not admitted uses nothing up.
-
-        Raises:
-            LimitError: there is no room now; says when.
-            RequestError: there never is room for so many images.
-        """
-        ...
-
-
-class ResultCache(Protocol):
-    """Remembers results, and lets equal requests that run at the same time share one."""
-
-    async def serve(
-        self,
-        caller: Caller,
-        request: ImageRequest,
-        produce: Callable[[], Awaitable[ImageResult]],
-    ) -> ImageResult:
-        """A remembered result, that of an equal request under way, or what ``produce`` makes.
-
-        Says in ``cache`` which of them it is. Only what ``produce`` makes costs anything.
-        """
-        ...
 
 
 class Engine:

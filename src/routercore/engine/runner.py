@@ -313,7 +313,8 @@ class _Run:
         fault = record.failure.fault.value if record.failure else None
         message = record.failure.message if record.failure else None
         self._emit(name, target=record.target, number=record.number, fault=fault, message=message,
-                   seconds=round(record.duration_s, 3), images=record.images)  # fmt: skip
+                   seconds=round(record.duration_s, 3), images=record.images,
+                   usd=record.cost.usd)  # fmt: skip
 
     def _emit(self, name: str, **fields: object) -> None:
         self.runner.observers.emit(name, self.id, **fields)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from routercore.engine.engine import ResultCache
+from routercore.engine.admission import ResultCache
 from routercore.engine.setup import CacheSetup, Caller
 from routercore.testing.clock import START, ManualClock
 from routercore.values.events import AttemptRecord

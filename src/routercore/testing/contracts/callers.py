@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routercore.engine.engine import CallerLimits
+from routercore.engine.admission import CallerLimits
 from routercore.engine.setup import Caller, Limits
 from routercore.testing.clock import ManualClock
 from routercore.values.errors import LimitError, RequestError
