@@ -331,6 +331,17 @@ def test_a_provider_has_no_colon_in_its_name() -> None:
     assert "a name has no colon" in problem
 
 
+def test_a_card_for_what_a_provider_cannot_send() -> None:
+    """A configured card cannot promise a setting that would be dropped on the way."""
+    cards = [{"id": "sdxl", "seed": True, "sizes": {"ratios": ["1:1"]}}]
+    document = {"providers": {"alpha": {"api_key": "k-2", "cards": cards}}}
+    found = problems(document)
+    assert 2 == len(found), found
+    assert "cards" in found[0]
+    assert "'alpha' has no field to send seed in" in found[0]
+    assert "'alpha' has no field to send aspect_ratio in" in found[1]
+
+
 def test_parsing_and_building_apart() -> None:
     """Programs that bring their own plugins can do both steps themselves."""
     contributions = load_plugins(extra=[("tests", Plugin())])

@@ -37,6 +37,7 @@ from routercore.plugins import Contributions, load_plugins
 from routercore.provider.auth import NoAuth
 from routercore.provider.cards import card_from
 from routercore.provider.http import origin_matches, origin_of
+from routercore.provider.row import Row
 from routercore.provider.spec import Provider
 from routercore.values.catalogue import ModelCard
 from routercore.values.ledger import Budget, micros
@@ -178,7 +179,7 @@ class _Builder:
             limits=_limits(section.limits),
             budget=_budget(section.budget),
             options=section.options,
-            cards=tuple(self._cards(name, section)),
+            cards=tuple(self._cards(name, section, provider)),
         )
 
     def _keys(self, name: str, section: ProviderSection, provider: Provider) -> tuple[str, ...]:
@@ -199,12 +200,19 @@ class _Builder:
             self.problems.add((*place, "api_keys"), "one key is there twice")
         return keys
 
-    def _cards(self, name: str, section: ProviderSection) -> Iterator[ModelCard]:
+    def _cards(
+        self, name: str, section: ProviderSection, provider: Provider
+    ) -> Iterator[ModelCard]:
         for index, declared in enumerate(section.cards):
+            place: Place = ("providers", name, "cards", index)
             try:
-                yield card_from(declared)
+                card = card_from(declared)
             except ValueError as error:
-                self.problems.add(("providers", name, "cards", index), str(error))
+                self.problems.add(place, str(error))
+                continue
+            for setting in provider.unsent(card) if isinstance(provider, Row) else ():
+                self.problems.add(place, f"{provider.name!r} has no field to send {setting} in")
+            yield card
 
     def _route(self, name: str, section: ModelSection, place: Place) -> Route:
         """A model's route; what its table leaves out is as in ``[router]``."""

@@ -29,12 +29,15 @@ from routercore.provider.spec import API_VERSION
 from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import Generated, Operation, Task
+from routercore.values.sizes import RatioSizes
 
 PASSED_ON = (
     "quality", "background", "moderation", "style", "output_format", "output_compression",
     "input_fidelity", "complexity", "frame_count", "frame_duration_ms", "svg", "user",
     "safety_identifier",
 )  # fmt: skip
+UNKNOWN_TO_OPENAI = ("seed", "negative_prompt", "aspect_ratio", "resolution")
+"""Settings that OpenAI's API has no field for; a row says how its service calls them."""
 NOT_STREAMED = frozenset({"gif", "svg"})
 """Formats that come in one piece, whatever was asked."""
 ERROR_FIELDS = frozenset({"message", "detail", "code"})
@@ -71,10 +74,35 @@ class Row:
     """Whether the service says that it bills no request to which it answers with an error."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Further fields of every request."""
+    setting_fields: Mapping[str, str | None] = field(default_factory=dict)
+    """How the service calls a setting that OpenAI lacks, or calls otherwise, by the setting's
+    name: ``{"seed": "random_seed"}``. ``None`` where a subclass sends it in a way of its own."""
     api_version: int = API_VERSION
+
+    def __post_init__(self) -> None:
+        if strange := self.setting_fields.keys() - {*PASSED_ON, *UNKNOWN_TO_OPENAI}:
+            raise ValueError(f"setting_fields has what is no setting: {', '.join(sorted(strange))}")
+        for card in self.cards:
+            if unsent := self.unsent(card):
+                raise ValueError(
+                    f"card {card.id!r} of the row {self.name!r} declares {', '.join(unsent)}, "
+                    f"which would not be sent; say in setting_fields how the service calls it"
+                )
 
     def catalogue(self) -> Sequence[ModelCard]:
         return self.cards
+
+    def unsent(self, card: ModelCard) -> tuple[str, ...]:
+        """What a card declares to be honoured, and the row has no field for."""
+        rules = (card.sizes, *card.operation_sizes.values())
+        ratios = [rule for rule in rules if isinstance(rule, RatioSizes)]
+        declared = {
+            "seed": card.seed,
+            "negative_prompt": card.negative_prompt,
+            "aspect_ratio": bool(ratios),
+            "resolution": any(rule.tiers for rule in ratios),
+        }
+        return tuple(n for n in UNKNOWN_TO_OPENAI if declared[n] and n not in self.setting_fields)
 
     def generate(self, task: Task) -> Flow[Generated]:
         request = self.build(task)
@@ -102,6 +130,7 @@ class Row:
     def body(self, task: Task) -> dict[str, Any]:
         """The fields of the request, without the images."""
         streams = _streams(task)
+        names = {**dict(zip(PASSED_ON, PASSED_ON, strict=True)), **self.setting_fields}
         return compact(
             {
                 "model": task.model,
@@ -109,7 +138,7 @@ class Row:
                 "n": task.n if task.n > 1 else None,
                 "size": str(task.size) if task.size else None,
                 "response_format": self.response_format,
-                **{name: getattr(task, name) for name in PASSED_ON},
+                **{name: getattr(task, setting) for setting, name in names.items() if name},
                 "partial_images": (task.partial_images or 0) if streams else None,
                 "stream": True if streams else None,
                 **self.extra,

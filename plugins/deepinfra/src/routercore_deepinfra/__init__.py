@@ -16,6 +16,7 @@ DEEPINFRA = DeepInfra(
     images_field="image",
     response_format="b64_json",
     lists_other_models=True,
+    setting_fields={"seed": None, "negative_prompt": None},
 )
 
 

@@ -75,6 +75,7 @@ LOCALAI = LocalAI(
     cards=(ANY,),
     response_format="b64_json",
     lists_other_models=True,
+    setting_fields={"negative_prompt": None},
 )
 
 

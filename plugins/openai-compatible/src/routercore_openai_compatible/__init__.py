@@ -59,6 +59,9 @@ OPENAI_COMPATIBLE = AnyService(
     origins=("http://compatible.invalid/v1",),
     cards=(ANY,),
     response_format="b64_json",
+    setting_fields={
+        name: name for name in ("seed", "negative_prompt", "aspect_ratio", "resolution")
+    },
 )
 
 

@@ -13,6 +13,7 @@ OPENROUTER = OpenRouter(
     cards=CARDS,
     generations_path="/images",
     models_path="/images/models",
+    setting_fields={"aspect_ratio": "aspect_ratio", "resolution": "resolution", "seed": "seed"},
 )
 
 

@@ -42,9 +42,6 @@ class OpenRouter(Row):
 
     def body(self, task: Task) -> dict[str, Any]:
         own = {
-            "aspect_ratio": task.aspect_ratio,
-            "resolution": task.resolution,
-            "seed": task.seed,
             "input_references": [
                 {"type": "image_url", "image_url": {"url": image.data_url}} for image in task.images
             ]

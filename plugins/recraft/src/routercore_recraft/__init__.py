@@ -12,6 +12,11 @@ RECRAFT = Recraft(
     origins=("https://external.api.recraft.ai/v1",),
     cards=CARDS,
     response_format="b64_json",
+    setting_fields={
+        "output_format": "image_format",
+        "negative_prompt": "negative_prompt",
+        "seed": "random_seed",
+    },
 )
 
 

@@ -15,7 +15,6 @@ from routercore.provider import (
     Operation,
     Row,
     Task,
-    compact,
     number_at,
     post_form,
     post_json,
@@ -44,15 +43,8 @@ class Recraft(Row):
         return post_form(task.url(EDIT_PATHS[task.operation]), self._parts(task, body))
 
     def body(self, task: Task) -> dict[str, Any]:
-        ours = {
-            "image_format": task.output_format,
-            "negative_prompt": task.negative_prompt,
-            "random_seed": task.seed,
-            "strength": STRENGTH if task.operation is Operation.EDIT else None,
-        }
-        body = {**compact(ours), **super().body(task)}
-        body.pop("output_format", None)
-        return body
+        body = super().body(task)
+        return {"strength": STRENGTH, **body} if task.operation is Operation.EDIT else body
 
     def parse(self, task: Task, response: HttpResponse) -> Generated:
         made = super().parse(task, response)

@@ -65,6 +65,7 @@ SDCPP = StableDiffusionCpp(
     origins=("http://127.0.0.1:1234/v1",),
     cards=(LOADED, replace(LOADED, id=WILDCARD, name=WILDCARD)),
     image_field="image[]",
+    setting_fields={"seed": None, "negative_prompt": None},
 )
 
 

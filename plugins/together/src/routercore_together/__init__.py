@@ -12,6 +12,7 @@ TOGETHER = Together(
     origins=("https://api.together.xyz/v1",),
     cards=CARDS,
     response_format="base64",
+    setting_fields={"seed": "seed", "negative_prompt": "negative_prompt"},
 )
 
 

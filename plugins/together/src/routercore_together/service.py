@@ -14,7 +14,6 @@ from routercore.provider import (
     ModelCard,
     Row,
     Task,
-    compact,
     post_json,
     text_at,
 )
@@ -32,7 +31,7 @@ class Together(Row):
         return post_json(task.url(self.generations_path), self.body(task))
 
     def body(self, task: Task) -> dict[str, Any]:
-        own: dict[str, Any] = {"seed": task.seed, "negative_prompt": task.negative_prompt}
+        own: dict[str, Any] = {}
         if task.size is not None:
             own |= {"width": task.size.width, "height": task.size.height}
         images = [image.data_url for image in task.images]
@@ -40,7 +39,7 @@ class Together(Row):
             own["reference_images"] = images
         elif images:
             own["image_url"] = images[0]
-        body = {**compact(own), **super().body(task)}
+        body = {**own, **super().body(task)}
         body.pop("size", None)
         return body
 

@@ -13,6 +13,7 @@ XAI = Xai(
     cards=CARDS,
     response_format="b64_json",
     lists_other_models=True,
+    setting_fields={"aspect_ratio": "aspect_ratio", "resolution": "resolution"},
 )
 
 

@@ -45,11 +45,11 @@ class Xai(Row):
     def body(self, task: Task) -> dict[str, Any]:
         images = [{"url": image.data_url, "type": "image_url"} for image in task.images]
         own = {
-            "aspect_ratio": task.aspect_ratio,
-            "resolution": task.resolution.lower() if task.resolution else None,
             "image": images[0] if len(images) == 1 else None,
             "images": images if len(images) > 1 else None,
         }
+        if task.resolution:
+            task = replace(task, resolution=task.resolution.lower())
         return {**compact(own), **super().body(task)}
 
     def cost(self, body: Mapping[str, Any]) -> Decimal | None:
