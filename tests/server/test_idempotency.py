@@ -14,7 +14,6 @@ from tests.serving import MODEL, provider, router_of, served, setup
 from tests.upstreams import Upstream, error, picture
 
 from routercore.engine.setup import Caller, CallerKey, ServerSetup
-from routercore.server.records import JobState, MemoryRecordStore, Outcome, Record
 
 
 def keyed(client: httpx2.Client, key: str, **fields: Any) -> httpx2.Response:
@@ -190,59 +189,3 @@ def test_two_keys(client: httpx2.Client) -> None:
     assert (
         400 == client.post(URL, json={"model": MODEL, "prompt": "x"}, headers=headers).status_code
     )
-
-
-class Shop:
-    """A store of records with a clock that stands still."""
-
-    def __init__(self, **bounds: Any) -> None:
-        settings = {"retention": 100.0, "max_records": 10, "max_bytes": 1000, **bounds}
-        self.now = 0.0
-        self.store = MemoryRecordStore(**settings, clock=lambda: self.now)
-
-    async def add(self, id: str, size: int = 10) -> None:
-        record = Record(id=id, owner="a", key=id, request_hash="h", created=self.now)
-        await self.store.claim(record)
-        outcome = Outcome(status=200, headers={}, parts=(bytes(size),), frames=())
-        await self.store.settle(
-            Record(id=id, owner="a", key=id, request_hash="h", created=self.now,
-                   state=JobState.COMPLETED, outcome=outcome)
-        )  # fmt: skip
-
-    async def kept(self, *ids: str) -> list[bool | None]:
-        """For each: whether its result is kept, or ``None`` where nothing is known of it."""
-        records = [await self.store.get(id) for id in ids]
-        return [None if record is None else record.outcome is not None for record in records]
-
-
-async def test_records_expire() -> None:
-    """A record is forgotten after a while, and its key is free."""
-    shop = Shop()
-    await shop.add("old")
-    shop.now = 60
-    await shop.add("new")
-    shop.now = 101
-
-    assert [None, True] == await shop.kept("old", "new")
-    fresh = Record(id="other", owner="a", key="old", request_hash="h", created=shop.now)
-    assert fresh is await shop.store.claim(fresh)
-    assert 10 == shop.store.held
-
-
-async def test_records_are_bounded() -> None:
-    """The oldest records go when there are too many."""
-    shop = Shop(max_records=2)
-    for id in ("a", "b", "c"):
-        await shop.add(id)
-
-    assert [None, True, True] == await shop.kept("a", "b", "c")
-
-
-async def test_bytes_are_bounded() -> None:
-    """The oldest results go when they take too much room; that their keys were used stays."""
-    shop = Shop(max_bytes=25)
-    for id in ("a", "b", "c"):
-        await shop.add(id)
-
-    assert [False, True, True] == await shop.kept("a", "b", "c")
-    assert 20 == shop.store.held

@@ -301,6 +301,7 @@ async def test_rows_of_the_version_before_are_read(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         for column in ("ticket", "owner", "leased_until", "given_up"):
             connection.execute(f"ALTER TABLE routercore_attempts DROP COLUMN {column}")
+        connection.execute("DROP TABLE routercore_calls")
         connection.execute("UPDATE routercore_ledger_version SET version_num = '0001'")
     connection.close()
     new = SqlLedger(f"sqlite:///{path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol
@@ -22,6 +22,17 @@ class JobState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Fate(StrEnum):
+    """What will become of a call whose process is gone."""
+
+    UNSENT = "unsent"
+    """Nothing of it reached an upstream; its key will be free."""
+    PENDING = "pending"
+    """An upstream works on it, and it will be collected."""
+    LOST = "lost"
+    """It may be paid for, and its result cannot be had."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """The answer that a call came to, in both forms in which it can be sent."""
@@ -37,6 +48,8 @@ class Outcome:
     """Whether the same call may be made again without paying twice."""
     is_ephemeral: bool = False
     """Whether it is for those alone who wait for it."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Where images of it are in the image store already, by digest."""
 
     @property
     def size(self) -> int:
@@ -49,33 +62,67 @@ class Record:
     """One call. Without an outcome it is under way, or its result was not to be kept."""
 
     id: str
+    """The request's, which is also what the ledger knows it by."""
     owner: str
-    request_hash: str
+    request_hash: str = ""
     created: float
     """Seconds since 1970."""
     key: str | None = None
     """The idempotency key; unique for its owner."""
+    reference: str | None = None
+    """What its client calls it; the last call of a name is meant by it."""
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    """What is needed to answer it, if another process has to."""
     state: JobState = JobState.IN_PROGRESS
     outcome: Outcome | None = None
+    is_left: bool = False
+    """Whether it is under way and its process is gone."""
 
 
 class RecordStore(Protocol):
-    """Remembers calls; in memory here, and behind this protocol wherever else."""
+    """Remembers calls; in this process's memory, or in the ledger's database."""
 
     async def claim(self, record: Record) -> Record:
-        """Add ``record``, unless its owner has one of the same key: that is returned instead."""
+        """Add ``record``, unless its owner has one of the same key: that is returned instead.
+
+        A key is free again when nothing was sent for its call and its process is gone.
+        """
         ...
 
     async def settle(self, record: Record) -> None:
-        """Put the end of a call in the place of its beginning."""
+        """Put the end of a call in the place of its beginning; done twice, it counts once."""
         ...
 
     async def get(self, id: str) -> Record | None:
         """The record of that id."""
         ...
 
+    async def find(self, owner: str, name: str) -> Record | None:
+        """An owner's record of that id, or else the last that its client called so."""
+        ...
+
     async def forget(self, id: str) -> None:
         """Remove a record and free its key."""
+        ...
+
+    async def renew(self, ids: Collection[str]) -> Collection[str]:
+        """Say that this process is at work on them; returns those that nobody wants any more."""
+        ...
+
+    async def release(self, id: str) -> None:
+        """Say that this process works on it no longer, whatever is to become of it."""
+        ...
+
+    async def call_off(self, id: str) -> None:
+        """Let whoever is at work on it know that nobody wants it any more."""
+        ...
+
+    async def fate(self, id: str) -> Fate:
+        """What will become of a call whose process is gone."""
+        ...
+
+    async def sweep(self) -> None:
+        """Forget what is too old, too much or too large."""
         ...
 
 
@@ -102,6 +149,7 @@ class MemoryRecordStore:
         self._ended: OrderedDict[str, Record] = OrderedDict()
         self._sizes: OrderedDict[str, int] = OrderedDict()
         self._keys: dict[tuple[str, str], str] = {}
+        self._references: dict[tuple[str, str], str] = {}
         self.held = 0
         """Bytes of the results that are kept."""
 
@@ -111,13 +159,17 @@ class MemoryRecordStore:
             known = self._keys.setdefault((record.owner, record.key), record.id)
             if known != record.id:
                 return self._running.get(known) or self._ended[known]
+        if record.reference is not None:
+            self._references[record.owner, record.reference] = record.id
         self._running[record.id] = record
         return record
 
     async def settle(self, record: Record) -> None:
-        began = self._running.pop(record.id)
+        began = self._running.pop(record.id, None)
+        if began is None:
+            return
         if began.key != record.key:
-            self._free(began)
+            _drop_name(self._keys, began, began.key)
         self._ended[record.id] = record
         if record.outcome is not None:
             self._sizes[record.id] = record.outcome.size
@@ -128,9 +180,33 @@ class MemoryRecordStore:
         self._expire()
         return self._running.get(id) or self._ended.get(id)
 
+    async def find(self, owner: str, name: str) -> Record | None:
+        record = await self.get(name)
+        if record is not None and record.owner == owner:
+            return record
+        return await self.get(self._references.get((owner, name), ""))
+
     async def forget(self, id: str) -> None:
         if id in self._ended:
             self._drop(id)
+        elif id in self._running:
+            self._free(self._running.pop(id))
+
+    async def renew(self, ids: Collection[str]) -> Collection[str]:
+        return ()
+
+    async def release(self, id: str) -> None:
+        """What is not ended when its process is will never be: there is nobody to tell."""
+
+    async def call_off(self, id: str) -> None:
+        """Nobody but this process is at work on anything here."""
+
+    async def fate(self, id: str) -> Fate:
+        return Fate.LOST
+
+    async def sweep(self) -> None:
+        self._expire()
+        self._shrink()
 
     def _expire(self) -> None:
         limit = self._clock() - self._retention
@@ -150,5 +226,11 @@ class MemoryRecordStore:
         self.held -= self._sizes.pop(id, 0)
 
     def _free(self, record: Record) -> None:
-        if record.key is not None:
-            self._keys.pop((record.owner, record.key), None)
+        """Give back its names, unless a later call has them by now."""
+        _drop_name(self._keys, record, record.key)
+        _drop_name(self._references, record, record.reference)
+
+
+def _drop_name(names: dict[tuple[str, str], str], record: Record, name: str | None) -> None:
+    if name is not None and names.get((record.owner, name)) == record.id:
+        del names[record.owner, name]

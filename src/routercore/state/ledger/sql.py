@@ -113,6 +113,15 @@ class SqlLedger:
         erased: int = await self._writer.do(lambda connection: _erase(connection, *whose))
         return erased
 
+    async def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do ``work`` on the ledger's database, in a transaction that others may share.
+
+        Raises:
+            LedgerUnavailableError: it could not be done, and nothing of it was.
+        """
+        done: T = await self._writer.do(work)
+        return done
+
     async def close(self) -> None:
         await self._writer.close()
 

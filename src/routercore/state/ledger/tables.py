@@ -120,3 +120,24 @@ balances = Table(
     Column("suspect", BigInteger, nullable=False),
 )
 """Sums of the entries, kept in the same transaction."""
+
+calls = Table(
+    "routercore_calls",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("owner", String, nullable=False),
+    Column("key", String),
+    Column("reference", String),
+    Column("request_hash", String, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("state", String, nullable=False),
+    Column("alive_until", Moment),
+    Column("is_unwanted", Boolean, nullable=False),
+    Column("shape", Text, nullable=False),
+    Column("answer", Text),
+    Column("size", BigInteger, nullable=False),
+    Index("routercore_calls_key", "owner", "key", unique=True),
+    Index("routercore_calls_reference", "owner", "reference"),
+    Index("routercore_calls_created", "created"),
+)
+"""Calls that can be asked for again, and what they came to; without the bytes of images."""
