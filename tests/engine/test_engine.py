@@ -25,7 +25,14 @@ from routercore.values.errors import (
     UnsupportedError,
 )
 from routercore.values.events import Completed, Event, PartialImage
-from routercore.values.images import Generated, InputImage, RawImage, ResponseFormat, Task
+from routercore.values.images import (
+    Generated,
+    InputImage,
+    RawImage,
+    ResponseFormat,
+    Task,
+    Warning,
+)
 from routercore.values.limits import Admission, Allowance
 from routercore.values.money import FREE, usd
 
@@ -350,3 +357,16 @@ async def test_an_unexpected_exception_ends_the_request() -> None:
     [logged] = await kit.ledger.log()
     assert logged.ended is not None
     assert ("failed", "internal_error") == (logged.ended.status, logged.ended.code)
+
+
+async def test_what_a_provider_says_of_its_pictures_is_told() -> None:
+    """Its warnings reach the caller, each once however many calls it took."""
+    flagged = Warning(code="flagged", param="moderation", message="the vendor flagged a picture")
+
+    def flow(task: Task) -> Any:
+        yield from call(post_json(task.url("/images"), {"n": 1}))
+        return Generated(images=(RawImage(data=PNG),), warnings=(flagged,))
+
+    kit = Kit(provider("a", flow=flow, cards=(replace(CARD, max_n=1),)))
+    result = await kit.generate(n=2)
+    assert [flagged] == [one for one in result.warnings if one.param == "moderation"]

@@ -33,7 +33,7 @@ def inputs(transport: FakeTransport, clock: ManualClock | None = None) -> Inputs
 
 
 async def test_pictures_are_fetched() -> None:
-    """URLs become bytes, in their places; what has bytes already is left as it is."""
+    """URLs become bytes, in their places, and are kept; what has bytes is left as it is."""
     transport = FakeTransport(
         lambda r: HttpResponse(status=200, body=picture("jpeg" if "mask" in r.url else "png"))
     )
@@ -44,7 +44,7 @@ async def test_pictures_are_fetched() -> None:
     )
 
     assert own is found.images[0]
-    assert picture() == found.images[1].data
+    assert (picture(), URL) == (found.images[1].data, found.images[1].url)
     assert found.mask is not None
     assert "image/jpeg" == found.mask.media_type
     assert [(True, 1000)] * 2 == [(sent.public_only, sent.max_bytes) for sent in transport.sent]

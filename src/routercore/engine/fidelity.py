@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from routercore.values.images import Image, ImageRequest, Warning
+from routercore.values.images import Generated, Image, ImageRequest, Warning
 
 
 def unsaid(
@@ -18,6 +18,11 @@ def unsaid(
     if request.output_format is not None and "output_format" not in known:
         formats = {image.format for image in images} - {request.output_format}
         yield from _changed("output_format", request.output_format, formats)
+
+
+def told(made: Sequence[Generated]) -> Iterator[Warning]:
+    """What providers say of their images, once."""
+    yield from dict.fromkeys(warning for one in made for warning in one.warnings)
 
 
 def _changed(param: str, requested: str, others: set[str]) -> Iterator[Warning]:

@@ -70,7 +70,9 @@ class Inputs:
             raise _failed(param, "its server cannot be reached") from error
         if not response.is_success:
             raise _failed(param, f"its server answers {response.status}")
-        return _picture(param, response.body)
+        # A mask is rewritten for its vendor, so that the original's address would mislead.
+        kept = image.url if param == "image" else None
+        return replace(_picture(param, response.body), url=kept)
 
 
 def _is_elsewhere(image: InputImage | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from routercore.engine.attempt import NOTHING, CallOutcome, delivered_usage
-from routercore.engine.fidelity import unsaid
+from routercore.engine.fidelity import told, unsaid
 from routercore.engine.transport.base import Phase
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of, gravest
@@ -100,7 +100,11 @@ class SoFar:
             usage=delivered_usage(self.outcomes),
             quality=(last and last.quality) or self.quality,
             background=(last and last.background) or request.background,
-            warnings=(*self.warnings, *unsaid(request, self.images, self.warnings)),
+            warnings=(
+                *self.warnings,
+                *told(generated),
+                *unsaid(request, self.images, self.warnings),
+            ),
             attempts=tuple(self.records),
             missing=missing,
             latency_s=latency_s,

@@ -65,7 +65,7 @@ from routercore.provider.spec import API_VERSION, Cancels, Discovers, Provider, 
 from routercore.values.catalogue import WILDCARD, Form, MaskPolarity, ModelCard
 from routercore.values.events import Accepted, Event, Observer, Partial, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
-from routercore.values.images import Generated, InputImage, Operation, RawImage, Task
+from routercore.values.images import Generated, InputImage, Operation, RawImage, Task, Warning
 from routercore.values.money import Per, Price, Usage, usd, usd_table
 from routercore.values.sizes import AnySize, FixedSizes, InputSize, RatioSizes, Size, SizeRange
 
@@ -125,6 +125,7 @@ __all__ = [
     "Task",
     "Usage",
     "Wait",
+    "Warning",
     "accepted",
     "at",
     "bearer",

@@ -28,7 +28,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -46,12 +46,15 @@ from routercore.provider import (
     Size,
     Task,
     Usage,
+    Warning,
 )
 from routercore.testing.flows import Played, play
 from routercore.values.catalogue import WILDCARD
 from routercore.values.faults import Failure
 
 FILE = "<file>"
+PIXEL = "iVBORw0KGgo="
+"""What a picture is here that is given by its URL."""
 
 
 class Source(StrEnum):
@@ -227,7 +230,9 @@ def _plain(name: str, value: Any) -> Any:
         return str(value)
     if isinstance(value, Usage):
         return plain(value)
-    return list(value) if isinstance(value, tuple) else value
+    if isinstance(value, tuple):
+        return [plain(one) if isinstance(one, Warning) else one for one in value]
+    return value
 
 
 def _sent_json(sent: HttpRequest) -> Any:
@@ -250,6 +255,9 @@ def _card(provider: Provider, model: str) -> ModelCard:
 
 
 def _image(text: str) -> InputImage:
+    """A picture in base64; or one that the caller gave by its URL, which the engine has fetched."""
+    if text.startswith("https://"):
+        return replace(InputImage.of(base64.b64decode(PIXEL)), url=text)
     return InputImage.of(base64.b64decode(text, validate=True))
 
 

@@ -44,7 +44,8 @@ class ResponseFormat(StrEnum):
 class InputImage:
     """A picture that the caller brings: bytes, or an https URL that the engine fetches.
 
-    Providers always see bytes: the engine resolves a URL, through its address guard, first.
+    Providers always see bytes: the engine resolves a URL, through its address guard, first. It
+    leaves the ``url`` there, for vendors that take nothing else.
     """
 
     data: bytes = field(default=b"", repr=False)
@@ -185,6 +186,19 @@ class Task(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Warning:
+    """One setting that was not honoured to the letter, or what else a caller should know of
+    what was delivered; for machines and for people."""
+
+    code: str
+    """Such as ``size_adapted``."""
+    param: str
+    message: str
+    requested: str | None = None
+    delivered: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RawImage:
     """One image as an upstream gave it: exactly one of ``data``, ``base64``, ``url`` is set."""
 
@@ -212,6 +226,8 @@ class Generated:
     model: str | None = None
     """The model that the vendor says it used."""
     safety_identifier: str | None = None
+    warnings: tuple[Warning, ...] = ()
+    """What the caller should know of the images, such as that the vendor flagged one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,18 +262,6 @@ class Image:
         path = Path(path)
         path.write_bytes(self.data)
         return path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Warning:
-    """One setting that was not honoured to the letter, for machines and for people."""
-
-    code: str
-    """Such as ``size_adapted``."""
-    param: str
-    message: str
-    requested: str | None = None
-    delivered: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
