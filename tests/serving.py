@@ -69,9 +69,9 @@ def router_of(what: RouterSetup, **injected: Any) -> Router:
 
 
 @contextmanager
-def served(router: Router) -> Iterator[httpx2.Client]:
+def served(router: Router, **more: Any) -> Iterator[httpx2.Client]:
     """A client of the router's server, which runs until the context is left."""
-    app = create_app(router, owns_router=True)
+    app = create_app(router, owns_router=True, **more)
     with listening(app) as url, httpx2.Client(base_url=url, timeout=30) as client:
         yield client
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from routercore.config import build, load, parse, schema
 from routercore.config.text import amount_of_bytes, duration, rate
-from routercore.engine.setup import LedgerSetup, RouterSetup
+from routercore.engine.setup import BucketSetup, LedgerSetup, RouterSetup, StoreSetup
 from routercore.plugins import load_plugins
 from routercore.provider import ModelCard, Row, bearer, hookimpl
 from routercore.values.accounts import Prompts
@@ -153,7 +153,24 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "keys.b: 'a' has the same key",
     ),
     ({"cache": {}}, "cache.ttl: it is missing"),
-    ({"store": {"url": "ftp://x"}}, "store: expected url = 'file:DIRECTORY'"),
+    ({"store": {"url": "ftp://x"}}, "store.url: expected 'file:DIRECTORY' or 's3://BUCKET/PREFIX'"),
+    (
+        {"store": {"url": "s3://Bucket"}},
+        "store.url: expected 'file:DIRECTORY' or 's3://BUCKET/PREFIX'",
+    ),
+    ({"store": {"region": "eu-west-1"}}, "store: region is for url = 's3://BUCKET'"),
+    (
+        {"store": {"url": "file:x", "presigned": True}},
+        "store: presigned is for url = 's3://BUCKET'",
+    ),
+    (
+        {"store": {"url": "s3://pictures", "access_key_id": "AKIA"}},
+        "store: access_key_id and secret_access_key go together",
+    ),
+    (
+        {"store": {"url": "s3://pictures", "open": True, "presigned": True}},
+        "store: URLs are either open or presigned",
+    ),
     (
         {"providers": {"beta": {"api_key": "${NOBODY}"}}},
         "providers.beta.api_key: the environment variable NOBODY is not set",
@@ -165,6 +182,23 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
 def test_a_mistake_is_named_with_its_place(document: dict[str, Any], problem: str) -> None:
     """Each mistake says where it is, what was expected, and the nearest valid name."""
     assert problem in problems(document)
+
+
+def test_a_bucket_as_the_store() -> None:
+    """Everything about a bucket comes through, its secrets from the environment."""
+    table = {"url": "s3://pictures/of/cats/", "endpoint": "https://minio.test:9000/",
+             "region": "eu-west-1", "access_key_id": "AKIA", "secret_access_key": "${S3_KEY}",
+             "session_token": "${S3_TOKEN}", "presigned": True, "timeout": "5s"}  # fmt: skip
+    setup = built({"store": table}, S3_KEY="s3-secret", S3_TOKEN="s3-token")
+
+    bucket = BucketSetup(
+        name="pictures", prefix="of/cats", endpoint="https://minio.test:9000", region="eu-west-1",
+        access_key_id="AKIA", secret_access_key="s3-secret", session_token="s3-token",
+        presigned=True,
+    )  # fmt: skip
+    assert StoreSetup(bucket=bucket, timeout=5.0) == setup.store
+    assert "s3-secret" not in repr(setup)
+    assert "s3-token" not in repr(setup)
 
 
 def test_every_mistake_is_reported_at_once() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 from pathlib import Path
 
 import httpx2
@@ -143,9 +144,10 @@ def test_default_model(upstream: Upstream, tmp_path: Path) -> None:
 
 def test_an_unwritable_store_costs_only_the_url(upstream: Upstream, tmp_path: Path) -> None:
     """An image that cannot be stored is still answered, as base64."""
-    (tmp_path / "file").write_text("in the way")
-    what = setup(tmp_path / "file", provider("near", upstream.base_url))
+    what = setup(tmp_path / "images", provider("near", upstream.base_url))
     with served(router_of(what)) as client:
+        shutil.rmtree(tmp_path / "images")
+        (tmp_path / "images").write_text("in the way")
         both, url = post(client), post(client, response_format="url")
 
     for answer in (both, url):

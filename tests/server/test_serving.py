@@ -15,7 +15,7 @@ from tests.upstreams import Upstream
 from routercore import Router
 from routercore.engine.setup import Caller, CallerKey, LedgerSetup, ServerSetup, StoreSetup
 from routercore.server import create_app
-from routercore.server.serving import refuse_strangers, server_ledger
+from routercore.server.serving import refuse_strangers, serve, server_ledger
 from routercore.values.errors import ConfigError
 
 KEYS = (CallerKey(caller=Caller(name="a"), key="rc-a"),)
@@ -37,6 +37,15 @@ def test_strangers_are_refused(tmp_path: Path, host: str) -> None:
 def test_this_machine_needs_no_keys(tmp_path: Path, host: str) -> None:
     """On loopback the server starts without any configuration."""
     refuse_strangers(setup(tmp_path), host, allow_anonymous=False)
+
+
+def test_an_unusable_store_is_told_at_once(tmp_path: Path) -> None:
+    """The server refuses to start where images cannot be kept, and says where that is."""
+    (tmp_path / "images").write_text("in the way")
+    config = tmp_path / "routercore.toml"
+    config.write_text(f'[store]\nurl = "file:{tmp_path}/images"\n')
+    with pytest.raises(ConfigError, match=f"images cannot be kept in .*{tmp_path}/images"):
+        serve(config)
 
 
 def test_the_description(client: httpx2.Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import AsyncIterator
@@ -19,7 +18,9 @@ from tests.upstreams import Upstream, picture
 
 from routercore.engine.setup import Caller, CallerKey, ServerSetup, StoreSetup
 from routercore.server import create_app
-from routercore.server.store import FileStore, Links
+from routercore.server.folder import Folder
+from routercore.server.links import Links
+from routercore.server.store import Store
 from routercore.values.images import Image
 from routercore.values.sizes import Size
 
@@ -37,12 +38,6 @@ class Time:
 
     def __call__(self) -> float:
         return self.seconds
-
-
-def aged(directory: Path, seconds: float) -> None:
-    """Set the time at which everything in the store was written."""
-    for path in directory.rglob("*"):
-        os.utime(path, (seconds, seconds))
 
 
 def url_of(client: httpx2.Client, **headers: str) -> str:
@@ -63,7 +58,7 @@ def test_headers_of_an_image(client: httpx2.Client) -> None:
 
 def test_a_drawing_is_a_download(tmp_path: Path, upstream: Upstream) -> None:
     """An SVG, which can carry a script, is never shown in place."""
-    store = FileStore(tmp_path, 60)
+    store = Store(Folder(tmp_path), StoreSetup())
     name = store.put(SVG, "local")
     what = setup(
         tmp_path,
@@ -127,8 +122,7 @@ def test_one_secret_for_all_processes(tmp_path: Path) -> None:
     """Stores over one folder, started together, sign alike; nobody else may read the secret."""
     secrets: list[bytes] = []
     threads = [
-        threading.Thread(target=lambda: secrets.append(FileStore(tmp_path, 60).secret))
-        for _ in range(8)
+        threading.Thread(target=lambda: secrets.append(Folder(tmp_path).secret())) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -142,21 +136,9 @@ def test_one_secret_for_all_processes(tmp_path: Path) -> None:
     assert [tmp_path / ".secret"] == list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    "name", ["..", "../.secret", ".secret", "a/b", "", "x" * 300, "\x00", "con", "..\\x"]
-)
-def test_names_that_are_none(tmp_path: Path, name: str) -> None:
-    """Only names of the store's own making are looked up."""
-    store = FileStore(tmp_path, 60)
-    store.put(IMAGE, "a")
-
-    assert store.get(name) is None
-    assert not store.delete(name, "a")
-
-
 def test_links_are_not_followed(tmp_path: Path) -> None:
     """A symbolic link in the folder hands out nothing."""
-    store = FileStore(tmp_path, 60)
+    store = Store(Folder(tmp_path), StoreSetup())
     name = store.put(IMAGE, "a")
     path = next(tmp_path.rglob("*.png"))
     secret = tmp_path / "elsewhere.png"
@@ -164,37 +146,6 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     path.symlink_to(secret)
 
     assert store.get(name) is None
-
-
-def test_retention(tmp_path: Path) -> None:
-    """An image that is too old is gone at once for readers, and from the disk at the next sweep."""
-    time = Time()
-    store = FileStore(tmp_path, 3600, time)
-    name = store.put(IMAGE, "a")
-    aged(tmp_path, time.seconds)
-
-    time.seconds += 3600
-    assert store.get(name) is not None
-    assert 0 == store.sweep()
-    time.seconds += 1
-    assert store.get(name) is None
-    (next(tmp_path.rglob("*.png")).parent / ".broken-off.part").touch()
-    aged(tmp_path, time.seconds - 3601)
-    assert 2 == store.sweep()
-    assert [] == list(tmp_path.rglob("*.png"))
-
-
-def test_the_store_sweeps_as_it_fills(tmp_path: Path) -> None:
-    """Nobody has to call the sweeper: keeping images does, now and then."""
-    time = Time()
-    store = FileStore(tmp_path, 60, time)
-    old = store.put(IMAGE, "a")
-    aged(tmp_path, time.seconds)
-    time.seconds += 3600
-    new = store.put(IMAGE, "a")
-
-    assert {new} == {path.name for path in tmp_path.rglob("*.png")}
-    assert old != new
 
 
 def test_deleting(tmp_path: Path, upstream: Upstream) -> None:

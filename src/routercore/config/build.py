@@ -19,6 +19,7 @@ from routercore.config.document import (
 )
 from routercore.config.problems import Place, Problems, nearest
 from routercore.config.reading import Reading, examine
+from routercore.config.store import store_setup
 from routercore.engine.models import Catalogue
 from routercore.engine.setup import (
     CacheSetup,
@@ -30,7 +31,6 @@ from routercore.engine.setup import (
     Route,
     RouterSetup,
     ServerSetup,
-    StoreSetup,
     TargetSetup,
 )
 from routercore.plugins import Contributions, load_plugins
@@ -123,7 +123,7 @@ class _Builder:
             max_exposure=router.max_exposure,
             max_image_bytes=router.max_image_bytes,
             cache=self._cache(),
-            store=self._store(),
+            store=store_setup(self.document.store),
             budget=_budget(router.budget),
             ledger=LedgerSetup(**dict(document.ledger)),
             server=ServerSetup(**dict(document.server)),
@@ -253,16 +253,6 @@ class _Builder:
     def _cache(self) -> CacheSetup:
         section = self.document.cache
         return CacheSetup(**dict(section)) if section else CacheSetup()
-
-    def _store(self) -> StoreSetup:
-        section = self.document.store
-        return StoreSetup(
-            directory=section.directory,
-            retention=section.retention,
-            url_lifetime=section.url_lifetime,
-            open=section.open,
-            secret=section.secret.get_secret_value() if section.secret else None,
-        )
 
     def _check_models(self, setup: RouterSetup) -> None:
         """Every target and fallback model must stand for something, without going in circles."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -44,6 +45,12 @@ def _url(value: str) -> str:
 def _ledger(value: str) -> str:
     if value != "memory:" and not value.startswith(("sqlite:///", "postgresql://")):
         raise ValueError("expected 'sqlite:///FILE', 'postgresql://…' or 'memory:'")
+    return value
+
+
+def _store(value: str) -> str:
+    if re.fullmatch(r"file:.+|s3://[a-z0-9][a-z0-9.-]+[a-z0-9](/.*)?", value) is None:
+        raise ValueError("expected 'file:DIRECTORY' or 's3://BUCKET/PREFIX'")
     return value
 
 
@@ -142,21 +149,45 @@ class ServerSection(Section):
 class StoreSection(Section):
     """``[store]``: where the server keeps images for their URLs."""
 
-    url: str | None = None
-    """``file:./images``."""
+    url: Annotated[str, AfterValidator(_store)] | None = None
+    """``file:./images`` or ``s3://bucket/prefix``."""
+    endpoint: Url | None = None
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: SecretStr | None = None
+    session_token: SecretStr | None = None
+    presigned: bool = False
     retention: Duration = 86_400.0
     url_lifetime: Duration | None = None
     open: bool = False
     secret: Annotated[SecretStr, Field(min_length=16)] | None = None
+    timeout: Duration = 20.0
 
     @property
     def directory(self) -> Path | None:
-        return Path(self.url.removeprefix("file:").removeprefix("//")) if self.url else None
+        if self.url is None or self.url.startswith("s3:"):
+            return None
+        return Path(self.url.removeprefix("file:").removeprefix("//"))
+
+    @property
+    def bucket(self) -> tuple[str, str] | None:
+        """Name and prefix."""
+        if self.url is None or self.url.startswith("file:"):
+            return None
+        name, _, prefix = self.url.removeprefix("s3://").partition("/")
+        return name, prefix.strip("/")
 
     @model_validator(mode="after")
-    def _is_file(self) -> StoreSection:
-        if self.url is not None and not self.url.startswith("file:"):
-            raise ValueError("expected url = 'file:DIRECTORY'")
+    def _fits_together(self) -> StoreSection:
+        of_buckets = ("endpoint", "region", "access_key_id", "secret_access_key",
+                      "session_token", "presigned")  # fmt: skip
+        strays = [name for name in of_buckets if getattr(self, name)]
+        if self.bucket is None and strays:
+            raise ValueError(f"{strays[0]} is for url = 's3://BUCKET'")
+        if (self.access_key_id is None) != (self.secret_access_key is None):
+            raise ValueError("access_key_id and secret_access_key go together")
+        if self.presigned and self.open:
+            raise ValueError("URLs are either open or presigned")
         return self
 
 

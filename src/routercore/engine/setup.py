@@ -133,11 +133,31 @@ class CacheSetup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BucketSetup:
+    """A bucket that speaks S3. What is not given comes from AWS's usual variables."""
+
+    name: str
+    prefix: str = ""
+    endpoint: str | None = None
+    """Of a service other than AWS, such as ``https://minio.example:9000``."""
+    region: str | None = None
+    access_key_id: str | None = None
+    secret_access_key: str | None = field(default=None, repr=False)
+    session_token: str | None = field(default=None, repr=False)
+    presigned: bool = False
+    """True for URLs at the bucket itself, signed by S3's rules; clients must reach it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSetup:
     """Where the server keeps images that it answers with as URLs: ``[store]``."""
 
     directory: Path | None = None
     """A folder of its own; one in the user's home unless given. Workers must share it."""
+    bucket: BucketSetup | None = None
+    """A bucket in place of a folder."""
+    timeout: float = 20.0
+    """Seconds that an answer waits for its images to be kept."""
     retention: float = 86_400.0
     """Seconds after which an image is deleted."""
     url_lifetime: float | None = None
@@ -150,6 +170,18 @@ class StoreSetup:
     def __post_init__(self) -> None:
         if self.secret is not None and len(self.secret) < MIN_SECRET:
             raise ValueError(f"the secret of the store is shorter than {MIN_SECRET} characters")
+
+    @property
+    def link_seconds(self) -> float:
+        """How long a signed URL can be read: no longer than the image is kept."""
+        return min(self.url_lifetime or self.retention, self.retention)
+
+    @property
+    def where(self) -> str:
+        """The place, for messages."""
+        if self.bucket is None:
+            return f"the folder {str(self.directory or 'of this user')!r}"
+        return f"'s3://{self.bucket.name}/{self.bucket.prefix}'"
 
 
 MIN_SECRET = 16

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -29,7 +28,7 @@ from routercore.server.openapi import document
 from routercore.server.queries import flag, narrowed
 from routercore.server.records import MemoryRecordStore
 from routercore.server.replies import to_json
-from routercore.server.store import ImageStore
+from routercore.server.store import Place
 from routercore.server.tracking import JobsApi
 from routercore.values.errors import ModelNotFoundError, RequestError
 
@@ -38,13 +37,13 @@ PREFIXES = ("/v1/openai", "/v1")
 
 
 def create_app(
-    router: Router, *, store: ImageStore | None = None, owns_router: bool = False
+    router: Router, *, store: Place | None = None, owns_router: bool = False
 ) -> Starlette:
     """The application; runs by itself or mounted in another one.
 
     Args:
         router: what answers. Its configuration's ``[server]`` and ``[store]`` hold here too.
-        store: where images are kept for their URLs; files, as configured, unless given.
+        store: the place where images are kept for their URLs; as configured unless given.
         owns_router: close the router when the application shuts down. An application that is
             mounted is not told of that.
     """
@@ -64,8 +63,10 @@ def _lifespan(face: _Face, router: Router | None) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with router or nullcontext():
+            await face.shelf.open()
             yield
             await face.jobs.close()
+            await face.shelf.close()
 
     return lifespan
 
@@ -73,13 +74,13 @@ def _lifespan(face: _Face, router: Router | None) -> Callable[[Starlette], Any]:
 class _Face:
     """The plain endpoints, and the table of all."""
 
-    def __init__(self, router: Router, store: ImageStore | None) -> None:
+    def __init__(self, router: Router, store: Place | None) -> None:
         setup = router.engine.setup
         self._router = router
         self.redactor = Redactor(setup.providers)
-        self._shelf = Shelf(setup, store)
+        self.shelf = Shelf(setup, store)
         self.jobs = Jobs(_record_store(setup.server), self.redactor)
-        self._images = ImagesApi(router, self._shelf, self.redactor, self.jobs)
+        self._images = ImagesApi(router, self.shelf, self.redactor, self.jobs)
         self._estimates = EstimatesApi(router, self._images.memory, self.redactor)
         self._tracking = JobsApi(router, self.jobs)
 
@@ -149,12 +150,12 @@ class _Face:
         raise ModelNotFoundError(f"The model {name[:256]!r} does not exist, or not for this key.")
 
     async def _file(self, request: Request) -> Response:
-        return await self._shelf.serve(request)
+        return await self.shelf.serve(request)
 
     async def _delete_file(self, request: Request) -> Response:
         caller = caller_of(self._router, request.scope["headers"])
         name = request.path_params["name"]
-        if not await run_in_threadpool(self._shelf.store.delete, name, caller.name):
+        if not await self.shelf.delete(name, caller.name):
             raise NotFoundError("There is no such image of this key.")
         return _json({"id": name, "object": "image", "deleted": True})
 

@@ -106,6 +106,15 @@ class BusyError(RouterError):
     retry_after = 1.0
 
 
+class StoreDownError(RouterError):
+    """503: where images are kept does not answer."""
+
+    status = 503
+    type = "service_unavailable_error"
+    code = "store_failed"
+    retry_after = 5.0
+
+
 class InternalError(RouterError):
     """500: a mistake of ours; the log has it under the request's id."""
 

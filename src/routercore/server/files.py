@@ -2,66 +2,91 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from functools import cached_property
 from urllib.parse import urlsplit
 
+from anyio.to_thread import run_sync
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from routercore.engine.setup import RouterSetup
 from routercore.server import log
-from routercore.server.faults import NotFoundError
-from routercore.server.store import FileStore, ImageStore, Links, default_directory
+from routercore.server.faults import NotFoundError, StoreDownError
+from routercore.server.links import Links
+from routercore.server.store import Place, Stored, open_store, refuse_unusable
 from routercore.values.images import Image
 
+SWEEP_SECONDS = 600.0
+"""The time between two looks for images to delete."""
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class Shelf:
     """The store as the server uses it."""
 
-    def __init__(self, setup: RouterSetup, store: ImageStore | None = None) -> None:
-        directory = setup.store.directory or default_directory()
-        self.store: ImageStore = store or FileStore(directory, setup.store.retention)
+    def __init__(self, setup: RouterSetup, place: Place | None = None) -> None:
+        self.store = open_store(setup.store, place)
         self._setup = setup
-        self._links: Links | None = None
         self._public = (setup.server.public_url or "").rstrip("/")
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Look whether images can be kept, and begin to sweep.
+
+        Raises:
+            ConfigError: they cannot.
+        """
+        await run_in_threadpool(refuse_unusable, self.store, self._setup.store)
+        self._tend()
+
+    async def close(self) -> None:
+        """Stop sweeping."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait({self._sweeping})
 
     async def urls(
         self, images: tuple[Image, ...], request: Request, owner: str
     ) -> list[str | None]:
         """Keep images and return the URLs under which this client can read them.
 
-        An image that cannot be kept has none.
+        An image that cannot be kept, or not in time, has none.
         """
-        origin = self._origin(request)
-        paths = await run_in_threadpool(self._keep, images, owner)
-        urls = [origin + path for path in paths]
+        self._tend()
+        origin, kept = self._origin(request), list[str]()
+        try:
+            async with asyncio.timeout(self._setup.store.timeout):
+                # A thread that hangs, as on a network drive, is left behind.
+                await run_sync(self._keep, images, owner, kept, abandon_on_cancel=True)
+        except TimeoutError:
+            log.store_failed(f"nothing within {self._setup.store.timeout:g} s")
+        urls = [url if "://" in url else origin + url for url in kept]
         return [*urls, *[None] * (len(images) - len(urls))]
 
-    def _keep(self, images: tuple[Image, ...], owner: str) -> list[str]:
-        """Paths of the images that could be kept; after a failure no more are tried."""
-        paths: list[str] = []
+    def _keep(self, images: tuple[Image, ...], owner: str, kept: list[str]) -> None:
+        """Add where each image can be read to ``kept``; after a failure no more are tried."""
         try:
-            links = self._linking()
             for image in images:
-                paths.append(links.path(self.store.put(image, owner)))
+                name = self.store.put(image, owner)
+                kept.append(self.store.url(name) or self._links.path(name))
         except OSError as error:
-            log.store_failed(error)
-        return paths
+            log.store_failed(str(error))
 
     async def serve(self, request: Request) -> Response:
         """Answer a request for an image.
 
         Raises:
             NotFoundError: there is none, it is too old, or the URL is not one that was given out.
+            StoreDownError: nobody can say.
         """
         name = request.path_params["name"]
-        links = await run_in_threadpool(self._linking)
-        stored = None
-        if links.allows(name, request.query_params):
-            stored = await run_in_threadpool(self.store.get, name)
+        try:
+            stored = await run_in_threadpool(self._read, name, dict(request.query_params))
+        except OSError as error:
+            raise _down(error) from error
         if stored is None:
             raise NotFoundError("There is no such image, or its URL has expired.")
         kind = "attachment" if stored.media_type == "image/svg+xml" else "inline"
@@ -75,16 +100,37 @@ class Shelf:
         }
         return Response(stored.data, headers=headers, media_type=stored.media_type)
 
-    def _linking(self) -> Links:
-        """Made when first needed: its secret may have to be read from the folder."""
-        if self._links is None:
-            setup = self._setup.store
-            own = self.store.secret if isinstance(self.store, FileStore) else None
-            secret = setup.secret.encode() if setup.secret else own
-            if not secret and not setup.open:
-                raise ValueError("a store of your own needs a secret, or open URLs")
-            self._links = Links(setup, secret or b"")
-        return self._links
+    def _read(self, name: str, query: dict[str, str]) -> Stored | None:
+        return self.store.get(name) if self._links.allows(name, query) else None
+
+    async def delete(self, name: str, owner: str) -> bool:
+        """Forget an image of ``owner``; false if there is none.
+
+        Raises:
+            StoreDownError: it may still be there.
+        """
+        try:
+            return await run_in_threadpool(self.store.delete, name, owner)
+        except OSError as error:
+            raise _down(error) from error
+
+    @cached_property
+    def _links(self) -> Links:
+        """Made when first needed: the secret may have to be read from the place."""
+        return Links(self._setup.store, self.store.secret)
+
+    def _tend(self) -> None:
+        """Begin to sweep; an application that is mounted has nobody to open the shelf."""
+        if self._sweeping is None:
+            self._sweeping = asyncio.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await run_sync(self.store.sweep, abandon_on_cancel=True)
+            except OSError as error:
+                log.store_failed(str(error))
+            await asyncio.sleep(SWEEP_SECONDS)
 
     def _origin(self, request: Request) -> str:
         """Scheme, host and port as the client sees them, and where the application is mounted."""
@@ -105,3 +151,8 @@ class Shelf:
 
 def _first(value: str | None) -> str:
     return (value or "").partition(",")[0].strip()
+
+
+def _down(error: OSError) -> StoreDownError:
+    log.store_failed(str(error))
+    return StoreDownError("The store of images does not answer; try again.")

@@ -21,6 +21,6 @@ def crashed(request_id: str, error: BaseException) -> None:
     logger().error("request.crashed", request_id=request_id, exc_info=error)
 
 
-def store_failed(error: OSError) -> None:
-    """Images could not be kept."""
-    logger().error("store.failed", error=str(error))
+def store_failed(problem: str) -> None:
+    """Images could not be kept, read or deleted."""
+    logger().error("store.failed", error=problem)

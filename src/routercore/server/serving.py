@@ -17,8 +17,9 @@ from routercore.engine.ledger import Ledger
 from routercore.engine.setup import LedgerSetup, RouterSetup, StoreSetup
 from routercore.router import Router
 from routercore.server.app import create_app
+from routercore.server.folder import default_directory
 from routercore.server.log import listen
-from routercore.server.store import default_directory
+from routercore.server.store import open_store, refuse_unusable
 from routercore.state.ledger import open_ledger
 from routercore.values.errors import ConfigError
 
@@ -49,11 +50,12 @@ def serve(
         log_level: of events and of uvicorn; ``info`` has a line for each request.
 
     Raises:
-        ConfigError: the configuration is wrong, or would serve strangers.
+        ConfigError: the configuration is wrong, would serve strangers, or no image can be kept.
     """
     setup = _router(config).engine.setup
     host = host or setup.server.host
     refuse_strangers(setup, host, allow_anonymous=allow_anonymous)
+    refuse_unusable(open_store(setup.store), setup.store)
     named = str(config) if config is not None else None
     os.environ[VARIABLE] = json.dumps({"config": named, "log_level": log_level})
     uvicorn.run(

@@ -1,26 +1,65 @@
-"""Where images wait to be downloaded: files under names of our own, and URLs that are signed."""
+"""Where images wait to be downloaded: under names of our own, for a while, wherever bytes go."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Protocol
 
 from routercore.engine.setup import StoreSetup
+from routercore.values.errors import ConfigError
 from routercore.values.images import MEDIA_TYPES, Image, sniff_format
 
-SWEEP_SECONDS = 600.0
-"""The time between two looks for images to delete."""
-KEY_ID = "1"
-_NAME = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{16}\.(png|jpeg|webp|gif|svg)")
+NAME = re.compile(r"[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{16}\.(png|jpeg|webp|gif|svg)")
+"""A name of the store's own making. Nothing else is read, deleted or swept."""
+PROBE = b"routercore looks whether it can write here"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Bytes as a place has them."""
+
+    data: bytes
+    modified: float
+    """When they were written, in seconds of the epoch."""
+
+
+class Place(Protocol):
+    """Keeps bytes under names that match ``NAME``: a folder, a bucket.
+
+    Its methods block; the server calls them from threads. All raise ``OSError`` where the place
+    does not work, with a message for the operator that holds no credential.
+    """
+
+    def write(self, name: str, data: bytes, media_type: str) -> None:
+        """Keep all of ``data``, or nothing: nobody ever reads a part of it."""
+        ...
+
+    def read(self, name: str) -> Kept | None:
+        """What was written, unless there is none."""
+        ...
+
+    def remove(self, name: str) -> bool:
+        """Forget it; false if there is none."""
+        ...
+
+    def sweep(self, before: float) -> int:
+        """Forget everything written before that moment; returns how many that were."""
+        ...
+
+    def secret(self) -> bytes:
+        """What belongs to the place: made once, by whoever comes first, and kept there."""
+        ...
+
+    def url(self, name: str, seconds: float) -> str | None:
+        """The place's own URL for that long, if it is to hand out images itself."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +72,24 @@ class Stored:
     """Seconds."""
 
 
-class ImageStore(Protocol):
-    """Keeps images for a while. Its methods block; the server calls them from threads."""
+class Store:
+    """Images in a place that several processes may share.
+
+    A name is a random id, a digest of the bytes and a keyed digest of the owner: none of it comes
+    from a caller.
+    """
+
+    def __init__(
+        self, place: Place, setup: StoreSetup, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._place = place
+        self._setup = setup
+        self._clock = clock
+
+    @cached_property
+    def secret(self) -> bytes:
+        """What links and owners are signed with; the place's own unless configured."""
+        return self._setup.secret.encode() if self._setup.secret else self._place.secret()
 
     def put(self, image: Image, owner: str) -> str:
         """Keep an image; returns the name it has from now on.
@@ -42,156 +97,95 @@ class ImageStore(Protocol):
         Raises:
             OSError: it cannot be kept.
         """
-        ...
-
-    def get(self, name: str) -> Stored | None:
-        """The image of that name, unless there is none or it is too old."""
-        ...
-
-    def delete(self, name: str, owner: str) -> bool:
-        """Forget an image of ``owner``; false if there is none."""
-        ...
-
-    def sweep(self) -> int:
-        """Delete what is too old, finished or not; returns how many that were."""
-        ...
-
-
-def default_directory() -> Path:
-    """A folder in the user's home."""
-    return Path.home() / ".local" / "state" / "routercore" / "images"
-
-
-class FileStore:
-    """Images as files in a folder that several processes may share.
-
-    A name is a random id, a digest of the bytes and a keyed digest of the owner: none of it comes
-    from a caller.
-    """
-
-    def __init__(
-        self, directory: Path, retention: float, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._directory = directory
-        self._retention = retention
-        self._clock = clock
-        self._swept = clock()
-        self._secret: bytes | None = None
-
-    @property
-    def secret(self) -> bytes:
-        """What belongs to the folder: made once, kept beside the images."""
-        if self._secret is None:
-            self._secret = _secret_in(self._directory)
-        return self._secret
-
-    def put(self, image: Image, owner: str) -> str:
-        self._sweep_at_times()
         name = f"{secrets.token_hex(16)}-{image.digest[:16]}-{self._tag(owner)}.{image.format}"
-        folder = self._directory / name[:2]
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = folder / f".{name}.part"
-        try:
-            unfinished.write_bytes(image.data)
-            unfinished.replace(folder / name)
-        except OSError:
-            unfinished.unlink(missing_ok=True)
-            raise
+        self._place.write(name, image.data, image.media_type)
         return name
 
     def get(self, name: str) -> Stored | None:
-        path = self._path(name)
-        if path is None:
+        """The image of that name, unless there is none or it is too old.
+
+        Raises:
+            OSError: nobody can say.
+        """
+        kept = self._place.read(name) if NAME.fullmatch(name) else None
+        if kept is None:
             return None
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError:
+        age = self._clock() - kept.modified
+        kind = sniff_format(kept.data)
+        if kind is None or age > self._setup.retention:
             return None
-        with open(descriptor, "rb") as file:
-            age = self._clock() - os.fstat(descriptor).st_mtime
-            data = file.read()
-        kind = sniff_format(data)
-        if kind is None or age > self._retention:
-            return None
-        return Stored(data, MEDIA_TYPES[kind], age)
+        return Stored(kept.data, MEDIA_TYPES[kind], age)
 
     def delete(self, name: str, owner: str) -> bool:
-        path = self._path(name)
-        if path is None or not hmac.compare_digest(name.split("-")[2][:16], self._tag(owner)):
+        """Forget an image of ``owner``; false if there is none.
+
+        Raises:
+            OSError: it may still be there.
+        """
+        if not NAME.fullmatch(name):
             return False
-        try:
-            path.unlink()
-        except OSError:
-            return False
-        return True
+        tag = name.split("-")[2][:16]
+        return hmac.compare_digest(tag, self._tag(owner)) and self._place.remove(name)
 
     def sweep(self) -> int:
-        limit, deleted = self._clock() - self._retention, 0
-        for path in self._directory.glob("[0-9a-f][0-9a-f]/*"):
-            with contextlib.suppress(OSError):
-                if path.lstat().st_mtime < limit:
-                    path.unlink()
-                    deleted += 1
-        return deleted
+        """Delete what is too old, finished or not; returns how many that were.
 
-    def _sweep_at_times(self) -> None:
-        now = self._clock()
-        if now - self._swept > SWEEP_SECONDS:
-            self._swept = now
-            self.sweep()
+        Raises:
+            OSError: not everything could be deleted.
+        """
+        return self._place.sweep(self._clock() - self._setup.retention)
+
+    def url(self, name: str) -> str | None:
+        """A URL at the place itself, if images are read there."""
+        return self._place.url(name, self._setup.link_seconds)
+
+    def check(self) -> None:
+        """Write, read and delete something, as images will be.
+
+        Raises:
+            OSError: one of these is not possible.
+        """
+        name = f"{secrets.token_hex(16)}-{'0' * 16}-{'0' * 16}.png"
+        self._place.write(name, PROBE, "image/png")
+        kept = self._place.read(name)
+        if not self._place.remove(name) or kept is None or kept.data != PROBE:
+            raise OSError("what is written there cannot be read again")
+        _ = self.secret
 
     def _tag(self, owner: str) -> str:
         return hmac.new(self.secret, owner.encode(), hashlib.sha256).hexdigest()[:16]
 
-    def _path(self, name: str) -> Path | None:
-        return self._directory / name[:2] / name if _NAME.fullmatch(name) else None
+
+def open_store(setup: StoreSetup, place: Place | None = None) -> Store:
+    """The store as configured; nothing is written yet.
+
+    Raises:
+        ConfigError: what it needs is not installed, or its settings do not fit together.
+    """
+    return Store(place or _place(setup), setup)
 
 
-def _secret_in(directory: Path) -> bytes:
-    """Read the folder's secret, or make one; the first of several processes wins."""
-    path = directory / ".secret"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = directory / f".secret.{secrets.token_hex(8)}"
-    draft.touch(mode=0o600)
-    draft.write_bytes(secrets.token_bytes(32))
+def _place(setup: StoreSetup) -> Place:
+    from routercore.server.folder import Folder, default_directory
+
+    if setup.bucket is None:
+        return Folder(setup.directory or default_directory())
     try:
-        os.link(draft, path)  # Atomic, with its content, and fails if there is one.
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    return path.read_bytes()
+        from routercore.server.bucket import Bucket
+    except ModuleNotFoundError as error:
+        message = "store: s3:// needs obstore; run: pip install 'routercore[s3]'"
+        raise ConfigError([message]) from error
+    return Bucket(setup.bucket, setup.timeout)
 
 
-class Links:
-    """URLs of stored images: signed for a time, or open."""
+def refuse_unusable(store: Store, setup: StoreSetup) -> None:
+    """Find out now, not when the first picture is paid for, whether images can be kept.
 
-    def __init__(
-        self, setup: StoreSetup, secret: bytes, clock: Callable[[], float] = time.time
-    ) -> None:
-        self._secret = hashlib.sha256(b"routercore image links v1|" + secret).digest()
-        self._open = setup.open
-        self._lifetime = min(setup.url_lifetime or setup.retention, setup.retention)
-        self._clock = clock
-
-    def path(self, name: str) -> str:
-        """Path and query under which ``name`` can be read."""
-        if self._open:
-            return f"/files/{name}"
-        expires = str(int(self._clock() + self._lifetime))
-        return f"/files/{name}?expires={expires}&kid={KEY_ID}&signature={self._sign(name, expires)}"
-
-    def allows(self, name: str, query: Mapping[str, str]) -> bool:
-        """Whether a request for ``name`` with that query may be answered."""
-        if self._open:
-            return True
-        expires, signature = query.get("expires", ""), query.get("signature", "")
-        if not (expires.isascii() and expires.isdigit() and len(expires) < 16):
-            return False
-        expected = self._sign(name, expires).encode()
-        is_genuine = hmac.compare_digest(expected, signature.encode("utf-8", "replace"))
-        return is_genuine and query.get("kid") == KEY_ID and self._clock() < int(expires)
-
-    def _sign(self, name: str, expires: str) -> str:
-        message = f"v1|{KEY_ID}|GET|{name}|{expires}".encode()
-        return hmac.new(self._secret, message, hashlib.sha256).hexdigest()
+    Raises:
+        ConfigError: they cannot.
+    """
+    try:
+        store.check()
+    except OSError as error:
+        message = f"store: images cannot be kept in {setup.where}: {error}"
+        raise ConfigError([message]) from error

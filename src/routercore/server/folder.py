@@ -1,0 +1,79 @@
+"""A folder of this machine as the place where images are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from routercore.server.store import Kept
+
+
+def default_directory() -> Path:
+    """A folder in the user's home."""
+    return Path.home() / ".local" / "state" / "routercore" / "images"
+
+
+class Folder:
+    """Files in a folder that several processes may share."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def write(self, name: str, data: bytes, media_type: str) -> None:
+        path = self._path(name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{name}.part")
+        try:
+            unfinished.write_bytes(data)
+            unfinished.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise
+
+    def read(self, name: str) -> Kept | None:
+        try:
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+            descriptor = os.open(self._path(name), flags)
+        except OSError:
+            return None
+        with open(descriptor, "rb") as file:
+            return Kept(file.read(), os.fstat(descriptor).st_mtime)
+
+    def remove(self, name: str) -> bool:
+        try:
+            self._path(name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def sweep(self, before: float) -> int:
+        deleted = 0
+        for path in self._directory.glob("[0-9a-f][0-9a-f]/*"):
+            with contextlib.suppress(OSError):
+                if path.lstat().st_mtime < before:
+                    path.unlink()
+                    deleted += 1
+        return deleted
+
+    def secret(self) -> bytes:
+        path = self._directory / ".secret"
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = self._directory / f".secret.{secrets.token_hex(8)}"
+        draft.touch(mode=0o600)
+        draft.write_bytes(secrets.token_bytes(32))
+        try:
+            os.link(draft, path)  # Atomic, with its content, and fails if there is one.
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return path.read_bytes()
+
+    def url(self, name: str, seconds: float) -> str | None:
+        return None
+
+    def _path(self, name: str) -> Path:
+        return self._directory / name[:2] / name
