@@ -54,8 +54,8 @@ def test_the_description(client: httpx2.Client) -> None:
 
     assert "3.1.0" == document["openapi"]
     paths = {
-        *("/auth/test", "/images/generations", "/images/edits", "/images/jobs/{id}"),
-        *("/images/jobs/{id}/events", "/credits", "/models", "/models/{id}"),
+        *("/auth/test", "/images/generations", "/images/edits", "/images/estimate"),
+        *("/images/jobs/{id}", "/images/jobs/{id}/events", "/credits", "/models", "/models/{id}"),
     }
     assert {f"/v1{path}" for path in paths} | {f"/v1/openai{path}" for path in paths} | {
         "/health"
