@@ -19,8 +19,10 @@ from routercore.provider import (
     ModelCard,
     Provider,
     RawImage,
+    ServerEvent,
     Size,
     Task,
+    fail,
 )
 from routercore.testing.flows import play
 from routercore.testing.strategies import replies
@@ -93,6 +95,68 @@ def test_a_failed_picture_among_good_ones() -> None:
     made = PROVIDER.parse(task(), answer({"data": items}))
     url = RawImage(url="https://ark.example/x.jpeg", expires_in=86400.0)
     assert (RawImage(base64="iVBO"), url) == made.images
+
+
+def event(kind: str, **data: Any) -> ServerEvent:
+    return ServerEvent(f"image_generation.{kind}", json.dumps(data))
+
+
+HEAD = HttpResponse(status=200, headers={"content-type": "text/event-stream"})
+BROKEN = fail(Fault.REPLY_CUT, "the connection broke")
+
+
+@pytest.mark.parametrize("end", [[], [BROKEN], [ServerEvent("message", "{")]])
+def test_a_stream_that_breaks_gives_what_had_come(end: list[Any]) -> None:
+    """Pictures that arrived are paid for and delivered; without one the failure stands."""
+    stream = task(stream=True, options={"sequential_image_generation": "auto"})
+    first = event("partial_succeeded", image_index=0, b64_json="iVBO")
+    made = play(PROVIDER, PROVIDER.generate(stream), [HEAD, first, *end])
+    assert made.value is not None
+    assert (RawImage(base64="iVBO"),) == made.value.images
+    none = play(PROVIDER, PROVIDER.generate(stream), [HEAD, *end])
+    assert none.failed is not None
+    assert Fault.REPLY_CUT is none.failed.failure.fault
+
+
+def test_an_error_in_a_stream_decides() -> None:
+    """An error that is no picture's ends the stream, with whatever it says."""
+    lost = event("error", error={"code": "InternalServiceError", "message": "no"})
+    played = play(PROVIDER, PROVIDER.generate(task(stream=True)), [HEAD, lost])
+    assert played.failed is not None
+    assert Fault.SERVER_ERROR is played.failed.failure.fault
+
+
+def test_an_answer_instead_of_a_stream() -> None:
+    """A service that does not stream after all is read like one that was not asked to."""
+    played = play(PROVIDER, PROVIDER.generate(task(stream=True)), [answer(MADE)])
+    assert played.value is not None
+    assert 1 == len(played.value.images)
+
+
+@pytest.mark.parametrize(
+    ("model", "most", "images", "fault"),
+    [
+        ("seedream-5.0-pro", 2, (), Fault.UNSUPPORTED),
+        ("seedream-4.5", 15, (PICTURE,), Fault.INVALID_REQUEST),
+        ("seedream-4.5", 14, (PICTURE,), None),
+    ],
+)
+def test_a_series_that_cannot_be_is_not_sent(
+    model: str, most: int, images: Any, fault: Fault | None
+) -> None:
+    """Pro makes none, and fifteen pictures are the most, input images among them."""
+    options = {"sequential_image_generation": "auto",
+               "sequential_image_generation_options": {"max_images": most}}  # fmt: skip
+    played = play(PROVIDER, PROVIDER.generate(task(model, images=images, options=options)),
+                  [answer(MADE)])  # fmt: skip
+    assert fault == (played.failed.failure.fault if played.failed else None)
+    assert bool(fault) != bool(played.requests)
+
+
+def test_a_model_that_does_not_stream_is_not_asked_to() -> None:
+    """The fifth generation's Pro refuses a stream, so that it answers in one piece."""
+    assert "stream" not in sent(task("seedream-5.0-pro", stream=True))
+    assert sent(task(stream=True))["stream"] is True
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from routercore.provider import (
     Charge,
     Failure,
     Fault,
+    Flow,
     Generated,
     HttpRequest,
     HttpResponse,
@@ -18,10 +19,10 @@ from routercore.provider import (
     OneShot,
     Provider,
     ProviderFailed,
-    RawImage,
     Task,
     at,
     bearer,
+    call,
     classify_status,
     compact,
     fail,
@@ -30,7 +31,8 @@ from routercore.provider import (
     post_json,
     text_at,
 )
-from routercore_bytedance_seedream.models import CARDS, URL_LIFETIME
+from routercore_bytedance_seedream.models import CARDS
+from routercore_bytedance_seedream.series import image_of, refuse_impossible, streamed
 
 __all__ = ["Seedream"]
 
@@ -64,6 +66,14 @@ class Seedream(OneShot):
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS
 
+    def generate(self, task: Task) -> Flow[Generated]:
+        refuse_impossible(task)
+        request = self.build(task)
+        if not _streams(task):
+            return self.parse(task, (yield from call(request)))
+        head, body = yield from streamed(task, request)
+        return self.made(head, body)
+
     def build(self, task: Task) -> HttpRequest:
         pictures = [image.data_url for image in task.images]
         body = {
@@ -75,14 +85,18 @@ class Seedream(OneShot):
             "output_format": task.output_format,
             "response_format": "b64_json",
             "watermark": False,
+            "stream": True if _streams(task) else None,
             **task.options,
         }
         return post_json(task.url("/images/generations"), compact(body))
 
     def parse(self, task: Task, response: HttpResponse) -> Generated:
-        body = response.json()
+        return self.made(response, response.json())
+
+    def made(self, response: HttpResponse, body: Any) -> Generated:
+        """The pictures of an answer, or why there is none."""
         items = list_at(body, "data")
-        images = tuple(image for item in items if (image := _image(item)) is not None)
+        images = tuple(image for item in items if (image := image_of(item)) is not None)
         if images:
             return Generated(
                 images=images, size=text_at(items, 0, "size"), model=text_at(body, "model")
@@ -124,11 +138,8 @@ def _size(task: Task) -> str | None:
     return str(task.size) if task.size else None
 
 
-def _image(item: Any) -> RawImage | None:
-    inline, url = text_at(item, "b64_json"), text_at(item, "url")
-    if inline is not None:
-        return RawImage(base64=inline)
-    return RawImage(url=url, expires_in=URL_LIFETIME) if url is not None else None
+def _streams(task: Task) -> bool:
+    return task.stream and task.card.partial_images > 0
 
 
 @hookimpl

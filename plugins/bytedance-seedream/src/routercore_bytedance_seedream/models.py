@@ -24,6 +24,9 @@ URL_LIFETIME = 24 * 3600.0
 BOTH = frozenset({Operation.GENERATE, Operation.EDIT})
 ONE_MEGAPIXEL = 1280 * 720
 FOUR_MEGAPIXELS = 2560 * 1440
+STREAMS = {"partial_images": 3}
+"""What models have that make series: the pictures of one come as they are done. The newest, Flash
+and Pro of the fifth generation, refuse both."""
 SOURCE = "https://docs.apiyi.com/en/api-capabilities/seedream-image/historical-versions"
 
 
@@ -44,7 +47,9 @@ def _card(id: str, name: str, price: str | None, *aliases: str, **details: Any) 
         "prices": (usd(price),) if price else (),
         "price_source": SOURCE if price else "",
         "price_date": date(2026, 11, 21) if price else None,
-        "unverified": frozenset({"sizes", "max_images", "prices", "url_lifetime", "latency"}),
+        "unverified": frozenset(
+            {"sizes", "max_images", "prices", "url_lifetime", "latency", "partial_images"}
+        ),
     }
     local = () if id == WILDCARD else (f"doubao-{id}",)
     return ModelCard(id=id, name=name, aliases=(*local, *aliases), **{**common, **details})
@@ -58,11 +63,13 @@ CARDS = (
     _card("seedream-5-0-260128", "seedream-5.0-lite", "0.035", "seedream-5-0-lite-260128",
           "doubao-seedream-5-0-lite-260128", sizes=_pixels(FOUR_MEGAPIXELS, 3072 * 3072),
           formats=("jpeg", "png"), choose_format=True, max_images=14,
-          released=date(2026, 1, 28)),
+          released=date(2026, 1, 28), **STREAMS),
     _card("seedream-4-5-251128", "seedream-4.5", "0.04",
-          sizes=_pixels(FOUR_MEGAPIXELS, 4096 * 4096), released=date(2025, 11, 28)),
+          sizes=_pixels(FOUR_MEGAPIXELS, 4096 * 4096), released=date(2025, 11, 28),
+          **STREAMS),
     _card("seedream-4-0-250828", "seedream-4.0", "0.03",
-          sizes=_pixels(ONE_MEGAPIXEL, 4096 * 4096), released=date(2025, 8, 28)),
+          sizes=_pixels(ONE_MEGAPIXEL, 4096 * 4096), released=date(2025, 8, 28),
+          **STREAMS),
     _card("seedream-3-0-t2i-250415", "seedream-3.0", None,
           operations=frozenset({Operation.GENERATE}), max_images=0, seed=True, latency=8.0,
           sizes=SizeRange(min_edge=512, max_edge=2048)),
