@@ -18,6 +18,7 @@ from routercore.engine.ledger import Ledger
 from routercore.engine.observers import Observers
 from routercore.engine.setup import Caller, RouterSetup
 from routercore.engine.transport.base import Phase
+from routercore.engine.watching import Watch
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of
 from routercore.values.accounts import Asked, Ended
@@ -89,6 +90,7 @@ class RequestBook:
         self.books, self.request, self.caller, self.id = books, request, caller, id
         self.began = books.clock.monotonic()
         self.expires = books.clock.now() + timedelta(seconds=deadline - self.began) + GRACE
+        self.watch = Watch()
         self._is_begun = False
 
     def begin(self) -> None:
@@ -127,6 +129,7 @@ class RequestBook:
 
     def booking(self, candidate: Candidate, n: int, name: str, contact: Contact) -> Booking:
         """The money of one call for ``n`` images; enter it before anything is sent."""
+        self.watch.contacts.append(contact)
         return Booking(self, candidate, n, self.books.unique(_clean(name)), contact)
 
     def caps(self, provider: str) -> list[Cap]:
@@ -182,6 +185,8 @@ class Booking:
         """Post what the call cost, or what is known of that."""
         self._is_settled = True
         step = self._settlement(outcome)
+        if step.kind is Kind.VOIDED:
+            self._book.watch.forget(self._contact)
         try:
             attempt = await self._ledger.write(step)
         except (LedgerUnavailableError, LedgerStepError) as error:

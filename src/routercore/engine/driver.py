@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Never, TypeVar
 
@@ -14,6 +14,7 @@ from routercore.engine.clock import Clock
 from routercore.engine.jsons import loads
 from routercore.engine.transport.base import (
     MAX_RESPONSE_BYTES,
+    ON_SENT,
     OpenResponse,
     Phase,
     Transport,
@@ -39,9 +40,20 @@ class Contact:
 
     phase: Phase = Phase.NOT_SENT
     upstream_id: str | None = None
+    is_out: bool = False
+    """An exchange is under way that has left, as far as is known."""
+
+    @property
+    def may_be_paid(self) -> bool:
+        """Whether the upstream may have acted on it."""
+        return self.is_out or self.phase is not Phase.NOT_SENT
+
+    def left(self) -> None:
+        self.is_out = True
 
     def reached(self, phase: Phase) -> None:
         self.phase = max(self.phase, phase)
+        self.is_out = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +160,10 @@ class Driver:
     async def _call(self, request: HttpRequest, *, raw: bool) -> HttpResponse:
         sent, is_private_ok = await self._signed(request)
         try:
-            response = await self.transport.send(
-                sent, public_only=not is_private_ok, max_bytes=self.max_bytes
-            )
+            with self._told_when_sent(request):
+                response = await self.transport.send(
+                    sent, public_only=not is_private_ok, max_bytes=self.max_bytes
+                )
         except TransportError as error:
             raise self._lost(request, error) from error
         except asyncio.CancelledError as error:
@@ -161,7 +174,8 @@ class Driver:
     async def _open(self, request: HttpRequest, stream: _Stream) -> HttpResponse:
         sent, is_private_ok = await self._signed(request)
         try:
-            head = await stream.open(self.transport, sent, not is_private_ok, self.max_bytes)
+            with self._told_when_sent(request):
+                head = await stream.open(self.transport, sent, not is_private_ok, self.max_bytes)
         except TransportError as error:
             raise self._lost(request, error) from error
         except asyncio.CancelledError as error:
@@ -223,6 +237,18 @@ class Driver:
         if error.phase is Phase.SENT:
             return ProviderFailed(Failure(fault=Fault.REPLY_LOST, message=str(error)))
         return ProviderFailed(_cut(error))
+
+    @contextmanager
+    def _told_when_sent(self, request: HttpRequest) -> Iterator[None]:
+        """Have it noted when the request leaves; now, where the transport would not tell."""
+        is_told = getattr(self.transport, "tells_when_sent", False)
+        if request.is_billable and not is_told:
+            self.contact.left()
+        token = ON_SENT.set(self.contact.left if request.is_billable and is_told else None)
+        try:
+            yield
+        finally:
+            ON_SENT.reset(token)
 
     def _reached(self, request: HttpRequest, phase: Phase) -> None:
         if request.is_billable:

@@ -27,6 +27,7 @@ from routercore.engine.runner import Runner, Upstream, UpstreamLimits
 from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
 from routercore.engine.streaming import stream_items
 from routercore.engine.transport.base import Transport
+from routercore.engine.watching import Watch
 from routercore.engine.wishes import refuse_wrong
 from routercore.routing.estimates import Estimates, estimates_of
 from routercore.routing.plan import (
@@ -141,6 +142,7 @@ class Engine:
         on_notice: NoticeListener = lambda target, notice: None,
         on_admission: AdmissionListener = lambda admission: None,
         request_id: str | None = None,
+        watch: Watch | None = None,
     ) -> ImageResult:
         """Do a request: through limits and cache, over its plan.
 
@@ -150,6 +152,7 @@ class Engine:
             on_notice: told of progress as it happens, with the target's name.
             on_admission: told what is left of the caller's limits, once, before any work.
             request_id: the id to use; made up unless given.
+            watch: shows how far it has come.
 
         Raises:
             RouterError: it could not be done; the class says why.
@@ -158,8 +161,9 @@ class Engine:
             message = "intermediate images come in a stream alone; ask for one with stream()"
             raise RequestError(message, param="partial_images", code="invalid_value")
         return await self._serve(
-            request, caller, on_notice, on_admission, stream=False, request_id=request_id
-        )
+            request, caller, on_notice, on_admission, stream=False, request_id=request_id,
+            watch=watch,
+        )  # fmt: skip
 
     def stream(
         self,
@@ -168,6 +172,7 @@ class Engine:
         *,
         on_admission: AdmissionListener = lambda admission: None,
         request_id: str | None = None,
+        watch: Watch | None = None,
     ) -> AsyncIterator[StreamItem]:
         """Do a request, and give intermediate images as they come; the result is the last item.
 
@@ -179,8 +184,9 @@ class Engine:
 
         async def produce(on_notice: NoticeListener) -> ImageResult:
             return await self._serve(
-                request, caller, on_notice, on_admission, stream=True, request_id=request_id
-            )
+                request, caller, on_notice, on_admission, stream=True, request_id=request_id,
+                watch=watch,
+            )  # fmt: skip
 
         return stream_items(produce)
 
@@ -193,13 +199,16 @@ class Engine:
         *,
         stream: bool,
         request_id: str | None,
+        watch: Watch | None,
     ) -> ImageResult:
         route, targets = self._route(request, caller)
         request_id = request_id or f"req_{self.random.getrandbits(96):024x}"
         deadline = self.clock.monotonic() + self.setup.deadline
         book = self._books.open(request, caller, request_id, deadline)
+        book.watch = watch or book.watch
 
         async def produce() -> ImageResult:
+            book.watch.is_joining = False
             plan = self._plan(request, route, targets, self._take)
             if not plan.candidates:
                 raise unsupported(plan)
@@ -214,6 +223,7 @@ class Engine:
                 on_admission(admission)
                 book.begin()
                 request = await self._inputs.resolve(request)
+                book.watch.is_joining = not stream
                 work = produce() if stream else self._cache.serve(caller, request, produce)
                 result = await work
         book.end("completed", result=result)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from enum import IntEnum
 from typing import Protocol
 
@@ -12,6 +13,8 @@ from routercore.provider.http import HttpRequest, HttpResponse
 
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 CONNECT_TIMEOUT = 10.0
+ON_SENT: ContextVar[Callable[[], None] | None] = ContextVar("on_sent", default=None)
+"""Called by transports with ``tells_when_sent`` when the last piece of a request is on its way."""
 WRITE_TIMEOUT = 30.0
 """Without any progress of a request's body, in seconds; long bodies may take longer."""
 

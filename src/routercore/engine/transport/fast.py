@@ -18,6 +18,7 @@ from routercore.engine.addresses import Target, resolve_public
 from routercore.engine.transport.base import (
     CONNECT_TIMEOUT,
     MAX_RESPONSE_BYTES,
+    ON_SENT,
     WRITE_TIMEOUT,
     OpenResponse,
     Phase,
@@ -55,6 +56,7 @@ class FastTransport:
     """
 
     name = "aiohttp"
+    tells_when_sent = True
 
     def __init__(
         self,
@@ -170,6 +172,7 @@ class _Body(aiohttp.Payload):
         self._has_failed = False
         self._reached = Phase.NOT_SENT
         self._connection: asyncio.Transport | None = None
+        self._on_sent = ON_SENT.get()
 
     @property
     def phase(self) -> Phase:
@@ -187,7 +190,7 @@ class _Body(aiohttp.Payload):
             connection.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS stalls at high=0.
         try:
             for piece, is_last in self._message.pieces():
-                self._last_is_out = is_last
+                self._is_leaving(is_last)
                 async with asyncio.timeout(self._write_timeout):
                     await writer.write(piece)
                     if connection is None or connection.is_closing():
@@ -200,7 +203,12 @@ class _Body(aiohttp.Payload):
 
     def note_headers(self) -> None:
         """The head is about to go; where there is no body, that is all."""
-        self._last_is_out = not self._size
+        self._is_leaving(not self._size)
+
+    def _is_leaving(self, is_last: bool) -> None:
+        self._last_is_out = is_last
+        if is_last and self._on_sent is not None:
+            self._on_sent()
 
     def abort(self) -> None:
         """Drop the connection at once, with whatever waits to be written."""

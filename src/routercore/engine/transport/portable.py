@@ -22,6 +22,7 @@ from routercore.engine.addresses import resolve_public
 from routercore.engine.transport.base import (
     CONNECT_TIMEOUT,
     MAX_RESPONSE_BYTES,
+    ON_SENT,
     WRITE_TIMEOUT,
     OpenResponse,
     Phase,
@@ -63,6 +64,7 @@ class PortableTransport:
     """
 
     name = "httpx2"
+    tells_when_sent = True
 
     def __init__(
         self,
@@ -174,6 +176,7 @@ class _Progress:
         self._last_is_out = False
         self._has_failed = False
         self._reached = Phase.NOT_SENT
+        self._on_sent = ON_SENT.get()
 
     @property
     def phase(self) -> Phase:
@@ -183,13 +186,18 @@ class _Progress:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece, is_last in self._message.pieces():
-            self._last_is_out = is_last
+            self._is_leaving(is_last)
             yield piece
+
+    def _is_leaving(self, is_last: bool) -> None:
+        self._last_is_out = is_last
+        if is_last and self._on_sent is not None:
+            self._on_sent()
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         match event:
             case "http11.send_request_headers.started":
-                self._last_is_out = not self._message.body
+                self._is_leaving(not self._message.body)
             case "http11.send_request_body.complete":
                 self._reached = Phase.SENT
             case "http11.send_request_headers.failed" | "http11.send_request_body.failed":

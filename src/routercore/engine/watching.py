@@ -1,0 +1,26 @@
+"""What can be seen from outside of a request under way: whether money is at stake already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from routercore.engine.driver import Contact
+
+
+@dataclass(slots=True)
+class Watch:
+    """Given to the engine with a request, and looked at while that runs."""
+
+    contacts: list[Contact] = field(default_factory=list)
+    """Of its calls, but for those that cost nothing in the end."""
+    is_joining: bool = False
+    """It waits for the work of an equal request, of which nothing is known here."""
+
+    @property
+    def is_at_stake(self) -> bool:
+        """Whether something was sent that may be paid for, so that giving up may lose a picture."""
+        return self.is_joining or any(contact.may_be_paid for contact in self.contacts)
+
+    def forget(self, contact: Contact) -> None:
+        """It cost nothing."""
+        self.contacts = [one for one in self.contacts if one is not contact]
