@@ -47,7 +47,10 @@ def card(name: str = MODEL, **changes: Any) -> ModelCard:
 
 def provider(name: str, base_url: str, *cards: ModelCard, **more: Any) -> ProviderSetup:
     """A service that speaks the Images API, at ``base_url``."""
-    row = Row(name=name, auth=bearer("KEY"), origins=(base_url,), cards=cards or (card(),))
+    row = Row(
+        name=name, auth=bearer("KEY"), origins=(base_url,), cards=cards or (card(),),
+        setting_fields={"seed": "seed", "aspect_ratio": "aspect_ratio", "resolution": "resolution"},
+    )  # fmt: skip
     return ProviderSetup(name=name, provider=row, keys=(KEY,), base_url=base_url, **more)
 
 

