@@ -7,6 +7,7 @@ import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,7 @@ from routercore.provider import (
     ModelCard,
     Provider,
     ProviderFailed,
+    ServerEvent,
     Size,
     Task,
     Usage,
@@ -31,7 +33,7 @@ from routercore.values.money import Basis, estimate, settle
 from routercore_google import routercore_providers
 from routercore_google.accounts import SCOPE, GoogleAuth
 from routercore_google.gemini import AIStudio, Vertex
-from routercore_google.models import CARDS, VERTEX_CARDS
+from routercore_google.models import CARDS, FLASH, VERTEX_CARDS
 
 TODAY = date(2026, 11, 21)
 TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.json"))
@@ -221,3 +223,38 @@ def test_any_answer_ends_well(script: list[HttpResponse]) -> None:
     task = Task(card=VERTEX_CARDS[0], base_url=provider.origins[0], prompt="a fox")
     played = play(provider, provider.generate(task), script)
     assert (played.value is None) != (played.failed is None)
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ({"candidates": [{"content": {"parts": [{"text": "Let me see."}]}}]}, Fault.REPLY_CUT),
+        ({"candidates": [{"finishReason": "NO_IMAGE"}]}, Fault.NO_IMAGE),
+        ([], Fault.REPLY_CUT),
+        (None, None),
+    ],
+)
+def test_a_stream_without_an_end_is_cut(body: Any, fault: Fault | None) -> None:
+    """What ended before the answer did is no refusal; a picture that came by then counts."""
+    head = HttpResponse(status=200, headers={"content-type": "text/event-stream"})
+    event = ServerEvent("message", json.dumps(ANSWER if body is None else body))
+    studio = AIStudio()
+    task = Task(card=FLASH, base_url=studio.origins[0], prompt="a fox", stream=True)
+    played = play(studio, studio.generate(task), [head, event])
+    assert fault == (played.failed.failure.fault if played.failed else None)
+
+
+def test_no_more_drafts_are_told_of_than_were_asked_for() -> None:
+    """Who wants no partial images gets none, though the model thinks in pictures."""
+    head = HttpResponse(status=200, headers={"content-type": "text/event-stream"})
+    draft = {"inlineData": {"data": "iVBO"}, "thought": True}
+    chunk = {"candidates": [{"content": {"parts": [draft, draft, draft]}}]}
+    events = [ServerEvent("message", json.dumps(one)) for one in (chunk, ANSWER)]
+    studio = AIStudio()
+    for wanted in (None, 1, 2):
+        task = Task(card=FLASH, base_url=studio.origins[0], prompt="a fox", stream=True,
+                    partial_images=wanted)  # fmt: skip
+        played = play(studio, studio.generate(task), [head, *events])
+        assert (wanted or 0) == len(played.notices)
+        assert played.value is not None
+        assert 1 == len(played.value.images)

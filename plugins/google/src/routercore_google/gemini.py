@@ -32,6 +32,7 @@ from routercore.provider import (
 from routercore_google.accounts import GoogleAuth
 from routercore_google.errors import classified
 from routercore_google.models import CARDS, VERTEX_CARDS, discovered
+from routercore_google.streams import streamed
 from routercore_google.tokens import usage
 
 POLICY = frozenset(
@@ -54,8 +55,14 @@ class Gemini(OneShot):
     def catalogue(self) -> Sequence[ModelCard]:
         return self.cards
 
+    def generate(self, task: Task) -> Flow[Generated]:
+        if not _streams(task):
+            return (yield from super().generate(task))
+        return self.made((yield from streamed(task, self.build(task))))
+
     def build(self, task: Task) -> HttpRequest:
-        return post_json(task.url(f"models/{task.model}:generateContent"), self.body(task))
+        method = "streamGenerateContent?alt=sse" if _streams(task) else "generateContent"
+        return post_json(task.url(f"models/{task.model}:{method}"), self.body(task))
 
     def body(self, task: Task) -> dict[str, Any]:
         """The options under the request's own settings, which they must not pass by."""
@@ -75,7 +82,10 @@ class Gemini(OneShot):
         return compact({"aspectRatio": task.aspect_ratio, "imageSize": task.resolution})
 
     def parse(self, task: Task, response: HttpResponse) -> Generated:
-        body = response.json()
+        return self.made(response.json())
+
+    def made(self, body: Any) -> Generated:
+        """The pictures of an answer, or why there is none."""
         images = tuple(
             RawImage(base64=data)
             for part in _parts(body)
@@ -126,6 +136,10 @@ class Vertex(Gemini):
             **super().image_config(task),
             **({"imageOutputOptions": options} if options else {}),
         }
+
+
+def _streams(task: Task) -> bool:
+    return task.stream and task.card.partial_images > 0
 
 
 def _without_image(body: Any) -> ProviderFailed:
