@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -35,7 +35,14 @@ from routercore.values.catalogue import ModelCard
 from routercore.values.errors import RefusedError
 from routercore.values.events import Progress
 from routercore.values.faults import Fault
-from routercore.values.images import Generated, ImageResult, Operation, RawImage, Task
+from routercore.values.images import (
+    Generated,
+    ImageResult,
+    InputImage,
+    Operation,
+    RawImage,
+    Task,
+)
 
 MISSING: frozenset[str] = frozenset()
 """Plugins whose vendor may still be without a server here; it only ever shrinks."""
@@ -150,10 +157,16 @@ class Setting:
         settings = {**work.settings, "model": name}
         if not work.images:
             return await self.router.generate(prompt, **settings)
-        images = [picture("512x512", "png", number) for number in range(work.images)]
+        images = [self.input(number, work) for number in range(work.images)]
         return await self.router.edit(
             prompt, images, mask=mask("512x512") if work.has_mask else None, **settings
         )
+
+    def input(self, number: int, work: Work) -> InputImage:
+        """One of the pictures that a work starts from."""
+        image = InputImage.of(picture("512x512", "png", number))
+        url = self.vendor.host("an input", image.data) if work.are_hosted else None
+        return replace(image, url=url)
 
 
 @asynccontextmanager

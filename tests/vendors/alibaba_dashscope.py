@@ -113,6 +113,11 @@ class Server(Vendor):
         output = {"task_id": job.id, "task_status": "PENDING"}
         return Reply(200, {"output": output, "request_id": "d0"})
 
+    @on("POST", "/api/v1/tasks/{id}/cancel")
+    def cancel(self, request: Request, id: str) -> Reply:
+        self.call_off(id)
+        return Reply(200, {"request_id": "d3"})
+
     @on("GET", "/api/v1/tasks/{id}")
     def task(self, request: Request, id: str) -> Reply:
         job = self.poll(id)

@@ -160,6 +160,12 @@ class Server(Vendor):
             "LoadImageMask": {"image": kept(is_mask("white")), "channel": word("red")},
         }
 
+    @on("POST", "/queue")
+    def dequeue(self, request: Request) -> Reply:
+        for id in self.accept(request.json, {"delete": items(text(), 1)}, ("delete",))["delete"]:
+            self.call_off(id)
+        return Reply(200, b"")
+
     @on("GET", "/history/{id}")
     def history(self, request: Request, id: str) -> Reply:
         job = self.poll(id)

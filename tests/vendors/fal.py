@@ -153,6 +153,11 @@ class Server(Vendor):
             "cancel_url": f"{base}/cancel",
         }  # fmt: skip
 
+    @on("PUT", "/{owner}/{alias}/requests/{id}/cancel")
+    def cancel(self, request: Request, owner: str, alias: str, id: str) -> Reply:
+        self.call_off(id)
+        return Reply(202, {"status": "CANCELLATION_REQUESTED"})
+
     @on("GET", "/{owner}/{alias}/requests/{id}/status")
     def status(self, request: Request, owner: str, alias: str, id: str) -> Reply:
         job = self.poll(id)

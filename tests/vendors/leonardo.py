@@ -94,6 +94,11 @@ class Server(Vendor):
         job = self.submit(body["prompt"], body=body)
         return Reply(200, {"sdGenerationJob": {"generationId": job.id, "apiCreditCost": 14}})
 
+    @on("DELETE", "/api/rest/v1/generations/{id}")
+    def delete(self, request: Request, id: str) -> Reply:
+        self.call_off(id)
+        return Reply(200, {"delete_generations_by_pk": {"id": id}})
+
     @on("GET", "/api/rest/v1/generations/{id}")
     def get(self, request: Request, id: str) -> Reply:
         job = self.poll(id)

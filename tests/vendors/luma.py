@@ -1,11 +1,22 @@
-"""Luma: Photon jobs; pictures come in only as public URLs."""
+"""Luma: Photon jobs; pictures come in only as URLs, which it reads itself."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from tests.vendors.server import Reply, Request, Vendor, Work, on, pixels
-from tests.vendors.shape import Problem, exactly, flag, text, whole, word
+from tests.vendors.shape import (
+    Problem,
+    exactly,
+    flag,
+    is_picture,
+    items,
+    number,
+    record,
+    text,
+    whole,
+    word,
+)
 
 from routercore.values.faults import Fault
 
@@ -28,6 +39,12 @@ class Server(Vendor):
             model="photon-1", calls=2, warnings=("n",),
             settings={"aspect_ratio": "1:1", "output_format": "jpeg", "n": 2},
         ),
+        "edit": Work(
+            model="photon-1", settings={"aspect_ratio": "1:1"}, images=1, are_hosted=True
+        ),
+        "references": Work(
+            model="photon-flash-1", images=2, are_hosted=True, options={"weight": 0.5}
+        ),
     }  # fmt: skip
     instead: ClassVar = {
         "rate limit": Reply(429, {"detail": "Rate limit exceeded"}, {"Retry-After": "2"}),
@@ -49,9 +66,22 @@ class Server(Vendor):
 
     @on("POST", "/dream-machine/v1/generations/image")
     def create(self, request: Request) -> Reply:
-        body = self.accept(request.json, FIELDS, ("model",))
+        shown = record(("url",), url=self.is_shown, weight=number(0, 1))
+        fields = {**FIELDS, "modify_image_ref": shown, "image_ref": items(shown, 4),
+                  "style_ref": items(shown, 4)}  # fmt: skip
+        body = self.accept(request.json, fields, ("model",))
         job = self.submit(body["prompt"], body=body)
         return Reply(201, {"id": job.id, "state": "queued", "assets": None})
+
+    def is_shown(self, url: Any) -> str | None:
+        """A URL behind which the vendor finds a picture."""
+        data = self.hosted(url) if isinstance(url, str) else None
+        return f"no picture at {url!r:.80}" if data is None else is_picture(data)
+
+    @on("DELETE", "/dream-machine/v1/generations/{id}")
+    def delete(self, request: Request, id: str) -> Reply:
+        self.call_off(id)
+        return Reply(204, b"")
 
     @on("GET", "/dream-machine/v1/generations/{id}")
     def get(self, request: Request, id: str) -> Reply:

@@ -117,6 +117,11 @@ class Server(Vendor):
         job = self.poll(id)
         return self.unknown(request) if job is None else Reply(200, self.prediction(job))
 
+    @on("POST", "/v1/predictions/{id}/cancel")
+    def cancel(self, request: Request, id: str) -> Reply:
+        self.call_off(id)
+        return Reply(200, {**self.prediction(self.jobs[id]), "status": "canceled"})
+
     def prediction(self, job: Job) -> dict[str, Any]:
         """The prediction as it stands."""
         base = f"{self.origin}/v1/predictions/{job.id}"

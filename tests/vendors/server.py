@@ -86,6 +86,8 @@ class Work:
     options: Mapping[str, Any] = field(default_factory=dict)
     """Of the target."""
     images: int = 0
+    are_hosted: bool = False
+    """Whether the images are given by their URLs."""
     has_mask: bool = False
     cost: str | None = None
     """US dollars that it comes to, where the vendor or a price list says so."""
@@ -240,6 +242,10 @@ class Vendor(ABC):
         name = f"/cdn/{len(self._hosted)}.{sniff_format(data)}"
         self._hosted[name] = None if "expire" in prompt else data
         return f"{self.host_origin}{name}?signature=of-the-host"
+
+    def hosted(self, url: str) -> bytes | None:
+        """The picture behind a URL, if it is there."""
+        return self._hosted.get(url.removeprefix(self.host_origin).partition("?")[0])
 
     # How it serves.
 

@@ -33,14 +33,15 @@ from routercore.provider import (
     classify_openai,
     fail,
     fields,
+    generated,
     get,
     hookimpl,
     list_at,
+    named_job,
     patiently,
     post_form,
     post_json,
     text_at,
-    unnamed_job,
     usd,
 )
 from routercore_comfyui.graph import UNNAMED, filled, pictures, stored_as
@@ -93,19 +94,15 @@ class ComfyUI(Job):
         return post_json(task.url("/prompt"), {"prompt": filled(task, files)})
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
-        job = text_at(response.object(), "prompt_id")
-        if job is None:
-            raise unnamed_job(response)
+        job = named_job(response, "prompt_id")
         return {
             "id": job,
             "poll": task.url(f"/history/{job}"),
             "view": task.url("/view"),
             "queue": task.url("/queue"),
             "outputs": [str(node) for node in task.options.get("outputs", ())],
+            "seed": task.seed,
         }
-
-    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
-        return get(handle["poll"])
 
     def status(self, response: HttpResponse) -> JobStatus:
         entry = _entry(response)
@@ -127,7 +124,7 @@ class ComfyUI(Job):
         images = []
         for image in made.images:
             response = yield from _fetched(str(image.url))
-            images.append(RawImage(data=response.body, seed=task.seed))
+            images.append(RawImage(data=response.body, seed=handle["seed"]))
         return replace(made, images=tuple(images))
 
     def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
@@ -141,12 +138,11 @@ class ComfyUI(Job):
             if text_at(file, "filename")
         ]
         kept = [file for file in files if text_at(file, "type") == "output"] or files
-        if not kept:
-            raise fail(Fault.NO_IMAGE, "the workflow has left no picture")
         names = ("filename", "subfolder", "type")
         asked = [{name: text_at(file, name) or "" for name in names} for file in kept]
         urls = [get(handle["view"], query=query).url for query in asked]
-        return Generated(images=tuple(RawImage(url=url) for url in urls))
+        images = (RawImage(url=url) for url in urls)
+        return generated(images, missing="the workflow has left no picture")
 
     def classify(self, response: HttpResponse) -> Failure:
         failure = classify_openai(response)

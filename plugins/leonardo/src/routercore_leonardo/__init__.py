@@ -24,6 +24,7 @@ from routercore.provider import (
     Provider,
     RawImage,
     Task,
+    Warning,
     at,
     bearer,
     call,
@@ -31,19 +32,21 @@ from routercore.provider import (
     compact,
     fail,
     fields,
-    get,
+    generated,
     hookimpl,
     list_at,
+    named_job,
     post_form,
     post_json,
-    refused,
     text_at,
-    unnamed_job,
 )
 from routercore_leonardo.models import CARDS
 
 __all__ = ["Leonardo"]
 
+FLAGGED = Warning(
+    code="flagged", param="moderation", message="Leonardo flagged a picture as not safe for work"
+)
 STATES = {"COMPLETE": JobState.DONE, "FAILED": JobState.FAILED}
 
 
@@ -68,13 +71,12 @@ class Leonardo(Job):
         return (yield from call(_request(task, picture)))
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
-        job = text_at(response.object(), "sdGenerationJob", "generationId")
-        if job is None:
-            raise unnamed_job(response)
+        job = named_job(response, "sdGenerationJob", "generationId")
         return {"id": job, "poll": task.url(f"/generations/{job}")}
 
-    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
-        return get(handle["poll"])
+    def cancel(self, handle: Mapping[str, Any]) -> Flow[None]:
+        """Delete the generation, which is all that the vendor offers."""
+        yield from call(HttpRequest(method="DELETE", url=handle["poll"]), raw=True)
 
     def status(self, response: HttpResponse) -> JobStatus:
         word = text_at(response.object(), "generations_by_pk", "status") or ""
@@ -82,12 +84,11 @@ class Leonardo(Job):
 
     def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
         found = list_at(response.json(), "generations_by_pk", "generated_images")
+        flagged = any(at(image, "nsfw") is True for image in found)
         images = [RawImage(url=url) for image in found if (url := text_at(image, "url"))]
-        if not images and any(at(image, "nsfw") is True for image in found):
-            raise refused("every picture was withheld as unsafe", after_work=True)
-        if not images:
-            raise fail(Fault.NO_IMAGE, "the finished generation has no images")
-        return Generated(images=tuple(images))
+        # A flagged picture with a URL was delivered and paid for. What the flag means for it is
+        # not documented, so that the caller is told and decides.
+        return generated(images, withheld=flagged, warnings=(FLAGGED,) if flagged else ())
 
     def classify(self, response: HttpResponse) -> Failure:
         body = response.object()
@@ -107,8 +108,8 @@ def _request(task: Task, picture: str | None) -> HttpRequest:
         "prompt": task.prompt,
         "negative_prompt": task.negative_prompt,
         "modelId": task.model,
-        "width": task.size and task.size.width,
-        "height": task.size and task.size.height,
+        "width": task.width,
+        "height": task.height,
         "num_images": task.n,
         "seed": task.seed,
         "init_image_id": picture,

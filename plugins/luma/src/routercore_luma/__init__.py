@@ -10,6 +10,7 @@ from routercore.provider import (
     Charge,
     Failure,
     Fault,
+    Flow,
     Generated,
     HttpRequest,
     HttpResponse,
@@ -21,20 +22,23 @@ from routercore.provider import (
     RawImage,
     Task,
     bearer,
+    call,
     classify_openai,
     compact,
     fail,
-    get,
+    generated,
     hookimpl,
+    named_job,
     post_json,
     text_at,
-    unnamed_job,
 )
 from routercore_luma.models import CARDS
 
 __all__ = ["Luma"]
 
 STATES = {"completed": JobState.DONE, "failed": JobState.FAILED}
+REFERENCES = ("modify", "image", "style", "character")
+"""What the pictures of an edit can be: the option ``reference``."""
 
 
 class Luma(Job):
@@ -54,18 +58,17 @@ class Luma(Job):
             "prompt": task.prompt,
             "aspect_ratio": task.aspect_ratio,
             "format": "jpg" if task.output_format == "jpeg" else task.output_format,
-            **task.options,
+            **_references(task),
         }
         return post_json(task.url("/generations/image"), compact(body))
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
-        job = text_at(response.object(), "id")
-        if job is None:
-            raise unnamed_job(response)
+        job = named_job(response, "id")
         return {"id": job, "poll": task.url(f"/generations/{job}")}
 
-    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
-        return get(handle["poll"])
+    def cancel(self, handle: Mapping[str, Any]) -> Flow[None]:
+        """Remove the generation, which is all that the vendor offers."""
+        yield from call(HttpRequest(method="DELETE", url=handle["poll"]), raw=True)
 
     def status(self, response: HttpResponse) -> JobStatus:
         body = response.object()
@@ -82,9 +85,7 @@ class Luma(Job):
     def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
         body = response.json()
         url = text_at(body, "assets", "image")
-        if url is None:
-            raise fail(Fault.NO_IMAGE, "the finished generation has no image")
-        return Generated(images=(RawImage(url=url),), model=text_at(body, "model"))
+        return generated([RawImage(url=url) if url else None], model=text_at(body, "model"))
 
     def classify(self, response: HttpResponse) -> Failure:
         failure = classify_openai(response)
@@ -94,6 +95,28 @@ class Luma(Job):
         if failure.fault is Fault.INVALID_REQUEST and "moderat" in words:
             return replace(failure, fault=Fault.REFUSED)
         return failure
+
+
+def _references(task: Task) -> dict[str, Any]:
+    """The options, with the input pictures in the field of what they are to be."""
+    options = {k: v for k, v in task.options.items() if k not in ("reference", "weight")}
+    if not task.images:
+        return options
+    kind = task.options.get("reference", "modify" if len(task.images) == 1 else "image")
+    urls = [image.url for image in task.images if image.url]
+    if len(urls) < len(task.images):
+        raise _unable("Luma takes input images by their public URLs alone", "image")
+    if kind not in REFERENCES or (kind == "modify" and len(urls) > 1):
+        raise _unable(f"{len(urls)} input images cannot be the reference {kind!r}", "reference")
+    if kind == "character":
+        return {"character_ref": {"identity0": {"images": urls}}, **options}
+    weighed = [compact({"url": url, "weight": task.options.get("weight")}) for url in urls]
+    return {**({"modify_image_ref": weighed[0]} if kind == "modify" else {f"{kind}_ref": weighed}),
+            **options}  # fmt: skip
+
+
+def _unable(message: str, param: str) -> Exception:
+    return fail(Fault.UNSUPPORTED, message, param=param, only_here=True)
 
 
 @hookimpl

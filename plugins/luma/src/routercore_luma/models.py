@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from routercore.provider import Form, ModelCard, RatioSizes, usd
+from routercore.provider import Form, ModelCard, Operation, RatioSizes, usd
 
 RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "21:9", "9:21")
 
@@ -16,13 +16,15 @@ def _photon(id: str, price: str, latency: float) -> ModelCard:
     return ModelCard(
         id=id,
         sizes=RatioSizes(ratios=RATIOS, default_ratio="16:9", tier_pixels={"1080p": 1920 * 1080}),
+        operations=frozenset({Operation.GENERATE, Operation.EDIT}),
+        max_images=4,
         formats=("jpeg", "png"),
         forms=(Form.URL,),
         latency=latency,
         prices=(usd(price),),
         price_source="https://lumalabs.ai/dream-machine/api/pricing",
         price_date=date(2026, 11, 21),
-        unverified=frozenset({"prices", "sizes", "latency"}),
+        unverified=frozenset({"prices", "sizes", "latency", "max_images"}),
     )
 
 
