@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from routercore import config as configuration
 from routercore.engine.clock import Clock, SystemClock
+from routercore.engine.collecting import SECONDS, Fate, OnCollected
 from routercore.engine.engine import Engine, NoticeListener
 from routercore.engine.ledger import Ledger
 from routercore.engine.models import ModelEntry
@@ -205,6 +206,28 @@ class Router:
     def models(self, *, caller: Caller = LOCAL_CALLER) -> list[ModelEntry]:
         """Every model that can be asked for, once, with all targets that serve it."""
         return self.engine.models(caller)
+
+    async def collect(
+        self, on_collected: OnCollected, *, seconds: float = SECONDS, even_if_leased: bool = False
+    ) -> dict[Fate, int]:
+        """Deliver the pictures of accepted jobs that nobody waits for any more.
+
+        Such are left on the ledger by processes that died, and by requests that ended before their
+        job did. Nothing is ever submitted again. See
+        :meth:`routercore.engine.collecting.Collector.collect` for the arguments, and for what is
+        asked of ``on_collected``.
+        """
+        return await self.engine.collector.collect(
+            on_collected, seconds=seconds, even_if_leased=even_if_leased
+        )
+
+    def on_late_result(self, take: OnCollected | None) -> None:
+        """Hand the pictures of jobs that end after their request to ``take``, as they come.
+
+        Such jobs are waited for ``[router] late_results`` seconds, where the vendor did not call
+        them off. Without ``take`` they are left to :meth:`collect`.
+        """
+        self.engine.collector.on_late = take
 
     def authenticate(self, secret: str) -> Caller | None:
         """The configured caller that a key stands for, or ``None``."""

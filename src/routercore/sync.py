@@ -9,6 +9,7 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from routercore.engine.collecting import Collected, Fate
 from routercore.engine.models import ModelEntry
 from routercore.plugins import PluginReport
 from routercore.router import Router
@@ -103,6 +104,24 @@ class SyncRouter:
                     return
         finally:
             self._await(items.aclose())  # type: ignore[attr-defined]
+
+    def collect(
+        self, on_collected: Callable[[Collected], object], **options: Any
+    ) -> dict[Fate, int]:
+        """As :meth:`Router.collect`; blocks. ``on_collected`` is called in threads of its own."""
+
+        async def take(collected: Collected) -> None:
+            await asyncio.to_thread(on_collected, collected)
+
+        return self._await(self._router.collect(take, **options))
+
+    def on_late_result(self, take: Callable[[Collected], object]) -> None:
+        """As :meth:`Router.on_late_result`; ``take`` is called in threads of its own."""
+
+        async def late(collected: Collected) -> None:
+            await asyncio.to_thread(take, collected)
+
+        self._on_loop(lambda: self._router.on_late_result(late))
 
     def plan(self, request: ImageRequest | str, **settings: Any) -> Plan:
         """As :meth:`Router.plan`."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -13,16 +12,17 @@ from typing import Any, TypeVar
 from routercore.engine.clock import Clock
 from routercore.engine.deliver import Delivery
 from routercore.engine.driver import Contact, Driver
+from routercore.engine.jobs import Work
 from routercore.engine.pixels import BadImageError, mask_to
 from routercore.engine.setup import ProviderSetup
-from routercore.engine.transport.base import Transport
+from routercore.engine.tickets import Ticket, ticket_of
+from routercore.engine.transport.base import Phase, Transport
 from routercore.provider.http import origin_of
-from routercore.provider.spec import Cancels
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of
 from routercore.values.catalogue import MaskPolarity, ModelCard
 from routercore.values.check import CONVERTIBLE
-from routercore.values.events import Accepted, Notice
+from routercore.values.events import Notice
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import (
     Generated,
@@ -33,12 +33,9 @@ from routercore.values.images import (
     Settings,
     Task,
 )
-from routercore.values.money import FREE, UNKNOWN_COST, Cost, Usage, settle
+from routercore.values.money import FREE, UNKNOWN_COST, Basis, Cost, Usage, settle
 
 T = TypeVar("T")
-
-CALL_OFF_SECONDS = 5.0
-"""How long a vendor is given to hear that a job is abandoned."""
 
 NOTHING = FREE
 """What sums of costs begin with: it leaves the basis of whatever is added as it is."""
@@ -78,34 +75,37 @@ class Attempter:
         stream: bool,
         idempotency_key: str,
         on_notice: Callable[[Notice], None],
+        on_accepted: Callable[[Ticket], Awaitable[None]],
         contact: Contact,
     ) -> CallOutcome:
         """Ask for ``n`` images in one call. Never raises for what the upstream did.
 
-        ``contact`` tells how far it came, also to who cancels it.
+        ``on_accepted`` is awaited before an accepted job is asked after. ``contact`` tells how far
+        it came, also to who cancels it.
         """
-        handles: list[Mapping[str, Any]] = []
+        conversion = _conversion(candidate, original)
 
-        def notice(what: Notice) -> None:
-            if isinstance(what, Accepted):
-                handles.append(what.handle)
-            on_notice(what)
+        async def accepted(handle: Mapping[str, Any]) -> None:
+            work.handle = handle
+            ticket = ticket_of(
+                handle, candidate, n, model=original.model, secret=secret, conversion=conversion
+            )
+            await on_accepted(ticket)
 
-        driver = self.driver(secret, contact, notice)
+        driver = self.driver(secret, contact, on_notice, accepted)
+        work = Work(provider=self.setup.provider, driver=driver, clock=self.clock)
         generated: Generated | None = None
         try:
             task = await self._task(candidate, n=n, stream=stream, idempotency_key=idempotency_key)
-            generated = _whole(
-                await driver.run(lambda: self.setup.provider.generate(task), deadline)
-            )
-            images, failure = await self._deliver(candidate, original, generated, deadline)
+            generated = await work.run(task, deadline)
+            images, failure = await self._deliver(generated, deadline, *conversion)
         except ProviderFailed as error:
             images, failure = (), error.failure
             if failure.fault is Fault.DEADLINE:
-                await self._call_off(handles, secret)
+                contact.is_called_off = await work.call_off()
         except asyncio.CancelledError:
             if generated is None:
-                await self._call_off(handles, secret)
+                contact.is_called_off = await work.call_off()
             raise
         return CallOutcome(
             images=images,
@@ -113,26 +113,45 @@ class Attempter:
             failure=failure,
             cost=_cost(candidate, n, generated, failure),
             contact=contact,
-            handle=handles[-1] if handles else None,
+            handle=work.handle,
         )
 
-    async def _call_off(self, handles: Sequence[Mapping[str, Any]], secret: str | None) -> None:
-        """Tell the vendor to stop a job that nobody waits for any more, where it can be told.
-
-        Briefly, and without insisting: what comes of it changes nothing here.
-        """
-        provider = self.setup.provider
-        if not handles or not isinstance(provider, Cancels):
-            return
-        deadline = self.clock.monotonic() + CALL_OFF_SECONDS
-        with contextlib.suppress(ProviderFailed):
-            await self.driver(secret).run(lambda: provider.cancel(handles[-1]), deadline)
+    async def collect(
+        self, ticket: Ticket, card: ModelCard, secret: str | None, deadline: float
+    ) -> CallOutcome:
+        """Pick an accepted job up, whoever submitted it. Never raises for what the upstream did."""
+        contact = Contact(phase=Phase.HEADERS)
+        driver = self.driver(secret, contact)
+        work = Work(
+            provider=self.setup.provider, driver=driver, clock=self.clock, handle=ticket.handle
+        )
+        request = ticket.request()
+        settings = {f.name: getattr(request, f.name) for f in fields(Settings)}
+        task = Task(**settings, card=card, base_url=self.setup.effective_base_url,
+                    options=self.setup.options)  # fmt: skip
+        generated: Generated | None = None
+        try:
+            generated = await work.run(task, deadline)
+            images, failure = await self._deliver(
+                generated, deadline, ticket.format, ticket.compression
+            )
+        except ProviderFailed as error:
+            images, failure = (), error.failure
+        return CallOutcome(
+            images=images,
+            generated=replace(generated, images=()) if generated else None,
+            failure=failure,
+            cost=_collected_cost(ticket, card, generated, failure),
+            contact=contact,
+            handle=ticket.handle,
+        )
 
     def driver(
         self,
         secret: str | None,
         contact: Contact | None = None,
         on_notice: Callable[[Notice], None] = lambda notice: None,
+        on_accepted: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None,
     ) -> Driver:
         """What performs the effects of flows of this provider, signing with ``secret``."""
         setup = self.setup
@@ -145,6 +164,7 @@ class Attempter:
             signed_origins=(origin_of(setup.base_url),) if setup.base_url else origins,
             trusted_origins=setup.result_origins,
             on_notice=on_notice,
+            on_accepted=on_accepted,
             jitter=self.random.random,
             contact=contact or Contact(),
         )
@@ -167,7 +187,7 @@ class Attempter:
         )
 
     async def _deliver(
-        self, candidate: Candidate, original: ImageRequest, generated: Generated, deadline: float
+        self, generated: Generated, deadline: float, format: str | None, compression: int | None
     ) -> tuple[tuple[Image, ...], Failure | None]:
         """Deliver all images side by side; what cannot be delivered becomes the failure.
 
@@ -181,7 +201,6 @@ class Attempter:
             max_bytes=self.max_image_bytes,
             random=self.random,
         )
-        format, compression = _conversion(candidate, original)
 
         async def one(raw: RawImage) -> Image | Failure:
             try:
@@ -206,19 +225,6 @@ async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> lis
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(call()) for call in calls]
     return [task.result() for task in tasks]
-
-
-def _whole(generated: Generated) -> Generated:
-    """Hold a provider to its promise to return images."""
-    if not isinstance(generated, Generated):
-        message = f"the provider returned {type(generated).__name__}, not Generated"
-        raise ProviderFailed(Failure(fault=Fault.PLUGIN, message=message))
-    if strange := {type(i).__name__ for i in generated.images if not isinstance(i, RawImage)}:
-        message = f"the provider returned {', '.join(strange)} among its images"
-        raise ProviderFailed(Failure(fault=Fault.PLUGIN, message=message))
-    if not generated.images:
-        raise ProviderFailed(Failure(fault=Fault.NO_IMAGE, message="the answer has no image"))
-    return generated
 
 
 async def _mask(mask: InputImage | None, card: ModelCard) -> InputImage | None:
@@ -258,6 +264,18 @@ def _cost(
     if charge is Charge.CERTAIN:
         return settle(card, request, None, None, delivered=n)
     return UNKNOWN_COST
+
+
+def _collected_cost(
+    ticket: Ticket, card: ModelCard, generated: Generated | None, failure: Failure | None
+) -> Cost:
+    """What a job cost: as its answer says, or by the prices that it was accepted under."""
+    if generated is None:
+        charge = charge_of(failure) if failure else Charge.NONE
+        return NOTHING if charge is Charge.NONE else UNKNOWN_COST
+    count = len(generated.images)
+    told = settle(card, ticket.request(), generated.usage, generated.cost_usd, delivered=count)
+    return told if told.basis in (Basis.REPORTED, Basis.TOKENS) else ticket.price(count)
 
 
 def delivered_usage(outcomes: list[CallOutcome]) -> Usage | None:

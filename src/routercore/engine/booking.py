@@ -9,24 +9,25 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from routercore.engine.attempt import CallOutcome
 from routercore.engine.clock import Clock
 from routercore.engine.driver import Contact
 from routercore.engine.ledger import Ledger
 from routercore.engine.observers import Observers
+from routercore.engine.settling import clean, settlement
 from routercore.engine.setup import Caller, RouterSetup
+from routercore.engine.tickets import Ticket, TicketError, written
 from routercore.engine.transport.base import Phase
 from routercore.engine.watching import Watch
 from routercore.routing.plan import Candidate
-from routercore.routing.policy import charge_of
 from routercore.values.accounts import Asked, Ended
 from routercore.values.errors import LedgerUnavailableError
-from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
+from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import ImageRequest, ImageResult
+from routercore.values.leases import Mark
 from routercore.values.ledger import (
-    NO_OUTCOME,
     ROUTER,
     Account,
     Budget,
@@ -34,7 +35,6 @@ from routercore.values.ledger import (
     Hold,
     Kind,
     LedgerStepError,
-    Outcome,
     OverBudgetError,
     Scope,
     Step,
@@ -46,6 +46,19 @@ from routercore.values.money import estimate
 GRACE = timedelta(seconds=60)
 """How long after a request's deadline its process is taken to be dead."""
 SWEEP_EVERY = timedelta(seconds=60)
+
+
+class LateCollector(Protocol):
+    """Who goes on with accepted jobs once their request has ended."""
+
+    @property
+    def is_collecting_late(self) -> bool:
+        """Whether anybody waits for them."""
+        ...
+
+    def late(self, attempt: str) -> None:
+        """Go on with one, if so."""
+        ...
 
 
 class Books:
@@ -61,12 +74,13 @@ class Books:
         # Ids of attempts decide nothing, so they need not come from the injected random source.
         self._name, self._numbers = uuid.uuid4().hex[:12], count(1)
         self._next_sweep: datetime | None = None
+        self.collector: LateCollector | None = None
 
     def open(
         self, request: ImageRequest, caller: Caller, request_id: str, deadline: float
     ) -> RequestBook:
         """The book of one request, which nothing is written into yet."""
-        return RequestBook(self, request, caller, _clean(request_id), deadline)
+        return RequestBook(self, request, caller, clean(request_id), deadline)
 
     def unique(self, name: str) -> str:
         """A name that no other attempt has or had, whatever id its caller chose."""
@@ -103,11 +117,11 @@ class RequestBook:
         prompt = books.setup.ledger.prompts.kept(request.prompt)
         books.ledger.note(
             Asked(
-                request=self.id, caller=self.caller.name, model=_clean(request.model),
+                request=self.id, caller=self.caller.name, model=clean(request.model),
                 operation=request.operation.value, n=request.n, at=now,
                 size=None if request.size is None else str(request.size),
-                quality=request.quality and _clean(request.quality),
-                prompt=prompt and _clean(prompt), user=user and _clean(user),
+                quality=request.quality and clean(request.quality),
+                prompt=prompt and clean(prompt), user=user and clean(user),
             )
         )  # fmt: skip
 
@@ -130,7 +144,7 @@ class RequestBook:
     def booking(self, candidate: Candidate, n: int, name: str, contact: Contact) -> Booking:
         """The money of one call for ``n`` images; enter it before anything is sent."""
         self.watch.contacts.append(contact)
-        return Booking(self, candidate, n, self.books.unique(_clean(name)), contact)
+        return Booking(self, candidate, n, self.books.unique(clean(name)), contact)
 
     def caps(self, provider: str) -> list[Cap]:
         """Every budget that a call at a provider is under."""
@@ -152,7 +166,7 @@ class Booking:
         self._id, self._contact = attempt, contact
         self._ledger, self._clock = book.books.ledger, book.books.clock
         self._began = self._clock.monotonic()
-        self._is_settled = False
+        self._is_settled = self._has_ticket = False
 
     async def __aenter__(self) -> Self:
         """Set the worst case aside.
@@ -181,10 +195,32 @@ class Booking:
         """
         await self._ledger.write(self._step(Kind.DISPATCHED))
 
+    async def accepted(self, ticket: Ticket) -> None:
+        """Write down what the job of this call can be collected by, should this process not.
+
+        Never raises: the picture is being made, and must not be lost for a line in a book.
+        """
+        setup = self._book.books.setup
+        provider = self._candidate.target.provider
+        secrets = [key for one in setup.providers if one.name == provider for key in one.keys]
+        try:
+            mark = Mark(attempt=self._id, ticket=written(ticket, secrets))
+        except TicketError as error:
+            self._tell("job.not_kept", reason=str(error))
+            return
+        self._has_ticket = True
+        try:
+            await self._ledger.mark(mark)
+        except (LedgerUnavailableError, LedgerStepError) as error:
+            self._tell("ledger.failed", error=str(error)[:200])
+            self._ledger.note(mark)
+
     async def settle(self, outcome: CallOutcome) -> None:
         """Post what the call cost, or what is known of that."""
         self._is_settled = True
-        step = self._settlement(outcome)
+        seconds = self._clock.monotonic() - self._began
+        step = settlement(self._id, outcome, at=self._clock.now(), seconds=seconds)
+        step = self._still_collectable(step, outcome)
         if step.kind is Kind.VOIDED:
             self._book.watch.forget(self._contact)
         try:
@@ -195,6 +231,8 @@ class Booking:
             self._tell("ledger.failed", error=str(error)[:200])
             self._ledger.note(step)
             return
+        finally:
+            self._hand_over(step)
         if attempt.overage:
             self._tell("ledger.overage", held_micros=attempt.hold.micros,
                        posted_micros=attempt.last.micros)  # fmt: skip
@@ -208,8 +246,27 @@ class Booking:
         if self._is_settled:
             return
         why = "" if error is None else f"{type(error).__name__} before its end"
-        never_left = self._contact.phase is Phase.NOT_SENT
-        self._ledger.note(self._step(Kind.VOIDED if never_left else Kind.SUSPECT, reason=why))
+        never_left = self._contact.phase is Phase.NOT_SENT and not self._has_ticket
+        step = self._step(Kind.VOIDED if never_left else Kind.SUSPECT, reason=why)
+        self._ledger.note(step)
+        self._hand_over(step)
+
+    def _still_collectable(self, step: Step, outcome: CallOutcome) -> Step:
+        """A picture that was made and not fetched is no loss yet where somebody goes on trying."""
+        failure, collector = outcome.failure, self._book.books.collector
+        is_unfetched = failure is not None and failure.fault is Fault.RESULT_UNAVAILABLE
+        may_come = self._has_ticket and collector and collector.is_collecting_late
+        if step.kind is Kind.POSTED and is_unfetched and may_come and not outcome.images:
+            return replace(step, kind=Kind.SUSPECT, reason="its picture is still to be fetched")
+        return step
+
+    def _hand_over(self, step: Step) -> None:
+        """Leave a job that this request no longer waits for to whoever collects."""
+        if step.kind is Kind.SUSPECT and self._has_ticket:
+            self._ledger.note(Mark(attempt=self._id, leased_until=self._clock.now()))
+            collector = self._book.books.collector
+            if collector is not None and not self._contact.is_called_off:
+                collector.late(self._id)
 
     def _hold(self, *, has_budget: bool) -> Hold:
         candidate, book = self._candidate, self._book
@@ -218,8 +275,8 @@ class Booking:
         amount = self._price_unknown(has_budget) if high is None else high
         return Hold(
             attempt=self._id, request=book.id, caller=book.caller.name,
-            provider=candidate.target.provider, model=_clean(candidate.target.card.name),
-            target=_clean(candidate.name), micros=micros(amount), at=self._clock.now(),
+            provider=candidate.target.provider, model=clean(candidate.target.card.name),
+            target=clean(candidate.name), micros=micros(amount), at=self._clock.now(),
             expires=book.expires, n=self._n, is_priced=high is not None,
         )  # fmt: skip
 
@@ -242,39 +299,9 @@ class Booking:
             Failure(fault=Fault.OVER_BUDGET, message=message, code="price_unknown")
         )
 
-    def _settlement(self, outcome: CallOutcome) -> Step:
-        failure = outcome.failure
-        fault = None if failure is None else failure.fault.value
-        written = Outcome(
-            images=len(outcome.images), fault=fault, basis=outcome.cost.basis.value,
-            upstream_id=outcome.contact.upstream_id and _clean(outcome.contact.upstream_id)[:200],
-            seconds=round(self._clock.monotonic() - self._began, 3),
-        )  # fmt: skip
-        usd = outcome.cost.usd
-        amount = None if usd is None else micros(usd)
-        step = self._step(Kind.POSTED, micros=amount, outcome=written)
-        if failure is None or outcome.images:
-            return step
-        message = f"{fault}: {_clean(failure.message)[:200]}"
-        if outcome.generated is not None or charge_of(failure) is Charge.CERTAIN:
-            return replace(step, reason=f"paid and lost: {message}")
-        kind = Kind.VOIDED if charge_of(failure) is Charge.NONE else Kind.SUSPECT
-        return replace(step, kind=kind, reason=message)
-
-    def _step(
-        self, kind: Kind, *, reason: str = "", micros: int | None = None,
-        outcome: Outcome = NO_OUTCOME,
-    ) -> Step:  # fmt: skip
-        return Step(
-            attempt=self._id, kind=kind, at=self._clock.now(), micros=micros, reason=reason,
-            outcome=outcome,
-        )  # fmt: skip
+    def _step(self, kind: Kind, *, reason: str = "") -> Step:
+        return Step(attempt=self._id, kind=kind, at=self._clock.now(), reason=reason)
 
     def _tell(self, name: str, **fields: object) -> None:
         books = self._book.books
         books.observers.emit(name, self._book.id, target=self._candidate.name, **fields)
-
-
-def _clean(text: str) -> str:
-    """The text without what databases cannot write."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "")

@@ -5,7 +5,15 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+)
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Never, TypeVar
@@ -25,7 +33,7 @@ from routercore.provider.flow import Call, Effect, Emit, Flow, NextEvent, Open, 
 from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent, origin_matches
 from routercore.provider.spec import Provider
 from routercore.provider.sse import EventDecoder
-from routercore.values.events import Notice
+from routercore.values.events import Accepted, Notice
 from routercore.values.faults import Failure, Fault, ProviderFailed
 
 T = TypeVar("T")
@@ -42,6 +50,8 @@ class Contact:
     upstream_id: str | None = None
     is_out: bool = False
     """An exchange is under way that has left, as far as is known."""
+    is_called_off: bool = False
+    """Its job was accepted, and the vendor says that it stops."""
 
     @property
     def may_be_paid(self) -> bool:
@@ -75,6 +85,8 @@ class Driver:
     on_notice: Callable[[Notice], None]
     jitter: Callable[[], float]
     """Draws from 0 to 1."""
+    on_accepted: Callable[[Mapping[str, Any]], Awaitable[None]] | None = None
+    """Awaited with the handle of a job before its flow goes on; must not raise."""
     contact: Contact = field(default_factory=Contact)
     max_bytes: int = MAX_RESPONSE_BYTES
 
@@ -93,6 +105,17 @@ class Driver:
                 return await self._run(start)
         except TimeoutError:
             raise ProviderFailed(self._out_of_time()) from None
+
+    def aside(self) -> Driver:
+        """The same, for flows that are no part of the attempt: nobody is told of them."""
+        silent: Callable[[Notice], None] = lambda notice: None  # noqa: E731
+        return replace(self, on_notice=silent, on_accepted=None, contact=Contact())
+
+    async def tell(self, notice: Notice) -> None:
+        """Pass a flow's notice on; a job that is accepted is written down first."""
+        if isinstance(notice, Accepted) and self.on_accepted is not None:
+            await self.on_accepted(notice.handle)
+        self.on_notice(notice)
 
     def _out_of_time(self) -> Failure:
         if self.contact.phase is Phase.NOT_SENT:
@@ -148,7 +171,7 @@ class Driver:
                 pause = max(0.0, effect.seconds) * (1 + JITTER * self.jitter())
                 return await self.clock.sleep(pause)
             case Emit():
-                return self.on_notice(effect.notice)
+                return await self.tell(effect.notice)
             case Run():
                 self.contact.reached(Phase.SENT)  # What it does is unseen, and may be billed.
                 if effect.in_thread:

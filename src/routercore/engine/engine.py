@@ -16,6 +16,7 @@ from routercore.engine.admission import CallerLimits, ResultCache
 from routercore.engine.attempt import Attempter
 from routercore.engine.booking import Books, RequestBook
 from routercore.engine.clock import Clock, SystemClock
+from routercore.engine.collecting import Collector
 from routercore.engine.discovery import Drift, by_calendar, by_list, listed_models
 from routercore.engine.health import HealthBook
 from routercore.engine.inputs import Inputs
@@ -101,6 +102,11 @@ class Engine:
             random=self.random,
             attempt_timeout=setup.attempt_timeout,
         )
+        self.collector = Collector(
+            setup=setup, upstreams=self._upstreams, catalogue=self.catalogue, ledger=ledger,
+            observers=self._observers, clock=self.clock,
+        )  # fmt: skip
+        self._books.collector = self.collector
 
     def _upstream(self, name: str) -> Upstream:
         setup = next(p for p in self.setup.providers if p.name == name)
@@ -111,7 +117,8 @@ class Engine:
         return Upstream(attempter=attempter, keys=KeyPool(setup.keys))
 
     async def close(self) -> None:
-        """Close every connection, and the ledger."""
+        """Close every connection, and the ledger. Late jobs are left for others to collect."""
+        await self.collector.close()
         await self._transport.close()
         await self.ledger.close()
 

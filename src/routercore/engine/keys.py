@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 
@@ -16,6 +17,11 @@ class Key:
     told_until: float = 0.0
     """Until when its upstream said, in so many seconds, not to use it."""
     reason: str = ""
+
+
+def fingerprint(secret: str | None) -> str:
+    """What a key is told from others by; nobody gets from it to the key."""
+    return hashlib.sha256(f"routercore:{secret or ''}".encode()).hexdigest()[:16]
 
 
 class KeyPool:
@@ -60,3 +66,8 @@ class KeyPool:
     def soonest(self) -> Key:
         """The key that is free first, parked or not."""
         return min(self._keys, key=lambda k: (k.parked_until, k.in_flight))
+
+    def marked(self, mark: str) -> Key:
+        """The key with that fingerprint, or the one that is free first, if it is there no more."""
+        known = [key for key in self._keys if fingerprint(key.secret) == mark]
+        return known[0] if known else self.soonest()

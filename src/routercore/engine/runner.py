@@ -219,6 +219,7 @@ class _Run:
                         stream=self.stream,
                         idempotency_key=idempotency_key,
                         on_notice=partial(self._notice, candidate.name),
+                        on_accepted=booking.accepted,
                         contact=contact,
                     )
                 await booking.settle(outcome)

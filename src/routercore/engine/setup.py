@@ -229,6 +229,9 @@ class RouterSetup:
     callers: tuple[CallerKey, ...] = ()
     deadline: float = 180.0
     attempt_timeout: float = 120.0
+    late_results: float = 600.0
+    """Seconds for which an accepted job is waited for once its request has ended, where somebody
+    takes such pictures over."""
     max_attempts: int = 3
     max_exposure: float = 2.0
     max_image_bytes: int = 64 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""The provider interface, version 1: seven members, and three optional protocols."""
+"""The provider interface, version 1: seven members, and four optional protocols."""
 
 from __future__ import annotations
 
@@ -70,6 +70,18 @@ class Resumes(Protocol):
     """A provider whose accepted jobs can be picked up again, also by another process."""
 
     def resume(self, task: Task, handle: Mapping[str, Any]) -> Flow[Generated]: ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A provider that can ask its vendor which job a submit began whose answer was lost."""
+
+    def find(self, task: Task) -> Flow[Mapping[str, Any] | None]:
+        """The handle of the job that ``task.idempotency_key`` names, or ``None``.
+
+        Must begin nothing: it costs nothing, whatever comes of it.
+        """
+        ...
 
 
 @runtime_checkable
