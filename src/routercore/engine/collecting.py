@@ -187,8 +187,8 @@ class Collector:
             self._ledger.note(_mark(attempt, leased_until=self._clock.now()))
             raise
         hold = attempt.hold
-        self._observers.emit(f"job.{fate}", hold.request, target=hold.target, reason=why,
-                             attempt=hold.attempt)  # fmt: skip
+        self._observers.emit("job.collected", hold.request, target=hold.target, fate=fate.value,
+                             attempt=hold.attempt, reason=why)  # fmt: skip
         return fate
 
     async def _collect(
