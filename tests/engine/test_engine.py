@@ -321,6 +321,29 @@ async def test_a_configured_base_url_takes_the_place_of_the_origins() -> None:
     assert ([False, True], [True, False]) == (signed, [s.public_only for s in kit.transport.sent])
 
 
+async def test_a_base_url_may_have_companions() -> None:
+    """A host that the vendor has beside a configured base URL may have the credential, too."""
+
+    class Regional(ScriptedProvider):
+        def companions(self, base_url: str) -> list[str]:
+            return ["https://lists.other.example"] if "other.example" in base_url else []
+
+    def flow(task: Task) -> Any:
+        yield from call(post_json("https://lists.other.example/models", {"n": 1}))
+        yield from call(post_json("https://api.scripted.example/v1/images", {"n": 1}))
+        return Generated(images=(RawImage(data=PNG),))
+
+    for base_url, expected in (
+        ("https://other.example/v2", [True, False]),
+        ("https://elsewhere.example", [False, False]),
+    ):
+        provider = Regional(flow=flow, cards=(CARD,))
+        kit = Kit(ProviderSetup(name="mine", provider=provider, keys=("k",), base_url=base_url))
+        await kit.generate()
+        sent = ["authorization" in sent.request.headers for sent in kit.transport.sent]
+        assert expected == sent
+
+
 async def test_the_systems_clock() -> None:
     """The machine's own clock moves, knows its time zone, and keeps deadlines."""
     clock = SystemClock()

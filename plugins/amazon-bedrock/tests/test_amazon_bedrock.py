@@ -8,6 +8,7 @@ import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -87,6 +88,70 @@ def test_an_access_key_signs_the_very_bytes(region: str, token: str) -> None:
     assert (request.content, request.url) == (signed.content, signed.url)
     assert (token[1:] or None) == signed.headers.get("x-amz-security-token")
     assert "s3cr3t" not in str(dict(signed.headers))
+
+
+LISTED = {
+    "modelSummaries": [
+        {"modelId": "stability.stable-image-ultra-v1:1", "modelLifecycle": {"status": "ACTIVE"}},
+        {"modelId": "stability.sd3-5-large-v1:0",
+         "modelLifecycle": {"status": "LEGACY", "endOfLifeTime": "2027-02-01T00:00:00Z"}},
+        {"modelId": "stability.stable-image-next-v1:0"},
+        {"modelId": "amazon.nova-canvas-v2:0"},
+        {"modelId": 5},
+        None,
+    ]
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", [LISTED, {"modelSummaries": None}, []])
+def test_discovery_asks_the_control_plane(body: Any) -> None:
+    """Listed models keep their cards, with the last day that Amazon names; new ones are added."""
+    answer = HttpResponse(status=200, body=json.dumps(body).encode())
+    base_url = "https://bedrock-runtime.eu-west-1.amazonaws.com"
+    played = play(PROVIDER, PROVIDER.discover(base_url), [answer])
+    [request] = played.requests
+    assert (
+        "https://bedrock.eu-west-1.amazonaws.com/foundation-models?byOutputModality=IMAGE"
+        == request.url
+    )
+    expected = [
+        ("stability.stable-image-ultra-v1:1", None),
+        ("stability.sd3-5-large-v1:0", date(2027, 2, 1)),
+        ("stability.stable-image-next-v1:0", None),
+    ]
+    found = [(card.id, card.shutdown) for card in played.value or ()]
+    assert (expected if body == LISTED else []) == found
+
+
+def test_the_list_is_signed_with_its_question() -> None:
+    """The signature covers the query, for the region of the control plane's host."""
+    url = "https://bedrock.eu-west-1.amazonaws.com/foundation-models?byOutputModality=IMAGE"
+    signed = AUTH.sign(HttpRequest(method="GET", url=url), "AKIDEXAMPLE:s3cr3t/+key")
+    told = signed.headers["authorization"].rpartition("Signature=")[2]
+    assert signature(signed, "s3cr3t/+key", "eu-west-1") == told
+
+
+@pytest.mark.parametrize(
+    ("base_url", "companion"),
+    [
+        ("https://bedrock-runtime.us-east-1.amazonaws.com", "https://bedrock.us-east-1.amazonaws.com"),
+        ("https://bedrock-runtime-fips.us-gov-west-1.amazonaws.com",
+         "https://bedrock-fips.us-gov-west-1.amazonaws.com"),
+        ("http://bedrock-runtime.us-east-1.amazonaws.com", None),
+        ("https://bedrock-runtime.us-east-1.amazonaws.com.evil.example", None),
+        ("https://evil.example/bedrock-runtime.us-east-1.amazonaws.com", None),
+        ("https://bedrock-runtime.us-east-1.amazonaws.com:8443", None),
+        ("https://user@bedrock-runtime.us-east-1.amazonaws.com", None),
+        ("http://127.0.0.1:9", None),
+    ],
+)  # fmt: skip
+def test_the_credential_goes_to_amazons_control_plane_alone(
+    base_url: str, companion: str | None
+) -> None:
+    """A base URL of Amazon's has one companion; a proxy or a lookalike has none."""
+    assert ([companion] if companion else []) == PROVIDER.companions(base_url)
+    played = play(PROVIDER, PROVIDER.discover(base_url), [HttpResponse(status=200, body=b"{}")])
+    assert played.requests[0].url.startswith(f"{companion or base_url}/foundation-models?")
 
 
 def test_a_bedrock_key_is_a_bearers() -> None:

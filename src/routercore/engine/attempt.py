@@ -155,13 +155,12 @@ class Attempter:
     ) -> Driver:
         """What performs the effects of flows of this provider, signing with ``secret``."""
         setup = self.setup
-        origins = tuple(setup.provider.origins)
         return Driver(
             transport=self.transport,
             clock=self.clock,
             provider=setup.provider,
             secret=secret,
-            signed_origins=(origin_of(setup.base_url),) if setup.base_url else origins,
+            signed_origins=setup.signed_origins,
             trusted_origins=setup.result_origins,
             on_notice=on_notice,
             on_accepted=on_accepted,

@@ -9,7 +9,8 @@ from decimal import Decimal
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from routercore.provider.spec import Provider
+from routercore.provider.http import origin_of
+from routercore.provider.spec import HasCompanions, Provider
 from routercore.routing.plan import UnknownPrice
 from routercore.routing.policy import OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
@@ -65,6 +66,15 @@ class ProviderSetup:
     @property
     def effective_base_url(self) -> str:
         return (self.base_url or self.provider.origins[0]).rstrip("/")
+
+    @property
+    def signed_origins(self) -> tuple[str, ...]:
+        """Where the credential may go: a configured base URL takes the place of the provider's."""
+        provider = self.provider
+        if self.base_url is None:
+            return tuple(provider.origins)
+        further = provider.companions(self.base_url) if isinstance(provider, HasCompanions) else ()
+        return (origin_of(self.base_url), *further)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

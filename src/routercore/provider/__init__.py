@@ -61,7 +61,14 @@ from routercore.provider.rungs import (
     patiently,
     unnamed_job,
 )
-from routercore.provider.spec import API_VERSION, Cancels, Discovers, Provider, Resumes
+from routercore.provider.spec import (
+    API_VERSION,
+    Cancels,
+    Discovers,
+    HasCompanions,
+    Provider,
+    Resumes,
+)
 from routercore.values.catalogue import WILDCARD, Form, MaskPolarity, ModelCard
 from routercore.values.events import Accepted, Event, Observer, Partial, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
@@ -91,6 +98,7 @@ __all__ = [
     "Flow",
     "Form",
     "Generated",
+    "HasCompanions",
     "Header",
     "HttpRequest",
     "HttpResponse",

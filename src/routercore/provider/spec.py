@@ -66,6 +66,18 @@ class Discovers(Protocol):
 
 
 @runtime_checkable
+class HasCompanions(Protocol):
+    """A provider whose vendor has a further host beside each base URL, such as for its lists."""
+
+    def companions(self, base_url: str) -> Sequence[str]:
+        """Origins that may receive the credential together with a configured ``base_url``.
+
+        Hosts of the same vendor alone, and none for a base URL that is not the vendor's.
+        """
+        ...
+
+
+@runtime_checkable
 class Resumes(Protocol):
     """A provider whose accepted jobs can be picked up again, also by another process."""
 

@@ -12,6 +12,7 @@ from routercore.provider import (
     Charge,
     Failure,
     Fault,
+    Flow,
     Generated,
     HttpRequest,
     HttpResponse,
@@ -21,16 +22,18 @@ from routercore.provider import (
     RawImage,
     Task,
     at,
+    call,
     classify_status,
     compact,
     fail,
+    get,
     list_at,
     refused,
     text_at,
     whole_at,
 )
-from routercore_amazon_bedrock.models import CARDS, SERVICES, Service
-from routercore_amazon_bedrock.signing import BedrockAuth
+from routercore_amazon_bedrock.models import CARDS, SERVICES, Service, discovered
+from routercore_amazon_bedrock.signing import BedrockAuth, control_plane
 
 FAULTS = {
     "AccessDeniedException": Fault.FORBIDDEN,
@@ -59,10 +62,24 @@ class Bedrock(OneShot):
 
     name = "amazon-bedrock"
     auth = BedrockAuth("AWS_BEARER_TOKEN_BEDROCK")
-    origins = ("https://bedrock-runtime.us-west-2.amazonaws.com",)
+    origins = (
+        "https://bedrock-runtime.us-west-2.amazonaws.com",
+        "https://bedrock.us-west-2.amazonaws.com",
+    )
+
+    def companions(self, base_url: str) -> Sequence[str]:
+        host = control_plane(base_url)
+        return [host] if host else []
 
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS
+
+    def discover(self, base_url: str) -> Flow[Sequence[ModelCard]]:
+        """What a region serves, with Amazon's own word on when it ends."""
+        host = control_plane(base_url) or base_url
+        request = get(f"{host}/foundation-models", query={"byOutputModality": "IMAGE"})
+        response = yield from call(request)
+        return discovered(list_at(response.json(), "modelSummaries"))
 
     def build(self, task: Task) -> HttpRequest:
         options = dict(task.options)
@@ -103,7 +120,7 @@ class Bedrock(OneShot):
 
 def _settings(task: Task) -> dict[str, Any]:
     """The body, without what the caller gives for Bedrock alone."""
-    service = SERVICES[task.model]
+    service = SERVICES.get(task.model, Service())
     missing = [name for name in service.needs if name not in task.options]
     if missing:
         raise fail(Fault.INVALID_REQUEST, f"{task.model!r} needs the option {missing[0]!r}",

@@ -5,7 +5,8 @@ Amazon's own, Titan and Nova Canvas, are at their end.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -15,6 +16,8 @@ from routercore.provider import (
     ModelCard,
     Operation,
     RatioSizes,
+    date_at,
+    text_at,
     usd,
 )
 
@@ -95,6 +98,13 @@ CARDS = (
     _retired("amazon.nova-canvas-v1:0", date(2026, 9, 30)),
     _retired("amazon.titan-image-generator-v2:0", date(2026, 6, 30)),
 )
+UNKNOWN = ModelCard(
+    id="unknown",
+    sizes=RatioSizes(ratios=RATIOS),
+    seed=True,
+    unverified=frozenset({"operations", "sizes", "formats", "seed", "prices"}),
+)
+"""A model of Stability's that Amazon lists and no card describes."""
 DIFFERENT = {
     "stability.sd3-5-large-v1:0": Service(has_modes=True),
     "stability.stable-image-erase-object-v1:0": Service(takes_prompt=False),
@@ -105,3 +115,20 @@ DIFFERENT = {
     "stability.stable-style-transfer-v1:0": Service(images=("init_image", "style_image")),
 }
 SERVICES = {card.id: DIFFERENT.get(card.id, Service()) for card in CARDS}
+
+
+def discovered(listed: Iterable[Any]) -> list[ModelCard]:
+    """The cards of the listed models; those of Stability that are new count as generators.
+
+    What others make has a schema of its own, and is left out.
+    """
+    known = {card.id: card for card in CARDS}
+    cards = []
+    for entry in listed:
+        id = text_at(entry, "modelId")
+        if id is None or not (id in known or id.startswith("stability.")):
+            continue
+        card = known.get(id) or replace(UNKNOWN, id=id, name=id)
+        end = date_at(entry, "modelLifecycle", "endOfLifeTime")
+        cards.append(replace(card, shutdown=end) if end else card)
+    return cards

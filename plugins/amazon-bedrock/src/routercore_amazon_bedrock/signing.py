@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from routercore.provider import HttpRequest
 
 DEFAULT_REGION = "us-west-2"
-_REGION = re.compile(r"(?:^|\.)bedrock-runtime(?:-fips)?\.([a-z0-9-]+)\.")
+_REGION = re.compile(r"(?:^|\.)bedrock(?:-runtime)?(?:-fips)?\.([a-z0-9-]+)\.")
+_RUNTIME = re.compile(r"bedrock-runtime(-fips)?(\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,21 @@ def region_of(url: str) -> str:
     """
     found = _REGION.search(urlsplit(url).hostname or "")
     return found[1] if found else DEFAULT_REGION
+
+
+def control_plane(base_url: str) -> str | None:
+    """Where the models of a region are listed: Amazon's host beside that of its runtime.
+
+    ``None`` for a host that is not Amazon's own, such as a proxy's or a private endpoint's.
+
+    >>> control_plane("https://bedrock-runtime.eu-west-1.amazonaws.com")
+    'https://bedrock.eu-west-1.amazonaws.com'
+    """
+    parts = urlsplit(base_url)
+    found = _RUNTIME.fullmatch(parts.netloc)
+    if found is None or parts.scheme != "https":
+        return None
+    return f"https://bedrock{found[1] or ''}{found[2]}"
 
 
 def _signed(request: HttpRequest, key_id: str, secret_key: str, token: str | None) -> HttpRequest:
