@@ -29,7 +29,7 @@ from routercore.testing.strategies import replies
 from routercore.values.images import Settings
 from routercore.values.money import estimate
 from routercore_fal import Fal
-from routercore_fal.models import ENDPOINTS
+from routercore_fal.endpoints import ENDPOINTS
 
 PROVIDER = Fal()
 CARDS = {card.id: card for card in PROVIDER.catalogue()}

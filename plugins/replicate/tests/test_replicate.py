@@ -25,7 +25,7 @@ from routercore.provider import (
 from routercore.testing.flows import Played, play
 from routercore.testing.strategies import replies
 from routercore_replicate import Replicate
-from routercore_replicate.models import INPUTS
+from routercore_replicate.inputs import INPUTS
 
 PROVIDER = Replicate()
 CARDS = {card.id: card for card in PROVIDER.catalogue()}

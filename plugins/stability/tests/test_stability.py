@@ -29,7 +29,7 @@ from routercore.values.check import Fit, check
 from routercore.values.images import ImageRequest, Settings
 from routercore.values.money import estimate
 from routercore_stability import Stability
-from routercore_stability.models import ENDPOINTS
+from routercore_stability.endpoints import ENDPOINTS
 
 PROVIDER = Stability()
 CARDS = {card.id: card for card in PROVIDER.catalogue()}

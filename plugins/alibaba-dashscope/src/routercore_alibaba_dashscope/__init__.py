@@ -27,12 +27,12 @@ from routercore.provider import (
     classify_status,
     compact,
     fail,
-    get,
+    generated,
     hookimpl,
     list_at,
+    named_job,
     post_json,
     text_at,
-    unnamed_job,
 )
 from routercore_alibaba_dashscope.models import CARDS, JOBS, URL_LIFETIME
 
@@ -68,11 +68,8 @@ class DashScope(Job):
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS
 
-    def generate(self, task: Task) -> Flow[Generated]:
-        if _is_job(task):
-            return (yield from super().generate(task))
-        response = yield from call(self.build(task))
-        return self.parse(task, {}, response)
+    def answers_at_once(self, task: Task) -> bool:
+        return not task.model.startswith(JOBS)
 
     def build(self, task: Task) -> HttpRequest:
         parameters = {
@@ -82,7 +79,7 @@ class DashScope(Job):
             "watermark": False,
             **task.options,
         }
-        if _is_job(task):
+        if not self.answers_at_once(task):
             return _job(task, parameters)
         content = [*({"image": image.data_url} for image in task.images), {"text": task.prompt}]
         body = {
@@ -93,19 +90,14 @@ class DashScope(Job):
         return post_json(task.url("/services/aigc/multimodal-generation/generation"), body)
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
-        body = response.object()
-        job = text_at(body, "output", "task_id")
-        if job is None and text_at(body, "code"):
+        if text_at(response.object(), "code"):
             raise ProviderFailed(self.classify(response))
-        if job is None:
-            raise unnamed_job(response)
+        job = named_job(response, "output", "task_id")
         home = task.url(f"/tasks/{job}")
         return {"id": job, "poll": home, "cancel": f"{home}/cancel"}
 
-    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
-        return get(handle["poll"])
-
     def cancel(self, handle: Mapping[str, Any]) -> Flow[None]:
+        """The vendor takes back what it has not begun."""
         yield from call(post_json(handle["cancel"], {}, billable=False), raw=True)
 
     def status(self, response: HttpResponse) -> JobStatus:
@@ -121,21 +113,14 @@ class DashScope(Job):
         body = response.json()
         results = list_at(body, "output", "results")
         urls = [*_urls(body), *(text_at(result, "url") for result in results)]
-        images = tuple(RawImage(url=url, expires_in=URL_LIFETIME) for url in urls if url)
-        if images:
-            return Generated(images=images)
         failed = next((result for result in results if text_at(result, "code")), body)
-        if text_at(failed, "code"):
+        if not any(urls) and text_at(failed, "code"):
             raise ProviderFailed(_failure(response, failed))
-        raise fail(Fault.NO_IMAGE, "the answer has no image")
+        return generated(RawImage(url=url, expires_in=URL_LIFETIME) for url in urls if url)
 
     def classify(self, response: HttpResponse) -> Failure:
         """Also called for errors that come with status 200."""
         return _failure(response, response.object())
-
-
-def _is_job(task: Task) -> bool:
-    return task.model.startswith(JOBS)
 
 
 def _job(task: Task, parameters: Mapping[str, Any]) -> HttpRequest:

@@ -51,5 +51,6 @@ CARDS = (
           max_n=4, max_images=0),
     _card("wan2.2-t2i-flash", "", None, "prices", "sizes", sizes=WAN_SIZES,
           operations=frozenset({Operation.GENERATE}), max_n=4, max_images=0),
-    _card(WILDCARD, "", None, "prices", "sizes", "operations", max_n=1),
+    _card(WILDCARD, "", None, "prices", "sizes", "operations", "max_images", max_n=1,
+          max_images=10),
 )  # fmt: skip

@@ -27,29 +27,29 @@ from routercore.provider import (
     call,
     classify_openai,
     compact,
-    fail,
+    generated,
     get,
     hookimpl,
     list_at,
     post_json,
-    refused,
     text_at,
     unnamed_job,
     whole_at,
 )
-from routercore_fal.models import CARDS, ENDPOINTS, Endpoint
+from routercore_fal.endpoints import ENDPOINTS, Endpoint
+from routercore_fal.models import CARDS
 
 __all__ = ["Fal"]
 
 ENDED = {
     "content_policy_violation": (Fault.REFUSED, Charge.UNKNOWN),
     "no_media_generated": (Fault.NO_IMAGE, Charge.UNKNOWN),
-    "internal_server_error": (Fault.JOB_FAILED, Charge.NONE),
-    "generation_timeout": (Fault.JOB_FAILED, Charge.NONE),
-    "downstream_service_error": (Fault.JOB_FAILED, Charge.NONE),
-    "downstream_service_unavailable": (Fault.JOB_FAILED, Charge.NONE),
     "feature_not_supported": (Fault.UNSUPPORTED, Charge.UNKNOWN),
-}
+    **dict.fromkeys(
+        ("internal_server_error", "generation_timeout", "downstream_service_error",
+         "downstream_service_unavailable"), (Fault.JOB_FAILED, Charge.NONE)
+    ),
+}  # fmt: skip
 """What became of a job, by the ``type`` of its first problem. Every other type finds fault with
 the input, which may be charged all the same; statuses from 500 on are never charged (fal's FAQ)."""
 
@@ -69,7 +69,7 @@ class Fal(Job):
         endpoint = ENDPOINTS.get(task.model, Endpoint())
         is_new = task.operation is Operation.GENERATE
         path = (endpoint.generate if is_new else endpoint.edit) or task.model
-        return post_json(task.url(path), compact({**_input(task, endpoint), **task.options}))
+        return post_json(task.url(path), compact({**endpoint.input(task), **task.options}))
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
         body = response.object()
@@ -86,9 +86,6 @@ class Fal(Job):
             "result": result or home,
             "cancel": text_at(body, "cancel_url") or f"{home}/cancel",
         }
-
-    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
-        return get(handle["poll"])
 
     def status(self, response: HttpResponse) -> JobStatus:
         body = response.object()
@@ -110,69 +107,29 @@ class Fal(Job):
         found = list_at(body, "images") or [at(body, "image")]
         flags = at(body, "has_nsfw_concepts") or at(body, "nsfw_content_detected")
         seed = whole_at(body, "seed")
-        images = [
-            RawImage(url=url, seed=seed)
-            for number, image in enumerate(found)
-            if (url := text_at(image, "url")) and not _is_flagged(flags, number)
+        # One flag may stand for all; a flagged picture has been blacked out.
+        black = [flags is True or at(flags, number) is True for number in range(len(found))]
+        urls = [
+            None if flag else text_at(one, "url") for one, flag in zip(found, black, strict=True)
         ]
-        if not images and any(_is_flagged(flags, number) for number in range(len(found))):
-            raise refused("every picture was flagged and blacked out", after_work=True)
-        if not images:
-            raise fail(Fault.NO_IMAGE, text_at(body, "error") or "the answer has no image")
-        return Generated(images=tuple(images))
+        images = [RawImage(url=url, seed=seed) for url in urls if url]
+        why = text_at(body, "error") or "the answer has no image"
+        return generated(images, withheld=any(black), missing=why)
 
     def classify(self, response: HttpResponse) -> Failure:
         body = response.object()
         failure = classify_openai(response)
         kind = text_at(body, "detail", 0, "type")
-        if kind in ENDED:
-            fault, charge = ENDED[kind]
+        charge = Charge.NONE if response.status >= 500 else Charge.UNKNOWN
+        if kind:
+            fault, charge = ENDED.get(kind, (failure.fault, charge))
             return replace(failure, fault=fault, code=kind, charge=charge)
         runner = text_at(body, "error_type") or response.header("x-fal-error-type")
-        if kind:
-            return replace(failure, code=kind, charge=_charge(response))
         if runner and response.status >= 500:
             return replace(failure, fault=Fault.JOB_FAILED, code=runner, charge=Charge.NONE)
         if response.status == 403 and "balance" in failure.message.lower():
             return replace(failure, fault=Fault.QUOTA, code=runner)
         return replace(failure, code=runner or failure.code)
-
-
-def _input(task: Task, endpoint: Endpoint) -> dict[str, Any]:
-    """The model's input, of the fields that its card allows."""
-    images: Any = [image.data_url for image in task.images] or None
-    if images and endpoint.images == "image_url":
-        images = images[0]
-    size: Any = task.size
-    if task.size is not None:
-        size = {"width": task.size.width, "height": task.size.height}
-    if task.size is not None and endpoint.size_as_text:
-        size = str(task.size)
-    return {
-        "prompt": task.prompt,
-        "negative_prompt": task.negative_prompt,
-        "image_size": size,
-        "aspect_ratio": task.aspect_ratio,
-        "resolution": task.resolution,
-        "num_images": task.n if task.card.max_n > 1 else None,
-        endpoint.quality: task.quality,
-        "output_format": task.output_format,
-        "background": task.background,
-        "style": task.style,
-        "seed": task.seed,
-        "input_fidelity": task.input_fidelity,
-        endpoint.images: images,
-        endpoint.mask: task.mask and task.mask.data_url,
-    }
-
-
-def _is_flagged(flags: Any, number: int) -> bool:
-    """Whether a picture is flagged, which means that it is black; one flag may stand for all."""
-    return flags is True or at(flags, number) is True
-
-
-def _charge(response: HttpResponse) -> Charge:
-    return Charge.NONE if response.status >= 500 else Charge.UNKNOWN
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""The models at fal, as data: one row for each, with how its endpoints call their fields.
+"""The models at fal, as data: one row for each.
 
 Fields: the endpoint types of @fal-ai/client 1.10.1 and fal's own model pages. Prices: fal's model
 pages by way of LiteLLM 1.109.1, read on 2026-11-21; where none could be had, none is declared.
@@ -6,7 +6,6 @@ pages by way of LiteLLM 1.109.1, read on 2026-11-21; where none could be had, no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -37,64 +36,6 @@ FLUX_2_SIZES = SizeRange(min_edge=512, max_edge=2048, multiple_of=16)
 GPT_SIZES = SizeRange(max_edge=3840, multiple_of=16, min_pixels=655_360, max_pixels=8_294_400,
                       max_ratio=3.0)  # fmt: skip
 GPT_PRICED = ("1024x768", "1024x1024", "1024x1536", "1920x1080", "2560x1440", "3840x2160")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """How a model's endpoints are called, and how they call their fields."""
-
-    generate: str | None = None
-    """The path of text to image; the model's id unless given."""
-    edit: str | None = None
-    """The path of edits, with or without a mask; the model's id unless given."""
-    images: str = "image_urls"
-    """The field of input images: ``image_url`` takes one, ``image_urls`` a list."""
-    mask: str = "mask_url"
-    quality: str = "quality"
-    size_as_text: bool = False
-    """Whether pixels are sent as ``1024x1024`` instead of as an object."""
-
-
-ENDPOINTS: dict[str, Endpoint] = {
-    "fal-ai/flux-pro/kontext": Endpoint(
-        generate="fal-ai/flux-pro/kontext/text-to-image", images="image_url"
-    ),
-    "fal-ai/flux-pro/kontext/max": Endpoint(
-        generate="fal-ai/flux-pro/kontext/max/text-to-image", images="image_url"
-    ),
-    "fal-ai/flux-pro/v1/fill": Endpoint(images="image_url"),
-    "fal-ai/flux-general/inpainting": Endpoint(images="image_url"),
-    "fal-ai/flux-lora/inpainting": Endpoint(images="image_url"),
-    "fal-ai/gpt-image-1.5": Endpoint(
-        edit="fal-ai/gpt-image-1.5/edit", mask="mask_image_url", size_as_text=True
-    ),
-    "fal-ai/gpt-image-1-mini": Endpoint(
-        edit="fal-ai/gpt-image-1-mini/edit", mask="mask_image_url", size_as_text=True
-    ),
-    "openai/gpt-image-2.5/flare/text-to-image": Endpoint(edit="openai/gpt-image-2.5/flare/edit"),
-    "openai/gpt-image-2.5/sunburst/text-to-image": Endpoint(
-        edit="openai/gpt-image-2.5/sunburst/edit"
-    ),
-    "fal-ai/ideogram/v3": Endpoint(
-        edit="fal-ai/ideogram/v3/edit", images="image_url", quality="rendering_speed"
-    ),
-    "fal-ai/bytedance/seedream/v4.5/text-to-image": Endpoint(
-        edit="fal-ai/bytedance/seedream/v4.5/edit"
-    ),
-    **{
-        id: Endpoint(edit=f"{id}/edit")
-        for id in (
-            "fal-ai/flux-2",
-            "fal-ai/flux-2-pro",
-            "fal-ai/flux-2-max",
-            "fal-ai/flux-2-flex",
-            "fal-ai/nano-banana",
-            "fal-ai/nano-banana-2",
-            "fal-ai/nano-banana-pro",
-            "openai/gpt-image-2",
-        )
-    },
-}
 
 
 def _card(id: str, name: str, *prices: Price, aliases: tuple[str, ...] = (),

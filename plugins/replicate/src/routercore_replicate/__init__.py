@@ -21,10 +21,8 @@ from routercore.provider import (
     JobState,
     JobStatus,
     ModelCard,
-    Part,
     Provider,
     RawImage,
-    Size,
     Task,
     at,
     bearer,
@@ -32,14 +30,16 @@ from routercore.provider import (
     classify_openai,
     compact,
     fail,
-    get,
+    file_part,
+    generated,
     hookimpl,
+    named_job,
     post_form,
     post_json,
     text_at,
-    unnamed_job,
 )
-from routercore_replicate.models import CARDS, INPUTS, RESULT_LIFETIME, Inputs
+from routercore_replicate.inputs import INPUTS, Inputs
+from routercore_replicate.models import CARDS, RESULT_LIFETIME
 
 __all__ = ["Replicate"]
 
@@ -80,20 +80,10 @@ class Replicate(Job):
         return (yield from call(_request(task, sources)))
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
-        body = response.object()
-        job = text_at(body, "id")
-        poll = text_at(body, "urls", "get")
-        if job is None and poll is None:
-            raise unnamed_job(response)
-        home = poll or task.url(f"/predictions/{job}")
-        return {
-            "id": job,
-            "poll": home,
-            "cancel": text_at(body, "urls", "cancel") or f"{home}/cancel",
-        }
-
-    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
-        return get(handle["poll"])
+        urls = at(response.object(), "urls")
+        job = named_job(response, "id")
+        home = text_at(urls, "get") or task.url(f"/predictions/{job}")
+        return {"id": job, "poll": home, "cancel": text_at(urls, "cancel") or f"{home}/cancel"}
 
     def status(self, response: HttpResponse) -> JobStatus:
         body = response.object()
@@ -110,17 +100,12 @@ class Replicate(Job):
     def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
         body = response.json()
         output = at(body, "output")
-        urls = output if isinstance(output, list) else [output]
-        images = [
-            RawImage(url=url, expires_in=RESULT_LIFETIME)
-            for url in urls
-            if isinstance(url, str) and url
-        ]
-        if not images and at(body, "data_removed") is True:
+        outputs = output if isinstance(output, list) else [output]
+        urls = [text_at([url], 0) for url in outputs]
+        if not any(urls) and at(body, "data_removed") is True:
             raise fail(Fault.RESULT_UNAVAILABLE, "the output was deleted, as it is after an hour")
-        if not images:
-            raise fail(Fault.NO_IMAGE, "the prediction has no output")
-        return Generated(images=tuple(images))
+        images = (RawImage(url=url, expires_in=RESULT_LIFETIME) for url in urls if url)
+        return generated(images, missing="the prediction has no output")
 
     def cancel(self, handle: Mapping[str, Any]) -> Flow[None]:
         yield from call(post_json(handle["cancel"], None, billable=False), raw=True)
@@ -135,7 +120,7 @@ class Replicate(Job):
 
 def _request(task: Task, sources: Sequence[str]) -> HttpRequest:
     """A prediction, with the input images and then the mask as URLs."""
-    body: dict[str, Any] = {"input": compact({**_input(task, sources), **task.options})}
+    body: dict[str, Any] = {"input": compact({**_names(task).input(task, sources), **task.options})}
     if task.model.startswith("deployments/"):
         return post_json(task.url(f"/{task.model}/predictions"), body)
     if "/" in task.model and ":" not in task.model:
@@ -143,31 +128,8 @@ def _request(task: Task, sources: Sequence[str]) -> HttpRequest:
     return post_json(task.url("/predictions"), {"version": task.model, **body})
 
 
-def _input(task: Task, sources: Sequence[str]) -> dict[str, Any]:
-    names = INPUTS.get(task.model, Inputs() if task.model in LISTED else INPUTS[WILDCARD])
-    images = list(sources[: len(task.images)])
-    return {
-        "prompt": task.prompt,
-        "negative_prompt": task.negative_prompt,
-        "aspect_ratio": task.aspect_ratio,
-        **_size(task.size, names),
-        "num_outputs": task.n if task.card.max_n > 1 else None,
-        "seed": task.seed,
-        "style": task.style,
-        "output_format": "jpg" if task.output_format == "jpeg" else task.output_format,
-        "output_quality": task.output_compression,
-        names.images: (images if names.many else images[0]) if images else None,
-        "mask": sources[-1] if task.mask else None,
-    }
-
-
-def _size(size: Size | None, names: Inputs) -> dict[str, Any]:
-    if size is None:
-        return {}
-    if names.size == "text":
-        return {"size": str(size)}
-    ratio = {"aspect_ratio": "custom"} if names.size == "custom" else {}
-    return {**ratio, "width": size.width, "height": size.height}
+def _names(task: Task) -> Inputs:
+    return INPUTS.get(task.model, Inputs() if task.model in LISTED else INPUTS[WILDCARD])
 
 
 def _pictures(task: Task) -> list[InputImage]:
@@ -178,8 +140,8 @@ def _source(task: Task, image: InputImage) -> Flow[str]:
     """A URL by which the model can read a picture."""
     if len(image.data) <= INLINE_BYTES:
         return image.data_url
-    part = Part("content", image.data, image.filename, image.media_type)
-    response = yield from call(post_form(task.url("/files"), [part], billable=False))
+    form = [file_part("content", image)]
+    response = yield from call(post_form(task.url("/files"), form, billable=False))
     url = text_at(response.object(), "urls", "get")
     if url is None:
         raise fail(Fault.SERVER_ERROR, "an upload was answered without a URL", charge=Charge.NONE)

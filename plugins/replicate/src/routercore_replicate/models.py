@@ -1,4 +1,4 @@
-"""The models at Replicate, as data: each has input names of its own.
+"""The models at Replicate, as data.
 
 Names and limits: the input schemas on the models' API pages, and @ai-sdk/replicate 3.0.46, read on
 2026-11-21. Prices: Replicate's well-known list of 2025, which could not be verified.
@@ -6,7 +6,6 @@ Names and limits: the input schemas on the models' API pages, and @ai-sdk/replic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -44,29 +43,6 @@ IDEOGRAM_RATIOS = (
 BOTH = frozenset({Operation.GENERATE, Operation.EDIT})
 INPAINT = frozenset({Operation.INPAINT})
 WEB = ("webp", "jpeg", "png")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """How a model calls its inputs, where it differs from most."""
-
-    images: str = "image"
-    """The field of input images."""
-    many: bool = False
-    """Whether that field takes a list."""
-    size: str = "custom"
-    """How pixels are sent: with the ratio ``custom``, as plain ``pixels``, or as one ``text``."""
-
-
-INPUTS = {
-    "black-forest-labs/flux-2-pro": Inputs(images="input_images", many=True),
-    "black-forest-labs/flux-2-dev": Inputs(images="input_images", many=True),
-    "black-forest-labs/flux-kontext-pro": Inputs(images="input_image"),
-    "black-forest-labs/flux-kontext-max": Inputs(images="input_image"),
-    WILDCARD: Inputs(size="pixels"),
-    "recraft-ai/recraft-v3": Inputs(size="text"),
-    "recraft-ai/recraft-v3-svg": Inputs(size="text"),
-}
 
 
 def _card(id: str, name: str, price: str | None = None, *aliases: str,

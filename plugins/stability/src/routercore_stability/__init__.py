@@ -10,7 +10,6 @@ from routercore.provider import (
     Charge,
     Failure,
     Fault,
-    Flow,
     Generated,
     HttpRequest,
     HttpResponse,
@@ -18,31 +17,26 @@ from routercore.provider import (
     JobState,
     JobStatus,
     ModelCard,
-    Part,
     Provider,
     RawImage,
     Task,
     bearer,
-    call,
     classify_status,
     fail,
-    fields,
     get,
     hookimpl,
     list_at,
+    named_job,
     post_form,
     refused,
     text_at,
-    unnamed_job,
     whole_at,
 )
-from routercore_stability.models import CARDS, ENDPOINTS, Endpoint
+from routercore_stability.endpoints import ENDPOINTS
+from routercore_stability.models import CARDS
 
 __all__ = ["Stability"]
 
-STRENGTH = 0.7
-"""How far a picture may depart from its input, where the request does not say: the vendor insists
-on a number, and this one keeps the composition."""
 BLOCKED_SECONDS = 60.0
 """Too many requests are answered by a block of a minute, without a Retry-After."""
 
@@ -59,22 +53,16 @@ class Stability(Job):
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS
 
-    def generate(self, task: Task) -> Flow[Generated]:
-        if ENDPOINTS[task.model].is_job:
-            return (yield from super().generate(task))
-        response = yield from call(self.build(task))
-        return self.parse(task, {}, response)
+    def answers_at_once(self, task: Task) -> bool:
+        return not ENDPOINTS[task.model].is_job
 
     def build(self, task: Task) -> HttpRequest:
         endpoint = ENDPOINTS[task.model]
         url = task.url(f"/v2beta/stable-image/{endpoint.path}")
-        form = [*fields(_settings(task, endpoint)), *_files(task, endpoint)]
-        return post_form(url, form, accept="application/json")
+        return post_form(url, endpoint.form(task), accept="application/json")
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
-        job = text_at(response.object(), "id")
-        if job is None:
-            raise unnamed_job(response)
+        job = named_job(response, "id")
         return {"id": job, "poll": task.url(f"/v2beta/results/{job}")}
 
     def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
@@ -111,42 +99,6 @@ class Stability(Job):
         if failure.fault is Fault.RATE_LIMITED and failure.retry_after is None:
             return replace(failure, retry_after=BLOCKED_SECONDS)
         return failure
-
-
-def _settings(task: Task, endpoint: Endpoint) -> dict[str, Any]:
-    """The form without its files."""
-    missing = [name for name in endpoint.needs if name not in task.options]
-    if missing:
-        raise fail(Fault.INVALID_REQUEST, f"{task.model!r} needs the option {missing[0]!r}",
-                   param=missing[0], only_here=True)  # fmt: skip
-    settings: dict[str, Any] = {
-        "aspect_ratio": task.aspect_ratio,
-        "negative_prompt": task.negative_prompt,
-        "seed": task.seed,
-        "style_preset": task.style,
-        "output_format": task.output_format,
-    }
-    if endpoint.prompt:
-        settings[endpoint.prompt] = task.prompt
-    if endpoint.path.startswith("generate/"):
-        settings |= _generation(task, endpoint)
-    return {**settings, **task.options}
-
-
-def _generation(task: Task, endpoint: Endpoint) -> dict[str, Any]:
-    """What the generators want beyond the rest: a model, and a strength where there is an image."""
-    extra: dict[str, Any] = {"strength": STRENGTH} if task.images else {}
-    if endpoint.path != "generate/sd3":
-        return extra
-    mode = "image-to-image" if task.images else "text-to-image"
-    return {**extra, "model": task.model, "mode": mode}
-
-
-def _files(task: Task, endpoint: Endpoint) -> list[Part]:
-    named = list(zip(endpoint.images, task.images, strict=False))
-    if task.mask is not None:
-        named.append(("mask", task.mask))
-    return [Part(name, image.data, image.filename, image.media_type) for name, image in named]
 
 
 def _is_image(response: HttpResponse) -> bool:

@@ -1,4 +1,4 @@
-"""The endpoints of Stability AI's Stable Image API, as data: one model card each.
+"""The endpoints of Stability AI's Stable Image API as model cards.
 
 Fields: the vendor's OpenAPI as generated into ComfyUI, 2025-10-12. Prices: the vendor's price
 update of 2025-08-01 for editing and upscaling; credits as read on 2026-11-21 for the rest.
@@ -6,7 +6,6 @@ update of 2025-08-01 for editing and upscaling; credits as read on 2026-11-21 fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -32,47 +31,6 @@ SAME_SIZE = {Operation.EDIT: InputSize()}
 """What sd3 edits: with an input image it refuses a ratio."""
 EDIT = frozenset({Operation.EDIT})
 INPAINT = frozenset({Operation.INPAINT})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where a model lives and how its fields are called, as far as they differ."""
-
-    path: str
-    prompt: str | None = "prompt"
-    """The prompt's field; ``None`` where the endpoint takes no words."""
-    images: tuple[str, ...] = ("image",)
-    needs: tuple[str, ...] = ()
-    """Options without which the vendor refuses the request."""
-    is_job: bool = False
-
-
-ENDPOINTS = {
-    "ultra": Endpoint(path="generate/ultra"),
-    "core": Endpoint(path="generate/core"),
-    "sd3.5-large": Endpoint(path="generate/sd3"),
-    "sd3.5-large-turbo": Endpoint(path="generate/sd3"),
-    "sd3.5-medium": Endpoint(path="generate/sd3"),
-    "inpaint": Endpoint(path="edit/inpaint"),
-    "erase": Endpoint(path="edit/erase", prompt=None),
-    "outpaint": Endpoint(path="edit/outpaint"),
-    "search-and-replace": Endpoint(path="edit/search-and-replace", needs=("search_prompt",)),
-    "search-and-recolor": Endpoint(path="edit/search-and-recolor", needs=("select_prompt",)),
-    "remove-background": Endpoint(path="edit/remove-background", prompt=None),
-    "replace-background-and-relight": Endpoint(
-        path="edit/replace-background-and-relight",
-        prompt="background_prompt",
-        images=("subject_image", "background_reference"),
-        is_job=True,
-    ),
-    "upscale-fast": Endpoint(path="upscale/fast", prompt=None),
-    "upscale-conservative": Endpoint(path="upscale/conservative"),
-    "upscale-creative": Endpoint(path="upscale/creative", is_job=True),
-    "sketch": Endpoint(path="control/sketch"),
-    "structure": Endpoint(path="control/structure"),
-    "style": Endpoint(path="control/style"),
-    "style-transfer": Endpoint(path="control/style-transfer", images=("init_image", "style_image")),
-}
 
 
 def _card(id: str, name: str, price: str, *aliases: str, **details: Any) -> ModelCard:
@@ -138,6 +96,5 @@ CARDS = (
     _editor("sketch", "0.05", accepts=STYLED),
     _editor("structure", "0.05", accepts=STYLED),
     _editor("style", "0.05", sizes=RatioSizes(ratios=RATIOS)),
-    _editor("style-transfer", "0.08", max_images=2,
-            unverified=frozenset({"prices", "max_images"})),
+    _editor("style-transfer", "0.08", max_images=2, unverified=frozenset({"prices"})),
 )  # fmt: skip
