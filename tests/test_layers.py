@@ -52,6 +52,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "pydantic_core": ("engine/jsons.py", "config/*", "server/*"),
     "pytest": ("testing/*",),
     "python_multipart": ("server/*",),
+    "redis": ("state/shared.py",),
     "rich": ("cli/*",),
     "sqlalchemy": ("state/ledger/*",),
     "starlette": ("server/*",),

@@ -20,8 +20,9 @@ from routercore.engine.transport.base import Transport
 from routercore.plugins import Contributions, PluginReport
 from routercore.routing.estimates import Estimates
 from routercore.routing.plan import Plan
+from routercore.state.callers import open_caller_limits
 from routercore.state.ledger import open_ledger
-from routercore.state.memory import MemoryCache, MemoryCallerLimits, MemoryUpstreamLimits
+from routercore.state.memory import MemoryCache, MemoryUpstreamLimits
 from routercore.values.events import Observer, StreamItem
 from routercore.values.images import ImageRequest, ImageResult, InputImage
 from routercore.values.sizes import Size
@@ -64,7 +65,7 @@ class Router:
             strategies=contributions.strategies,
             transport=transport or default_transport(),
             upstream_limits=MemoryUpstreamLimits(clock),
-            caller_limits=MemoryCallerLimits(clock),
+            caller_limits=open_caller_limits(setup.state, clock, setup.deadline),
             cache=MemoryCache(setup.cache, clock),
             ledger=ledger(setup.ledger, setup.store),
             observers=(*contributions.observers, *observers),

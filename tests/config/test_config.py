@@ -422,6 +422,7 @@ def test_the_schema_names_every_section() -> None:
         "models",
         "keys",
         "cache",
+        "state",
         "plugins",
     }
     assert names == set(schema()["properties"])

@@ -31,6 +31,7 @@ from routercore.engine.setup import (
     Route,
     RouterSetup,
     ServerSetup,
+    StateSetup,
     TargetSetup,
 )
 from routercore.plugins import Contributions, load_plugins
@@ -123,6 +124,7 @@ class _Builder:
             max_exposure=router.max_exposure,
             max_image_bytes=router.max_image_bytes,
             cache=self._cache(),
+            state=StateSetup(url=document.state.url),
             store=store_setup(self.document.store),
             budget=_budget(router.budget),
             ledger=LedgerSetup(**dict(document.ledger)),

@@ -54,6 +54,12 @@ def _store(value: str) -> str:
     return value
 
 
+def _state(value: str) -> str:
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ValueError("expected 'redis://HOST:PORT/DB', 'rediss://…' or 'unix://PATH'")
+    return value
+
+
 def _midnight(value: object) -> object:
     """A day alone stands for its beginning, in UTC."""
     if isinstance(value, str) and len(value) == 10:
@@ -271,6 +277,12 @@ class CacheSection(Section):
     only_seeded: bool = False
 
 
+class StateSection(Section):
+    """``[state]``; without the table each process is by itself."""
+
+    url: Annotated[str, AfterValidator(_state)] | None = None
+
+
 class PluginsSection(Section):
     """``[plugins]``: which plugins are loaded."""
 
@@ -290,6 +302,7 @@ class Document(Section):
     models: Mapping[str, ModelSection] = Field(default_factory=dict)
     keys: Mapping[str, KeySection] = Field(default_factory=dict)
     cache: CacheSection | None = None
+    state: StateSection = StateSection()
     plugins: PluginsSection = PluginsSection()
 
     def plugin_choice(self) -> PluginChoice:

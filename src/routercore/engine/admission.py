@@ -25,6 +25,10 @@ class CallerLimits(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...
+
 
 class ResultCache(Protocol):
     """Remembers results, and lets equal requests that run at the same time share one."""

@@ -120,6 +120,7 @@ class Engine:
         """Close every connection, and the ledger. Late jobs are left for others to collect."""
         await self.collector.close()
         await self._transport.close()
+        await self._callers.close()
         await self.ledger.close()
 
     def models(self, caller: Caller = LOCAL_CALLER) -> list[ModelEntry]:

@@ -159,6 +159,15 @@ class BucketSetup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateSetup:
+    """What several processes share: ``[state]``."""
+
+    url: str | None = field(default=None, repr=False)
+    """``redis://…``, ``rediss://…`` or ``unix://…``: callers' limits hold over all processes.
+    Unless given, each process keeps them by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSetup:
     """Where the server keeps images that it answers with as URLs: ``[store]``."""
 
@@ -249,5 +258,6 @@ class RouterSetup:
     """Of all callers and providers together."""
     ledger: LedgerSetup = LedgerSetup()
     cache: CacheSetup = CacheSetup()
+    state: StateSetup = StateSetup()
     store: StoreSetup = StoreSetup()
     server: ServerSetup = ServerSetup()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 
@@ -46,6 +46,9 @@ class MemoryCallerLimits:
         finally:
             book.in_flight -= 1
 
+    async def close(self) -> None:
+        """Let go of nothing."""
+
 
 class _Book:
     """What one caller has used."""
@@ -66,16 +69,14 @@ class _Book:
         """Take one request and its images, or nothing at all."""
         if caller.limits != self._limits:
             self._adopt(caller.limits)
-        self._refuse_impossible(images)
+        refuse_impossible(caller.limits, images)
         waits = {
             "requests": self._requests.wait(1, now) if self._requests else 0.0,
             "images": self._images.wait(images, now) if self._images else 0.0,
             "concurrent requests": self._busy(),
         }
-        what, wait = max(waits.items(), key=lambda item: item[1])
-        if wait > 0:
-            message = f"{caller.name!r} has reached its limit of {what}; try again in {wait:.1f} s"
-            raise LimitError(message, retry_after=wait, admission=self._left(now))
+        if any(waits.values()):
+            raise too_many(caller.name, waits, self._left(now))
         for window, amount in ((self._requests, 1), (self._images, images)):
             if window:
                 window.take(amount, now)
@@ -86,12 +87,6 @@ class _Book:
         most = self._limits.concurrency
         return BUSY_RETRY_AFTER if most is not None and self.in_flight >= most else 0.0
 
-    def _refuse_impossible(self, images: int) -> None:
-        if self._images and images > self._images.limit:
-            most = f"{self._images.limit} images in {self._images.per:g} s"
-            raise RequestError(f"{images} images are over this key's limit of {most}", param="n",
-                               code="invalid_value")  # fmt: skip
-
     def _left(self, now: float) -> Admission:
         return Admission(
             requests=self._requests.allowance(now) if self._requests else None,
@@ -99,11 +94,40 @@ class _Book:
         )
 
 
+def refuse_impossible(limits: Limits, images: int) -> None:
+    """Refuse what no waiting would let in.
+
+    Raises:
+        RequestError: there are more images than the whole limit.
+    """
+    limit, per = whole_window(limits.images, limits.images_per)
+    if 0 <= limit < images:
+        most = f"{limit} images in {per:g} s"
+        raise RequestError(f"{images} images are over this key's limit of {most}", param="n",
+                           code="invalid_value")  # fmt: skip
+
+
+def too_many(caller: str, waits: Mapping[str, float], admission: Admission) -> LimitError:
+    """The error of who is early, which names the limit that takes longest."""
+    what, wait = max(waits.items(), key=lambda item: item[1])
+    message = f"{caller!r} has reached its limit of {what}; try again in {wait:.1f} s"
+    return LimitError(message, retry_after=wait, admission=admission)
+
+
+def whole_window(limit: float | None, per: float) -> tuple[int, float]:
+    """A limit of whole ones and its seconds: half a request a second is one in two.
+
+    A limit below zero is none.
+    """
+    if limit is None:
+        return -1, per
+    return (math.floor(limit), per) if limit >= 1 else (1, per / limit)
+
+
 def _window(limit: float | None, per: float, old: Window | None) -> Window | None:
-    """A window over whole ones: half a request a second is one in two."""
     if limit is None:
         return None
-    window = Window(math.floor(limit), per) if limit >= 1 else Window(1, per / limit)
+    window = Window(*whole_window(limit, per))
     if old is not None:
         window.inherit(old)
     return window

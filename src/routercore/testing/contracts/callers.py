@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routercore.engine.admission import CallerLimits
@@ -186,7 +186,9 @@ class CallerLimitsContract:
         assert await is_admitted(limits, who)
         assert 120.0 == (await rejection(limits, who)).retry_after
 
-    @settings(deadline=None, max_examples=60)
+    @settings(
+        deadline=None, max_examples=60, suppress_health_check=[HealthCheck.differing_executors]
+    )
     @given(arrivals=ARRIVALS, limit=st.integers(1, 6), window=st.sampled_from([1.0, 5.0, 7.5]))
     def test_no_window_ever_holds_more(
         self, arrivals: list[tuple[float, int]], limit: int, window: float
