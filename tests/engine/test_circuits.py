@@ -67,7 +67,7 @@ async def test_what_is_not_the_target_s_fault_never_opens_it(code: int) -> None:
     await times(kit, 6)
     await kit.clock.advance(601)
     await kit.generate()
-    assert "a" == kit.asked[-1]
+    assert "a" in kit.asked[-2:]
 
 
 async def test_the_last_target_is_tried_even_if_its_circuit_is_open() -> None:

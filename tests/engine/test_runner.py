@@ -133,10 +133,13 @@ async def test_a_parked_target_comes_last() -> None:
     assert ["a", "b", "b"] == kit.asked
 
 
-async def test_a_key_without_credit_is_tried_where_nothing_else_is() -> None:
-    """A key that is parked on a guess is still better than nothing: it may have been paid up."""
+async def test_a_key_without_credit_is_left_alone_even_where_nothing_else_is() -> None:
+    """It is asked once in ten minutes, and not by every request; then it may have been paid up."""
     kit = Kit("a", answers={"a": [status(402)]})
-    await kit.error()
+    for _ in range(3):
+        assert "provider_unavailable" == (await kit.error()).code
+    assert ["a"] == kit.asked
+    await kit.clock.advance(600)
     assert 1 == len((await kit.generate()).images)
 
 

@@ -339,6 +339,8 @@ class Engine:
         broken = vitals.circuit.closed_for(now)
         if broken > parked:
             parked, reason = broken, "its circuit is open"
+        if vitals.off_until - now > parked:
+            parked, reason = vitals.off_until - now, "its upstream does not know the model"
         return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=parked,
                       reason=reason, refused=vitals.refused)  # fmt: skip
 

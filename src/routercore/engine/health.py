@@ -21,6 +21,8 @@ class Vitals:
     """Decaying mean of successful calls, in seconds."""
     in_flight: int = 0
     circuit: Circuit = field(default_factory=Circuit)
+    off_until: float = 0.0
+    """Until when it is asked last, although nothing speaks against its upstream."""
     refused: frozenset[tuple[str, str]] = frozenset()
     """Settings and values that were turned down although the card offers them."""
 

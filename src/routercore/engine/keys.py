@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from routercore.values.faults import Fault
+
 
 @dataclass(slots=True)
 class Key:
@@ -14,9 +16,10 @@ class Key:
     secret: str | None = field(repr=False)
     in_flight: int = 0
     parked_until: float = 0.0
-    told_until: float = 0.0
-    """Until when its upstream said, in so many seconds, not to use it."""
     reason: str = ""
+    shut_until: float = 0.0
+    """Until when nothing is sent with it, even where no better key or target is left."""
+    shut_by: Fault = Fault.RATE_LIMITED
 
 
 def fingerprint(secret: str | None) -> str:
@@ -44,19 +47,20 @@ class KeyPool:
         self._turn += 1
         return min(free, key=lambda k: (k.in_flight, (k.index - self._turn) % len(self._keys)))
 
-    def park(self, key: Key, until: float, reason: str, *, is_told: bool = False) -> None:
+    def park(self, key: Key, until: float, reason: Fault, *, shut: bool = False) -> None:
         """Leave ``key`` alone until then; never shortens an earlier parking.
 
         Args:
             key: one of this pool.
             until: on the clock's monotonic scale.
-            reason: why, for people.
-            is_told: the upstream itself named the time, so that nothing may be sent before.
+            reason: why.
+            shut: send nothing with it before, whatever else there is: the upstream itself named
+                the time, or to ask would be no use.
         """
         if until > key.parked_until:
             key.parked_until, key.reason = until, reason
-        if is_told:
-            key.told_until = max(key.told_until, until)
+        if shut and until > key.shut_until:
+            key.shut_until, key.shut_by = until, reason
 
     def closed_for(self, now: float) -> tuple[float, str]:
         """Seconds until some key may be used, and why not now."""

@@ -23,6 +23,7 @@ from routercore.routing.failing import error_of
 from routercore.routing.plan import Candidate, Plan
 from routercore.routing.policy import (
     RULES,
+    Again,
     Decision,
     Move,
     Policy,
@@ -151,10 +152,10 @@ class _Run:
         vitals = self.runner.health.of(candidate.name, self.plan.request.operation)
         vitals.started(now)
         key.in_flight += 1
-        waiting = self._told_to_wait(key, now) if at.tries == 1 else None
+        shut = _shut(key, now) if at.tries == 1 else None
         try:
-            if waiting is not None:
-                outcomes = [CallOutcome(failure=waiting)]
+            if shut is not None:
+                outcomes = [CallOutcome(failure=shut)]
             else:
                 outcomes = await self._calls(candidate, upstream, key, number)
         except BaseException:
@@ -175,18 +176,9 @@ class _Run:
         if failure is None:
             vitals.succeeded(now, now - began, candidate.target.card.latency, rng)
         else:
-            vitals.failed(now, rng, speaks_against_it=RULES[failure.fault].breaker)
-
-    def _told_to_wait(self, key: Key, now: float) -> Failure | None:
-        """The failure of a target whose every key was told to wait: nothing is sent to it.
-
-        Keys that are only parked on a guess are used all the same where no better target is left.
-        """
-        if key.told_until <= now:
-            return None
-        wait = key.told_until - now
-        message = f"its upstream asked for no request before {wait:.1f} s from now"
-        return Failure(fault=Fault.RATE_LIMITED, message=message, retry_after=wait)
+            rule = RULES[failure.fault]
+            vitals.failed(now, rng, speaks_against_it=rule.breaker)
+            vitals.off_until = max(vitals.off_until, now + rule.parks_target)
 
     async def _calls(
         self, candidate: Candidate, upstream: Upstream, key: Key, number: int
@@ -276,10 +268,11 @@ class _Run:
 
     def _park(self, keys: KeyPool, key: Key, failure: Failure, now: float) -> None:
         rule = RULES[failure.fault]
-        if rule.parks_key:
-            told = failure.retry_after
-            seconds = rule.parks_key if told is None else told
-            keys.park(key, now + seconds, failure.fault, is_told=told is not None)
+        told = failure.retry_after if rule.parks_key or rule.same is Again.PATIENT else None
+        seconds = rule.parks_key if told is None else told
+        if seconds:
+            is_shut = told is not None or rule.shuts_key
+            keys.park(key, now + seconds, failure.fault, shut=is_shut)
 
     def _decide(self, failure: Failure, candidate: Candidate, at: _At) -> Decision:
         if self.so_far.sent_partials:
@@ -319,3 +312,15 @@ class _Run:
 
     def _emit(self, name: str, **fields: object) -> None:
         self.runner.observers.emit(name, self.id, **fields)
+
+
+def _shut(key: Key, now: float) -> Failure | None:
+    """The failure of a target whose every key is shut: nothing is sent to it.
+
+    Keys that are only parked on a guess are used all the same where no better target is left.
+    """
+    wait = key.shut_until - now
+    if wait <= 0:
+        return None
+    message = f"its key is left alone for {wait:.1f} s more: {key.shut_by}"
+    return Failure(fault=key.shut_by, message=message, retry_after=wait)

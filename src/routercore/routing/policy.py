@@ -44,6 +44,10 @@ class Rule:
     """Counts against the target's health."""
     parks_key: float = 0.0
     """Seconds for which the key is left alone, unless the upstream says how long."""
+    shuts_key: bool = False
+    """Whether a parked key is left alone even where no better target is left."""
+    parks_target: float = 0.0
+    """Seconds for which the target is asked last."""
     charge: Charge = Charge.NONE
     """What it costs unless the provider declares otherwise."""
     status: int = 502
@@ -65,12 +69,14 @@ RULES: Mapping[Fault, Rule] = {
     Fault.OVERLOADED: Rule(
         same=Again.PATIENT, breaker=True, status=503, code="upstream_overloaded"
     ),
-    Fault.QUOTA: Rule(other_key=True, parks_key=600.0, status=503, code="provider_unavailable"),
+    Fault.QUOTA: Rule(
+        other_key=True, parks_key=600.0, shuts_key=True, status=503, code="provider_unavailable"
+    ),
     Fault.UNAUTHENTICATED: Rule(
-        other_key=True, parks_key=600.0, status=503, code="provider_unavailable"
+        other_key=True, parks_key=600.0, shuts_key=True, status=503, code="provider_unavailable"
     ),
     Fault.FORBIDDEN: Rule(other_key=True, status=503, code="provider_unavailable"),
-    Fault.MODEL_NOT_FOUND: Rule(status=503, code="provider_unavailable"),
+    Fault.MODEL_NOT_FOUND: Rule(parks_target=600.0, status=503, code="provider_unavailable"),
     Fault.REFUSED: Rule(onward=Onward.REFUSAL, status=400, code="moderation_blocked"),
     Fault.REPLY_LOST: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
     Fault.REPLY_CUT: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
