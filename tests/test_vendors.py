@@ -33,7 +33,7 @@ from routercore.provider.flow import Emit, Flow
 from routercore.testing.providers import PNG, ScriptedProvider
 from routercore.values.catalogue import ModelCard
 from routercore.values.errors import RefusedError
-from routercore.values.events import Progress
+from routercore.values.events import Completed, PartialImage, Progress, StreamItem
 from routercore.values.faults import Fault
 from routercore.values.images import (
     Generated,
@@ -162,6 +162,16 @@ class Setting:
             prompt, images, mask=mask("512x512") if work.has_mask else None, **settings
         )
 
+    async def stream(self, prompt: str, name: str) -> list[StreamItem]:
+        """Ask for one of the vendor's works with pictures in between."""
+        work = self.vendor.works[name]
+        settings = {
+            **work.settings, "model": name, "partial_images": 2,
+            "images": tuple(self.input(number, work) for number in range(work.images)),
+            "mask": InputImage.of(mask("512x512")) if work.has_mask else None,
+        }  # fmt: skip
+        return [item async for item in self.router.stream(prompt, **settings)]
+
     def input(self, number: int, work: Work) -> InputImage:
         """One of the pictures that a work starts from."""
         image = InputImage.of(picture("512x512", "png", number))
@@ -256,6 +266,21 @@ async def test_it_works(server: type[Vendor], name: str) -> None:
     assert work.warnings == tuple(warning.param for warning in result.warnings)
     if work.cost is not None:
         assert (Decimal(work.cost), work.basis) == (result.cost.usd, result.cost.basis)
+
+
+@pytest.mark.parametrize(("server", "name"), cases("streams"))
+async def test_a_stream_ends_in_the_picture(server: type[Vendor], name: str) -> None:
+    """Pictures in between come as the vendor sent them, then what was made, billed once."""
+    async with at(server) as setting:
+        *between, last = await setting.stream("a brass telescope", name)
+    vendor = setting.vendor
+    assert [] == vendor.complaints
+    assert vendor.drafts
+    assert vendor.drafts == [item.data for item in between if isinstance(item, PartialImage)]
+    assert isinstance(last, Completed)
+    assert sorted(vendor.made) == sorted(image.data for image in last.result.images)
+    assert [] == [one.failure for one in last.result.attempts if one.failure]
+    assert server.works[name].calls == vendor.invoices
 
 
 @pytest.mark.parametrize(

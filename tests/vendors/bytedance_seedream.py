@@ -12,14 +12,17 @@ from tests.vendors.shape import (
     either,
     encoded,
     exactly,
+    flag,
     is_picture,
     items,
     number,
     pattern,
+    record,
     text,
     whole,
     word,
 )
+from tests.vendors.wire import streamed
 
 from routercore.values.faults import Fault
 
@@ -31,7 +34,8 @@ COMMON: Mapping[str, Check] = {
 }  # fmt: skip
 NEW = {
     **COMMON, "image": either(IMAGE, items(IMAGE, 14)), "output_format": word("png", "jpeg"),
-    "sequential_image_generation": word("disabled"),
+    "sequential_image_generation": word("auto", "disabled"),
+    "sequential_image_generation_options": record(max_images=whole(1, 15)), "stream": flag,
 }  # fmt: skip
 OLD = {**COMMON, "seed": whole(-1, 2**31 - 1), "guidance_scale": number(1, 10)}
 MODELS = {"seedream-5-0-260128": NEW, "seedream-3-0-t2i-250415": OLD}
@@ -46,11 +50,17 @@ class Server(ImagesApi):
         "older": Work(
             model="seedream-3-0-t2i-250415", settings={"size": "1024x1024", "seed": 3}
         ),
+        "series": Work(
+            model="seedream-5-0-260128", settings={"size": "2048x2048", "output_format": "png"},
+            options={"sequential_image_generation": "auto",
+                     "sequential_image_generation_options": {"max_images": 3}},
+        ),
         "edit": Work(
             model="seedream-5-0-260128", images=2,
             settings={"size": "2048x2048", "output_format": "jpeg"},
         ),
     }  # fmt: skip
+    streams: ClassVar = ("series",)
     instead: ClassVar = {
         "rate limit": error(429, "Too many", code="RateLimitExceeded.EndpointRPMExceeded"),
         "refuse the words": error(400, "It may violate", code="InputTextSensitiveContentDetected"),
@@ -84,7 +94,26 @@ class Server(ImagesApi):
         else:
             size = {"2K": "2048x2048"}.get(body.get("size", "2K"), body.get("size"))
             format = body.get("output_format", "jpeg")
-            data = [{**self.item(body, size=str(size), format=format), "size": size}]
-        usage = {"generated_images": 1, "output_tokens": 16384, "total_tokens": 16384}
+            n = body.get("sequential_image_generation_options", {}).get("max_images", 1)
+            if body.get("sequential_image_generation") != "auto":
+                n = 1
+            data = [
+                {**self.item(body, size=str(size), format=format), "size": size} for _ in range(n)
+            ]
+        made = len([one for one in data if "size" in one])
+        usage = {"generated_images": made, "output_tokens": 16384, "total_tokens": 16384}
+        if body.get("stream"):
+            return self.stream(model, data, usage)
         answer = {"model": model, "created": 1795219200, "data": data, "usage": usage}
         return Reply(200, answer)
+
+    def stream(self, model: str, data: list[dict[str, Any]], usage: Any) -> Reply:
+        """The pictures of a series one by one; the first two are what a caller sees early."""
+        self.drafts += self.made[:2]
+        events: list[tuple[str | None, Any]] = []
+        for index, one in enumerate(data):
+            name = f"image_generation.partial_{'failed' if 'error' in one else 'succeeded'}"
+            events.append((name, {"type": name, "model": model, "image_index": index, **one}))
+        name = "image_generation.completed"
+        events.append((name, {"type": name, "model": model, "usage": usage}))
+        return streamed(*events)

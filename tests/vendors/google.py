@@ -18,6 +18,7 @@ from tests.vendors.shape import (
     whole,
     word,
 )
+from tests.vendors.wire import streamed
 
 from routercore.values.faults import Fault
 
@@ -81,6 +82,7 @@ class Server(Vendor):
     failures: ClassVar = {
         "fail": Fault.SERVER_ERROR, "shed": Fault.OVERLOADED, "nothing": Fault.NO_IMAGE,
     }  # fmt: skip
+    streams: ClassVar = ("generate", "edit")
     config: ClassVar[Mapping[str, Check]] = {}
     """What imageConfig takes beside ratio and size."""
 
@@ -111,6 +113,26 @@ class Server(Vendor):
         if "IMAGE" not in body.get("generationConfig", {}).get("responseModalities", []):
             self.complain("no image is asked for")
         return self.answer(body, model)
+
+    @on("POST", "/v1beta/models/{model}:streamGenerateContent")
+    def stream(self, request: Request, model: str) -> Reply:
+        """A thought, a draft among the thoughts, then the answer part by part."""
+        if request.query != {"alt": "sse"}:
+            self.complain(f"a stream with {request.query}")
+        reply = self.generate(request, model)
+        if reply.status != 200 or "candidates" not in reply.body:
+            return reply
+        whole = reply.body["candidates"][0]
+        draft = {"inlineData": {"mimeType": "image/png", "data": self.draft("512x512", "png")}}
+        thoughts = [{"text": "Hm.", "thought": True}, {**draft, "thought": True}]
+        parts = [*thoughts, *whole.get("content", {}).get("parts", [])]
+        chunks: list[Any] = [
+            {"candidates": [{"content": {"role": "model", "parts": [part]}, "index": 0}]}
+            for part in parts
+        ]
+        end = {"finishReason": whole["finishReason"], "index": 0}
+        chunks.append({**reply.body, "candidates": [end]})
+        return streamed(*((None, chunk) for chunk in chunks))
 
     def answer(self, body: Mapping[str, Any], model: str) -> Reply:
         parts = body["contents"][0]["parts"]
@@ -187,3 +209,7 @@ class Vertex(Server):
     @on("POST", path + "/models/{model}:generateContent")
     def generate(self, request: Request, model: str) -> Reply:
         return super().generate(request, model)
+
+    @on("POST", path + "/models/{model}:streamGenerateContent")
+    def stream(self, request: Request, model: str) -> Reply:
+        return super().stream(request, model)

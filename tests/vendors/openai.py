@@ -11,7 +11,7 @@ from tests.vendors.shape import (
     Check,
     digits,
     either,
-    exactly,
+    flag,
     is_mask,
     is_picture,
     items,
@@ -21,6 +21,7 @@ from tests.vendors.shape import (
     whole,
     word,
 )
+from tests.vendors.wire import streamed
 
 QUALITIES = ("low", "medium", "high", "xhigh", "max", "auto")
 FORMATS = ("png", "jpeg", "webp")
@@ -38,14 +39,15 @@ COMMON: Mapping[str, Check] = {
 }
 GENERATION = {
     **COMMON, "n": whole(1, 10), "output_compression": whole(0, 100), "partial_images": whole(0, 3),
-    "stream": exactly(False),
+    "stream": flag,
 }  # fmt: skip
 EDIT = {
     **COMMON, "n": digits(1, 10), "output_compression": digits(0, 100),
     "image": upload(is_picture), "image[]": either(
         upload(is_picture), items(upload(is_picture), 16)
     ),
-    "mask": upload(is_mask("alpha")), "stream": word("false"), "partial_images": digits(0, 3),
+    "mask": upload(is_mask("alpha")), "stream": word("true", "false"),
+    "partial_images": digits(0, 3),
 }  # fmt: skip
 
 
@@ -62,12 +64,18 @@ class Server(ImagesApi):
             settings={"size": "1024x1024", "quality": "low"}, images=2,
             cost="0.0305260", basis="tokens",
         ),
+        "one": Work(
+            model="gpt-image-2.5-flare",
+            settings={"size": "1024x1024", "quality": "low", "output_format": "jpeg"},
+            cost="0.0059500", basis="tokens",
+        ),
         "inpaint": Work(
             model="gpt-image-2.5-flare",
             settings={"size": "1024x1024", "quality": "high"}, images=1, has_mask=True,
             cost="0.0650380", basis="tokens",
         ),
     }  # fmt: skip
+    streams: ClassVar = ("one", "inpaint")
 
     @on("POST", "/v1/images/generations")
     def generate(self, request: Request) -> Reply:
@@ -93,14 +101,30 @@ class Server(ImagesApi):
         format = body.get("output_format", "png")
         out = n * TOKENS.get(quality, 439)
         text_in, image_in = 14, inputs * 1536
-        return Reply(200, {
-            "created": 1795219200, "background": "opaque", "output_format": format,
-            "quality": quality, "size": size,
-            "data": [{"b64_json": self.encoded(size, format)} for _ in range(n)],
-            "usage": {
-                "input_tokens": text_in + image_in, "output_tokens": out,
-                "input_tokens_details": {"text_tokens": text_in, "image_tokens": image_in},
-                "output_tokens_details": {"image_tokens": out, "text_tokens": 0},
-                "total_tokens": text_in + image_in + out,
-            },
-        })  # fmt: skip
+        facts = {
+            "background": "opaque", "output_format": format, "quality": quality, "size": size,
+        }  # fmt: skip
+        usage = {
+            "input_tokens": text_in + image_in, "output_tokens": out,
+            "input_tokens_details": {"text_tokens": text_in, "image_tokens": image_in},
+            "output_tokens_details": {"image_tokens": out, "text_tokens": 0},
+            "total_tokens": text_in + image_in + out,
+        }  # fmt: skip
+        if body.get("stream") in (True, "true"):
+            return self.stream(body, "image_edit" if inputs else "image_generation", facts, usage)
+        data = [{"b64_json": self.encoded(size, format)} for _ in range(n)]
+        return Reply(200, {"created": 1795219200, **facts, "data": data, "usage": usage})
+
+    def stream(self, body: Mapping[str, Any], kind: str, facts: Any, usage: Any) -> Reply:
+        """As many pictures in between as were asked for, then the last one."""
+        events = []
+        for index in range(int(body.get("partial_images", 0))):
+            name = f"{kind}.partial_image"
+            draft = self.draft(facts["size"], facts["output_format"])
+            events.append((name, {"type": name, **facts, "created_at": 1795219200,
+                                  "b64_json": draft, "partial_image_index": index}))  # fmt: skip
+        final = self.encoded(facts["size"], facts["output_format"])
+        name = f"{kind}.completed"
+        events.append((name, {"type": name, **facts, "created_at": 1795219200,
+                              "b64_json": final, "usage": usage}))  # fmt: skip
+        return streamed(*events)

@@ -20,6 +20,7 @@ from tests.vendors.shape import (
     whole,
     word,
 )
+from tests.vendors.wire import streamed
 
 from routercore.values.faults import Fault
 
@@ -40,6 +41,12 @@ FIELDS = {
     "output_format": word("png", "jpeg", "webp", "svg"), "output_compression": whole(0, 100),
     "input_references": items(REFERENCE, 16), "seed": whole(-(2**63), 2**63), "user": text(),
     "stream": flag, "provider": record(),
+}  # fmt: skip
+
+
+USAGE = {
+    "prompt_tokens": 6, "completion_tokens": 1120, "total_tokens": 1126,
+    "completion_tokens_details": {"image_tokens": 1120}, "cost": 0.0672,
 }  # fmt: skip
 
 
@@ -76,6 +83,7 @@ class Server(Vendor):
         "shed": error(529, "Provider returned error"),
         "pay": error(402, "Insufficient credits"),
     }  # fmt: skip
+    streams: ClassVar = ("edit",)
     failures: ClassVar = {
         "fail": Fault.SERVER_ERROR, "shed": Fault.OVERLOADED, "pay": Fault.QUOTA,
     }  # fmt: skip
@@ -93,12 +101,24 @@ class Server(Vendor):
             self.complain("pixels beside a resolution or a ratio")
         self.begin(body["prompt"])
         format = body.get("output_format", "png")
+        if body.get("stream") and body["model"].startswith("openai/"):
+            return self.stream(format)
         made = [
             {"b64_json": self.encoded("1024x1024", format), "media_type": f"image/{format}"}
             for _ in range(body.get("n", 1))
         ]
-        usage = {
-            "prompt_tokens": 6, "completion_tokens": 1120, "total_tokens": 1126,
-            "completion_tokens_details": {"image_tokens": 1120}, "cost": 0.0672,
+        return Reply(200, {"created": 1795219200, "data": made, "usage": USAGE})
+
+    def stream(self, format: str) -> Reply:
+        """Two pictures in between, as many as this vendor pleases."""
+        kind = "image_generation"
+        drafts = [
+            (None, {"type": f"{kind}.partial_image", "partial_image_index": index,
+                    "b64_json": self.draft("1024x1024", format)})
+            for index in range(2)
+        ]  # fmt: skip
+        final = {
+            "type": f"{kind}.completed", "b64_json": self.encoded("1024x1024", format),
+            "created": 1795219200, "media_type": f"image/{format}", "usage": USAGE,
         }  # fmt: skip
-        return Reply(200, {"created": 1795219200, "data": made, "usage": usage})
+        return streamed(*drafts, (None, final))

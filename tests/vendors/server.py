@@ -137,6 +137,8 @@ class Vendor(ABC):
     wrong_key: ClassVar[Fault] = Fault.UNAUTHENTICATED
     retry_after: ClassVar[float | None] = 2.0
     """Seconds that its rate limit names."""
+    streams: ClassVar[tuple[str, ...]] = ()
+    """Those of its works that it also does with pictures in between."""
     is_host: ClassVar[bool] = False
     """Whether results are URLs, which can expire."""
     gone: ClassVar[Reply] = Reply(403, b"<Error><Code>AccessDenied</Code></Error>")
@@ -147,6 +149,7 @@ class Vendor(ABC):
         """Requests that no client of this vendor should make, and why."""
         self.invoices = 0
         self.made: list[bytes] = []
+        self.drafts: list[bytes] = []
         self.jobs: dict[str, Job] = {}
         self.is_stalled = False
         """Whether its jobs stay where they are."""
@@ -236,6 +239,11 @@ class Vendor(ABC):
     def encoded(self, size: str, format: str) -> str:
         """One more picture in base64."""
         return base64.b64encode(self.make(size, format)).decode()
+
+    def draft(self, size: str, format: str) -> str:
+        """A picture on the way to one, in base64."""
+        self.drafts.append(picture(size, format, 5 + len(self.drafts)))
+        return base64.b64encode(self.drafts[-1]).decode()
 
     def host(self, prompt: str, data: bytes) -> str:
         """A URL of the picture, which cannot be read if the prompt says ``expire``."""

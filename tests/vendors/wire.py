@@ -73,6 +73,15 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def streamed(*events: tuple[str | None, Any]) -> Reply:
+    """An answer of server-sent events, each with its name or none, and its JSON."""
+    text = "".join(
+        (f"event: {name}\n" if name else "") + f"data: {json.dumps(data)}\n\n"
+        for name, data in events
+    )
+    return Reply(200, text.encode(), {"content-type": "text/event-stream"})
+
+
 async def read(reader: asyncio.StreamReader) -> Request | None:
     """The next request of a connection, or ``None`` at its end."""
     try:

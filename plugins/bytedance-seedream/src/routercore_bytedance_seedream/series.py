@@ -29,13 +29,18 @@ MOST_PICTURES = 15
 EVENT = "image_generation."
 
 
+def is_series(task: Task) -> bool:
+    """Whether several related pictures are asked for at once."""
+    return bool(task.options.get(SERIES, "disabled") != "disabled")
+
+
 def refuse_impossible(task: Task) -> None:
     """Refuse a series that the vendor would not make, before it is sent.
 
     Raises:
         ProviderFailed: the model makes none, or it would have too many pictures.
     """
-    if task.options.get(SERIES, "disabled") == "disabled":
+    if not is_series(task):
         return
     if not task.card.partial_images:  # The same models refuse series and streams.
         raise fail(Fault.UNSUPPORTED, f"{task.model!r} makes no series of pictures",
@@ -55,6 +60,7 @@ def streamed(task: Task, request: HttpRequest) -> Flow[tuple[HttpResponse, Mappi
     if head.body:  # It does not stream after all.
         return head, head.object()
     items: list[tuple[int, Mapping[str, Any]]] = []
+    early = (task.partial_images or 0) if is_series(task) else 0
     try:
         while (event := (yield from next_event())) is not None and event.data != "[DONE]":
             data = event.json()
@@ -65,7 +71,7 @@ def streamed(task: Task, request: HttpRequest) -> Flow[tuple[HttpResponse, Mappi
             if kind in ("partial_succeeded", "partial_failed"):
                 items.append((index, data))
             image = image_of(data)
-            if image is not None and index < (task.partial_images or 0):
+            if image is not None and index < early:
                 yield from partial(index, image)
     except (ProviderFailed, ValueError):
         if not _has_pictures(items):
