@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -89,3 +91,38 @@ def test_what_was_asked_is_erased(spent: Path, run: Run) -> None:
     assert 2 == run("ledger", "erase").code
     assert {"erased": 2} == json.loads(run("ledger", "erase", "--user", "ada", "--json").text)
     assert [None, None] == [r["prompt"] for r in json.loads(run("log", "--json").text)["requests"]]
+
+
+JOB = """
+import asyncio, os, signal
+from routercore.router import Router
+from routercore.server.serving import server_ledger
+
+async def main():
+    router = Router.from_config("routercore.toml", ledger=server_ledger)
+    def die(target, notice):
+        os.kill(os.getpid(), signal.SIGKILL)
+    await router.generate("a heron", model="slow", size="64x64", on_notice=die)
+
+asyncio.run(main())
+"""
+
+
+def test_pictures_of_the_dead_are_collected(folder: Path, run: Run) -> None:
+    """A job whose process was killed is saved in a folder, and its price posted; once."""
+    config = folder / "routercore.toml"
+    job = 'targets = [{ target = "backup:test/paid", options = { job = true, latency = 5 } }]\n'
+    ledger = f'[ledger]\nurl = "sqlite:///{folder}/ledger.db"\n'
+    config.write_text(f"{ledger}{config.read_text()}[models.slow]\n{job}")
+    subprocess.run([sys.executable, "-c", JOB], cwd=folder, check=False, timeout=60)
+    early = run("ledger", "collect", "-o", "rescued")
+    assert (0, "there is no job to collect") == (early.code, early.text.strip())
+    assert "to be collected" == run("ledger", "reconcile", "--json").json["open"][0]["job"]
+    ran = run("ledger", "collect", "-o", "rescued", "--even-if-leased", "--json")
+    assert (0, 1) == (ran.code, ran.json["jobs"]["collected"])
+    (row,) = ran.json["collected"]
+    (path,) = row["paths"]
+    assert b"\x89PNG" == (folder / path).read_bytes()[:4]
+    assert row["usd"] == json.loads(run("usage", "--json").text)["usage"][0]["paid"]
+    assert "no job" in run("ledger", "collect", "-o", "rescued", "--even-if-leased").text
+    assert 0 == run("ledger", "audit").code

@@ -122,6 +122,17 @@ def test_wrong_for_one_may_be_right_for_another(fault: Fault) -> None:
     assert NEXT == move(failed(fault, only_here=True))
 
 
+@pytest.mark.parametrize(
+    "fault", [Fault.RATE_LIMITED, Fault.UNAUTHENTICATED, Fault.NOT_SENT, Fault.OVERLOADED]
+)
+def test_what_may_be_charged_is_not_done_again(fault: Fault) -> None:
+    """A failure of a class that costs nothing, if this one may, is bound by the exposure cap."""
+    failure = failed(fault, charge=Charge.UNKNOWN)
+    assert NEXT == move(failure, has_other_key=True)
+    assert STOP == move(failure, has_other_key=True, has_next=False)
+    assert STOP == move(failure, has_other_key=True, exposed=2)
+
+
 def test_limits_of_a_request() -> None:
     """Nothing is tried beyond the attempts and the deadline."""
     assert STOP == move(failed(Fault.QUOTA), attempts=3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -13,11 +14,13 @@ import typer
 
 from routercore.cli.opening import ConfigOption, JsonOption, open_config
 from routercore.cli.output import Code, console, money, print_json, told
+from routercore.cli.saving import suffix_of
 from routercore.values.accounts import By, Logged, Used
 from routercore.values.errors import RequestError
 from routercore.values.ledger import Attempt, Kind, LedgerStepError, Step, dollars, micros
 
 if TYPE_CHECKING:
+    from routercore.engine.collecting import Collected
     from routercore.engine.ledger import Ledger
 
 T = TypeVar("T")
@@ -123,8 +126,15 @@ def _attempt_row(attempt: Attempt) -> dict[str, Any]:
         "target": hold.target, "at": hold.at.isoformat(), "held": dollars(hold.micros),
         "state": last.kind, "counts": dollars(last.micros), "reason": last.reason or None,
         "images": outcome.images, "fault": outcome.fault, "upstream_id": outcome.upstream_id,
-        "seconds": outcome.seconds, "basis": outcome.basis,
+        "seconds": outcome.seconds, "basis": outcome.basis, "job": _job(attempt),
     }  # fmt: skip
+
+
+def _job(attempt: Attempt) -> str | None:
+    """How its accepted job stands, where it can, or once could, be collected."""
+    if attempt.given_up is not None:
+        return f"given up: {attempt.given_up}"
+    return "to be collected" if attempt.ticket is not None else None
 
 
 @ledger.command()
@@ -192,8 +202,63 @@ def _show_open(found: list[Attempt], *, as_json: bool) -> None:
     for one in found:
         hold, last = one.hold, one.last
         table.add_row(hold.attempt, f"{hold.at:%Y-%m-%d %H:%M:%S}", hold.target, last.kind,
-                      _usd(last.micros), last.reason)  # fmt: skip
+                      _usd(last.micros), _job(one) or last.reason)  # fmt: skip
     console().print(table if found else "[green]✓[/] every attempt is settled")
+
+
+@ledger.command()
+def collect(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR",
+                                         help="Where the pictures go.")],
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0,
+                                        help="How long each job is waited for.")] = 120.0,
+    even_if_leased: Annotated[bool, typer.Option(
+        "--even-if-leased",
+        help="Also jobs whose process may be at work on them: only if you know that none is.",
+    )] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Save the pictures of accepted jobs that nobody waits for any more; nothing is bought."""
+    with told(as_json=as_json):
+        output.mkdir(parents=True, exist_ok=True)
+        found = asyncio.run(_collect(config, output, wait, even_if_leased=even_if_leased))
+        if as_json:
+            print_json(found)
+            return
+        for row in found["collected"]:
+            for path in row["paths"]:
+                console().print(f"{path}  {row['request']}  {row['target']}", markup=False)
+        fates = ", ".join(f"{number} {fate}" for fate, number in found["jobs"].items() if number)
+        console().print(fates.replace("_", " ") or "there is no job to collect")
+
+
+async def _collect(
+    config: Path | None, folder: Path, seconds: float, *, even_if_leased: bool
+) -> dict[str, Any]:
+    from routercore.server.serving import server_ledger
+
+    rows: list[dict[str, Any]] = []
+
+    async def save(collected: Collected) -> None:
+        result = collected.result
+        paths = await asyncio.to_thread(_save, folder, collected)
+        row = {"request": result.id, "key": collected.caller, "target": result.target}
+        rows.append({**row, "attempt": collected.attempt, "usd": result.cost.usd, "paths": paths})
+
+    async with open_config(config).router(ledger=server_ledger) as router:
+        fates = await router.collect(save, seconds=seconds, even_if_leased=even_if_leased)
+    return {"collected": rows, "jobs": {fate.value: number for fate, number in fates.items()}}
+
+
+def _save(folder: Path, collected: Collected) -> list[str]:
+    """Under the attempt's name, so that one that is collected twice takes the place of itself."""
+    paths = []
+    for number, image in enumerate(collected.result.images, 1):
+        safe = re.sub(r"[^\w.-]+", "_", collected.attempt)[-100:].lstrip(".")
+        name = f"{safe}-{number}{suffix_of(image)}"
+        paths.append(str(image.save(folder / name)))
+    return paths
 
 
 @ledger.command()

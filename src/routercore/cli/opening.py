@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,11 +39,11 @@ class Opened:
     contributions: Contributions
     setup: RouterSetup
 
-    def router(self, observers: Sequence[Observer] = ()) -> Router:
+    def router(self, observers: Sequence[Observer] = (), **injected: Any) -> Router:
         """A router over it."""
         from routercore.router import Router
 
-        return Router(self.setup, self.contributions, observers=observers)
+        return Router(self.setup, self.contributions, observers=observers, **injected)
 
 
 def config_path(given: Path | None) -> Path | None:

@@ -99,8 +99,12 @@ class Destination:
 
 def name_for(prompt: str, image: Image) -> str:
     """A file name for a picture."""
-    suffix = SUFFIXES.get(image.format, f".{image.format}")
-    return slug(prompt) + suffix
+    return slug(prompt) + suffix_of(image)
+
+
+def suffix_of(image: Image) -> str:
+    """What its file's name ends with."""
+    return SUFFIXES.get(image.format, f".{image.format}")
 
 
 def slug(prompt: str) -> str:

@@ -120,6 +120,7 @@ class _Builder:
             callers=tuple(self._callers()),
             deadline=router.deadline,
             attempt_timeout=router.attempt_timeout,
+            late_results=router.late_results,
             max_attempts=router.max_attempts,
             max_exposure=router.max_exposure,
             max_image_bytes=router.max_image_bytes,

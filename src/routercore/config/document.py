@@ -122,6 +122,7 @@ class RouterSection(Section):
 
     deadline: Duration = 180.0
     attempt_timeout: Duration = 120.0
+    late_results: Duration = 600.0
     max_attempts: Count = 3
     max_exposure: Annotated[float, Field(ge=1)] = 2.0
     max_image_bytes: ByteCount = 64 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from routercore.values.faults import Charge, Failure, Fault
@@ -170,6 +170,19 @@ def charge_of(failure: Failure) -> Charge:
     return failure.charge or RULES[failure.fault].charge
 
 
+def rule_of(failure: Failure) -> Rule:
+    """The row of a failure's class.
+
+    Where a failure may be charged for although its class is not, it is no reason to have the work
+    done again: a poll that is turned away says nothing of its job.
+    """
+    rule = RULES[failure.fault]
+    if rule.charge is not Charge.NONE or charge_of(failure) is Charge.NONE:
+        return rule
+    onward = Onward.EXPOSURE if rule.onward is Onward.YES else rule.onward
+    return replace(rule, same=Again.NEVER, other_key=False, onward=onward)
+
+
 _FREEDOM = (Onward.NO, Onward.REFUSAL, Onward.IF_ONLY_HERE, Onward.EXPOSURE, Onward.YES)
 """From what holds a request back most to what lets it travel."""
 
@@ -179,12 +192,12 @@ def gravest(failures: Sequence[Failure]) -> Failure:
 
     One call's time-out must not carry a prompt on that another call's upstream refused.
     """
-    return min(failures, key=lambda failure: _FREEDOM.index(RULES[failure.fault].onward))
+    return min(failures, key=lambda failure: _FREEDOM.index(rule_of(failure).onward))
 
 
 def decide(failure: Failure, situation: Situation, policy: Policy, rng: random.Random) -> Decision:
     """What to do after ``failure``. Pure, given the random source."""
-    rule = RULES[failure.fault]
+    rule = rule_of(failure)
     if situation.attempts >= policy.max_attempts:
         return Decision(Move.STOP, f"{policy.max_attempts} attempts were made")
     if situation.remaining <= 0:
