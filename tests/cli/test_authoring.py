@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import http.server
+import io
 import json
 import os
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from PIL import Image
 
 from routercore.testing.providers import PNG_BASE64
 
@@ -21,6 +24,13 @@ def routercore(*arguments: str, cwd: Path, **environ: str) -> subprocess.Complet
     command = [sys.executable, "-m", "routercore", *arguments]
     env = {**os.environ, "NO_COLOR": "1", **environ}
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+
+
+def event(kind: str) -> bytes:
+    """An event of a stream of OpenAI's, with its picture."""
+    name = f"image_generation.{kind}"
+    data = json.dumps({"type": name, "b64_json": PNG_BASE64, "partial_image_index": 0})
+    return f"event: {name}\ndata: {data}\n\n".encode()
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -32,8 +42,11 @@ class Api(http.server.BaseHTTPRequestHandler):
         asked = self.rfile.read(int(self.headers["content-length"]))
         self.seen.append(self.headers["authorization"])
         body = json.dumps({"data": [{"b64_json": PNG_BASE64}]}).encode()
+        kind = "application/json"
+        if b'"stream"' in asked:
+            body, kind = b"".join(map(event, ("partial_image", "completed"))), "text/event-stream"
         self.send_response(429 if b"hurry" in asked else 200)
-        self.send_header("content-type", "application/json")
+        self.send_header("content-type", kind)
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -133,6 +146,73 @@ def test_a_recording_is_fitted_to_the_card(tmp_path: Path, api: str) -> None:
     assert 0 == done.returncode, done.stderr
     case = json.loads((folder / "tests" / "transcripts" / "sized.json").read_text())
     assert "1536x1024" == case["task"]["size"] == case["exchanges"][0]["request"]["json"]["size"]
+
+
+ABLE = (
+    "operations=frozenset(Operation), max_images=2, mask=MaskPolarity.WHITE, partial_images=2,"
+    "\n        prices=("
+)
+
+
+@pytest.fixture
+def able(tmp_path: Path) -> Path:
+    """A plugin's folder whose one model edits, inpaints and streams, with two pictures in it."""
+    routercore("plugin", "new", "kiln", "--shape", "row", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    module = folder / "src" / "routercore_kiln" / "__init__.py"
+    text = module.read_text().replace("prices=(", ABLE, 1)
+    imported = "from routercore.provider import MaskPolarity, Operation, "
+    module.write_text(text.replace("from routercore.provider import ", imported, 1))
+    for name, mode in {"a.png": "RGB", "mask.png": "RGBA"}.items():
+        Image.new(mode, (64, 64)).save(folder / name)
+    return folder
+
+
+def test_edits_and_masks_are_recorded(able: Path, api: str) -> None:
+    """Each under the name of what is done; the mask in the vendor's polarity; and they replay."""
+    command = ["plugin", "record", ".", "--base-url", api, "--image", "a.png"]
+    for more, case in ([], "edit"), (["--mask", "mask.png"], "inpaint"):
+        done = routercore(*command, *more, cwd=able, KILN_API_KEY="sk-canary")
+        assert 0 == done.returncode, done.stderr
+        told = json.loads((able / "tests" / "transcripts" / f"{case}.json").read_text())
+        assert "<file>" == told["exchanges"][0]["request"]["form"]["image"]
+    mask = Image.open(io.BytesIO(base64.b64decode(told["task"]["mask"])))
+    assert 255 == mask.convert("L").getpixel((1, 1))
+    assert 0 == routercore("plugin", "check", ".", cwd=able).returncode
+
+
+def test_a_stream_is_recorded(able: Path, api: str) -> None:
+    """With a partial image asked for; where the service does not stream, its answer is kept."""
+    command = ["plugin", "record", ".", "--base-url", api, "--stream"]
+    done = routercore(*command, cwd=able, KILN_API_KEY="sk-canary")
+    assert 0 == done.returncode, done.stderr
+    told = json.loads((able / "tests" / "transcripts" / "stream.json").read_text())
+    assert (True, 1) == (told["task"]["stream"], told["task"]["partial_images"])
+    assert told["exchanges"][0]["request"]["json"]["stream"]
+    events = told["exchanges"][0]["response"]["events"]
+    assert ["image_generation.partial_image", "image_generation.completed"] == [
+        one["event"] for one in events
+    ]
+    assert 0 == routercore("plugin", "check", ".", cwd=able).returncode
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--stream"], "does not stream"),
+        (["--image", "a.png"], "takes no input image"),
+        (["--image", "nil.png"], "nil.png cannot be read"),
+        (["--mask", "a.png"], "--mask needs an --image"),
+        (["--size", "big"], "is not a size"),
+    ],
+)
+def test_what_cannot_be_recorded(arguments: list[str], problem: str, tmp_path: Path) -> None:
+    """What the model is not declared to do is not tried, for it may cost something."""
+    routercore("plugin", "new", "kiln", "--shape", "one-shot", cwd=tmp_path)
+    folder = tmp_path / "routercore-kiln"
+    Image.new("RGB", (8, 8)).save(folder / "a.png")
+    done = routercore("plugin", "record", ".", *arguments, cwd=folder, KILN_API_KEY="sk-canary")
+    assert (2, True) == (done.returncode, problem in done.stderr), done.stderr
 
 
 def test_providers_check_goes_by_the_calendar(tmp_path: Path) -> None:

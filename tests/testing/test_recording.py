@@ -3,11 +3,28 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from routercore.provider import FixedSizes, ModelCard, Row, Task, bearer
+from PIL import Image
+
+from routercore.provider import (
+    FixedSizes,
+    Generated,
+    HttpRequest,
+    HttpResponse,
+    InputImage,
+    ModelCard,
+    OneShot,
+    RawImage,
+    Row,
+    Task,
+    bearer,
+    post_json,
+)
 from routercore.testing.providers import PNG
 from routercore.testing.recording import Recording, record
 from routercore.testing.transcripts import load, replay
@@ -71,3 +88,58 @@ async def test_no_credential_is_recorded() -> None:
     text, transport = await recorded(answer)
     assert f"Bearer {SECRET}" == transport.requests[0].headers["authorization"]
     assert SECRET not in text
+
+
+def picture(format: str) -> InputImage:
+    buffer = io.BytesIO()
+    Image.effect_noise((64, 64), 90).convert("RGB").save(buffer, format)
+    return InputImage.of(buffer.getvalue())
+
+
+class Inline(OneShot):
+    """A vendor that takes pictures in JSON: bare, behind a prefix, and as a list of bytes."""
+
+    name = "kiln"
+    auth = bearer("KILN_API_KEY")
+    origins = (BASE,)
+
+    def catalogue(self) -> tuple[ModelCard, ...]:
+        return (CARD,)
+
+    def build(self, task: Task) -> HttpRequest:
+        assert task.mask is not None
+        first, second = task.images
+        body = {"image": first.data_url, "more": [{"b": second.base64}],
+                "mask": list(task.mask.data)}  # fmt: skip
+        return post_json(task.url("/edit"), body)
+
+    def parse(self, task: Task, response: HttpResponse) -> Generated:
+        return Generated(images=(RawImage(base64=response.json()["image"]),))
+
+
+async def test_pictures_of_the_caller_shrink(tmp_path: Path) -> None:
+    """Those that are sent are whole; small ones of their kind stand in for them, and replay."""
+    images, mask = (picture("jpeg"), picture("webp")), picture("png")
+    task = Task(prompt="a jug", card=CARD, base_url=BASE, images=images, mask=mask)
+    transport = FakeTransport([json_answer({"image": BIG})])
+    recording = Recording.of("An edit.", task, BASE)
+    await record(Inline(), task, recording, transport=transport, secret=SECRET)
+    path = tmp_path / "case.json"
+    path.write_text(recording.as_json("kiln"))
+    assert list(mask.data) == transport.requests[0].json["mask"]
+    assert path.stat().st_size < 4000
+    assert ["image/jpeg", "image/webp"] == [
+        one.media_type for one in load(path).task_for(Inline()).images
+    ]
+    replay(Inline(), load(path))
+
+
+async def test_a_picture_by_its_url_stays_one(tmp_path: Path) -> None:
+    """The URL is what is recorded."""
+    image = replace(picture("png"), url="https://pictures.example/a.png")
+    task = Task(prompt="a jug", card=CARD, base_url=BASE, images=(image,), seed=4)
+    recording = Recording.of("An edit.", task, "https://elsewhere.example")
+    assert {
+        "model": "clay", "prompt": "a jug", "seed": 4, "base_url": BASE,
+        "images": ["https://pictures.example/a.png"],
+    } == recording.task  # fmt: skip

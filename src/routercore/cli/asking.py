@@ -102,8 +102,8 @@ class Asked:
             n=self.n,
             seed=self.seed,
             output_format=_format(self.format) or output_format,
-            images=tuple(_picture("--image", path) for path in self.image or ()),
-            mask=_picture("--mask", self.mask) if self.mask else None,
+            images=tuple(picture("--image", path) for path in self.image or ()),
+            mask=picture("--mask", self.mask) if self.mask else None,
             background=_unless_auto(self.background),
             negative_prompt=self.negative_prompt,
             strict=self.strict,
@@ -120,7 +120,8 @@ def _format(word: str | None) -> str | None:
     return "jpeg" if word and word.lower() == "jpg" else (word.lower() if word else None)
 
 
-def _picture(option: str, path: str) -> InputImage:
+def picture(option: str, path: str) -> InputImage:
+    """What an option names: a file, or a URL that is fetched later."""
     from routercore.values.images import InputImage
 
     if path.startswith(("https://", "http://")):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -12,12 +11,10 @@ import typer
 
 from routercore.cli.opening import JsonOption
 from routercore.cli.output import Code, UsageError, console, is_for_people, print_json, told
-from routercore.values.catalogue import WILDCARD
 
 if TYPE_CHECKING:
     from routercore.provider.spec import Provider
     from routercore.testing.conformance.folder import Findings, PluginFolder
-    from routercore.testing.recording import Recording
 
 plugin = typer.Typer(help="Make, record and check a provider plugin.", no_args_is_help=True)
 
@@ -140,8 +137,18 @@ def record(
     folder: FolderArgument = Path(),
     model: Annotated[str, typer.Option(help="The model's name at the provider.")] = "",
     prompt: Annotated[str, typer.Option(help="What to draw.")] = "a lighthouse at dusk",
-    case: Annotated[str, typer.Option(help="The transcript's file name.")] = "generate",
+    case: Annotated[
+        str | None, typer.Option(help="The transcript's file name; what is done, unless given.")
+    ] = None,
     size: Annotated[str | None, typer.Option(help="Such as 1024x1024.")] = None,
+    image: Annotated[
+        list[str] | None,
+        typer.Option("--image", "-i", help="A picture to edit; may be given more than once."),
+    ] = None,
+    mask: Annotated[
+        str | None, typer.Option(help="A picture whose transparent pixels say what to change.")
+    ] = None,
+    stream: Annotated[bool, typer.Option("--stream", help="As events, with one partial.")] = False,
     base_url: Annotated[str | None, typer.Option(help="Another address of the API.")] = None,
     provider: Annotated[str | None, typer.Option(help="Where a plugin has several.")] = None,
 ) -> None:
@@ -150,15 +157,17 @@ def record(
     It may cost what a picture costs. The key is read from the provider's usual variable and never
     reaches the recording.
     """
+    from routercore.cli.recording import Asked, keep_in, recorded
+
     with told():
         opened = _opened(folder)
         chosen = _chosen(_read(opened.providers), provider)
-        task = _task(chosen, model, prompt, size)
-        if base_url:
-            task["base_url"] = base_url
-        recording = asyncio.run(_record(chosen, task))
-        target = opened.path / "tests" / "transcripts" / f"{case}.json"
-        _keep(recording, chosen.name, target)
+        asked = Asked(model=model, prompt=prompt, size=size, images=tuple(image or ()), mask=mask,
+                      stream=stream, base_url=base_url)  # fmt: skip
+        done = "stream" if stream else "inpaint" if mask else "edit" if image else "generate"
+        recording = asyncio.run(recorded(chosen, asked))
+        target = opened.path / "tests" / "transcripts" / f"{case or done}.json"
+        keep_in(target, recording, chosen.name)
         count = len(recording.exchanges)
         console().print(f"{target}: {count} exchanges, {recording.ended}", markup=False)
 
@@ -169,66 +178,3 @@ def _chosen(providers: Sequence[Provider], name: str | None) -> Provider:
         if name == one.name or (name is None and len(providers) == 1):
             return one
     raise UsageError(f"say which --provider: {names}")
-
-
-def _task(provider: Provider, model: str, prompt: str, size: str | None) -> dict[str, Any]:
-    """The settings of the task, fitted to the model's card as the engine would fit them."""
-    from datetime import UTC, datetime
-
-    from routercore.values.check import Fit, check
-    from routercore.values.images import ImageRequest
-    from routercore.values.sizes import Size
-
-    cards = provider.catalogue()
-    model = model or (cards[0].id if len(cards) == 1 else "")
-    card = next((card for card in cards if model in card.names), None)
-    if card is None and not (model and any(card.id == WILDCARD for card in cards)):
-        raise UsageError(f"say which --model: {', '.join(card.id for card in cards)}")
-    task: dict[str, Any] = {"model": model, "prompt": prompt}
-    if size is None or card is None:
-        return task | ({"size": size} if size else {})
-    try:
-        asked = ImageRequest(prompt=prompt, model=model, size=Size.parse(size))
-    except ValueError as error:
-        raise UsageError(str(error)) from error
-    fitted = check(card, asked, datetime.now(UTC).date())
-    if not isinstance(fitted, Fit):
-        raise UsageError("; ".join(reason.message for reason in fitted))
-    shape = {n: getattr(fitted.request, n) for n in ("size", "aspect_ratio", "resolution")}
-    return task | {name: str(value) for name, value in shape.items() if value}
-
-
-def _keep(recording: Recording, provider: str, target: Path) -> None:
-    """Write the transcript, unless there was no answer or it would take a success's place."""
-    if not recording.exchanges:
-        raise UsageError(f"nothing was recorded: {recording.ended}")
-    if not recording.is_success and target.is_file() and '"result"' in target.read_text("utf-8"):
-        raise UsageError(
-            f"{target} holds a success and is left as it is; give this one a --case of its own: "
-            f"{recording.ended}"
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(recording.as_json(provider), "utf-8")
-
-
-async def _record(provider: Provider, wanted: dict[str, Any]) -> Recording:
-    from routercore.engine.transport import default_transport
-    from routercore.testing.recording import Recording
-    from routercore.testing.recording import record as keep
-    from routercore.testing.transcripts import Mismatch, Transcript
-
-    secret = os.environ.get(provider.auth.env or "")
-    if provider.auth.env and not secret:
-        raise UsageError(f"set {provider.auth.env}: the request is made for real, and signed")
-    recording = Recording(f"Recorded: {wanted['prompt']}", wanted)
-    transcript = Transcript(provider=provider.name, about="", task=wanted, exchanges=())
-    try:
-        task = transcript.task_for(provider)
-    except Mismatch as error:
-        raise UsageError(str(error)) from error
-    transport = default_transport()
-    try:
-        await keep(provider, task, recording, transport=transport, secret=secret or None)
-    finally:
-        await transport.close()
-    return recording

@@ -19,15 +19,25 @@ from routercore.engine.transport.base import Transport
 from routercore.provider.flow import Call, Flow, Open
 from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent
 from routercore.provider.spec import Provider
-from routercore.testing.providers import PNG_BASE64
-from routercore.testing.transcripts import Source, form_values
+from routercore.testing.providers import PNG, PNG_BASE64
+from routercore.testing.transcripts import PIXEL, Source, form_values
 from routercore.values.faults import ProviderFailed
-from routercore.values.images import Generated, Task
+from routercore.values.images import Generated, InputImage, Task
 
 KEPT_HEADERS = ("content-type", "retry-after", "retry-after-ms", "finish-reason", "seed")
 """Those that providers read. Others may say who asked, or set cookies."""
 LONG_BASE64 = re.compile(r"[A-Za-z0-9+/]{2000,}={0,2}")
 MAX_TEXT = 20_000
+MAX_KEPT = 1_000
+"""Bytes of a caller's picture that is kept as it is."""
+SMALL = {
+    "image/png": PNG,
+    "image/jpeg": b"\xff\xd8\xff\xd9",
+    "image/webp": b"RIFF\0\0\0\0WEBP",
+    "image/gif": b"GIF89a",
+    "image/svg+xml": b"<svg/>",
+}
+"""The beginnings by which the kinds are told."""
 
 
 @dataclass
@@ -36,8 +46,33 @@ class Recording:
 
     about: str
     task: Mapping[str, Any]
+    """Its settings, as a transcript has them."""
+    swaps: Mapping[str, str] = field(default_factory=dict)
+    """What stands in for each large picture of the caller's, both in base64."""
     exchanges: list[dict[str, Any]] = field(default_factory=list)
     outcome: Generated | ProviderFailed | None = None
+
+    @classmethod
+    def of(cls, about: str, task: Task, usual_url: str) -> Recording:
+        """A case that is to begin: the task's settings, its large pictures shrunk."""
+        pictures = [*task.images, *filter(None, (task.mask, task.markup))]
+        swaps = {one.base64: _stand_in(one) for one in pictures}
+        shown = {
+            name: value if isinstance(value, int) else str(value)
+            for name, value in task.asked().items()
+            if name not in ("markup", "svg")
+        }
+        written: dict[str, Any] = {"model": task.model, "prompt": task.prompt, **shown}
+        if task.images:
+            written["images"] = [one.url or swaps[one.base64] for one in task.images]
+        for name in ("mask", "markup"):
+            if (overlay := getattr(task, name)) is not None:
+                written[name] = swaps[overlay.base64]
+        if task.stream:
+            written["stream"] = True
+        if task.base_url != usual_url:
+            written["base_url"] = task.base_url
+        return cls(about, written, swaps)
 
     @property
     def is_success(self) -> bool:
@@ -120,7 +155,8 @@ def _listened(provider: Provider, flow: Flow[Generated], recording: Recording) -
         except ProviderFailed as error:
             reply, failed = None, error
         if isinstance(effect, Call | Open) and isinstance(reply, HttpResponse):
-            exchange = {"request": _sent(effect.request), "response": _received(reply)}
+            sent = _sent(effect.request, recording.swaps)
+            exchange = {"request": sent, "response": _received(reply)}
             recording.exchanges.append(exchange)
         elif isinstance(reply, ServerEvent):
             _add_event(recording, reply)
@@ -129,13 +165,13 @@ def _listened(provider: Provider, flow: Flow[Generated], recording: Recording) -
             failed = ProviderFailed(provider.classify(answer))
 
 
-def _sent(request: HttpRequest) -> dict[str, Any]:
+def _sent(request: HttpRequest, swaps: Mapping[str, str]) -> dict[str, Any]:
     """The request as a transcript has it: no header, so none that could be secret."""
     sent: dict[str, Any] = {"method": request.method, "url": request.url}
     if request.form is not None:
         sent["form"] = form_values(request.form)
     elif request.json is not None:
-        sent["json"] = _shrunk(request.json)
+        sent["json"] = _shrunk(_swapped(request.json, swaps))
     return sent
 
 
@@ -162,6 +198,31 @@ def _add_event(recording: Recording, event: ServerEvent) -> None:
     except ValueError:
         data = event.data[:MAX_TEXT]
     response.setdefault("events", []).append({"event": event.event, "data": data})
+
+
+def _stand_in(image: InputImage) -> str:
+    """A picture of the same kind that is small enough to keep; a replay sends it in its place."""
+    if image.url:
+        return PIXEL
+    if len(image.data) <= MAX_KEPT:
+        return image.base64
+    return base64.b64encode(SMALL[image.media_type]).decode("ascii")
+
+
+def _swapped(value: Any, swaps: Mapping[str, str]) -> Any:
+    """JSON with the caller's pictures swapped, also where they are lists of bytes."""
+    if isinstance(value, dict):
+        return {name: _swapped(part, swaps) for name, part in value.items()}
+    if isinstance(value, list) and value and all(type(one) is int for one in value):
+        for old, new in swaps.items():
+            if value == list(base64.b64decode(old)):
+                return list(base64.b64decode(new))
+        return value
+    if isinstance(value, list):
+        return [_swapped(part, swaps) for part in value]
+    for old, new in swaps.items():
+        value = value.replace(old, new) if isinstance(value, str) else value
+    return value
 
 
 def _shrunk(value: Any) -> Any:
