@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 
-from routercore.provider import HttpResponse, ModelCard, Provider, Size, Task
+from routercore.provider import HttpRequest, HttpResponse, ModelCard, Provider, Size, Task
 from routercore.testing.flows import play
 from routercore.testing.strategies import replies
 from routercore.testing.transcripts import replay
-from routercore.values.images import Settings
+from routercore.values.check import Fit, check
+from routercore.values.images import ImageRequest, Settings
 from routercore.values.money import estimate
 from routercore_azure_openai import AZURE_OPENAI, routercore_providers
 from routercore_azure_openai.models import CARDS, GPT_IMAGE_2
@@ -46,6 +48,37 @@ def test_the_key_has_a_header_of_its_own() -> None:
     signed = AZURE_OPENAI.auth.sign(request, "secret")
     assert request.with_headers({"api-key": "secret"}) == signed
     assert "http://127.0.0.1:9/openai/v1/images/generations" == request.url
+
+
+@pytest.mark.parametrize(
+    ("secret", "sent"),
+    [
+        (" eyJ0eXAi.eyJh.c2ln ", {"authorization": "Bearer eyJ0eXAi.eyJh.c2ln"}),
+        ("eyJ0eXAi", {"api-key": "eyJ0eXAi"}),
+        ("0a1b2c3d", {"api-key": "0a1b2c3d"}),
+    ],
+)  # fmt: skip
+def test_a_token_is_a_bearers(secret: str, sent: dict[str, str]) -> None:
+    """An access token of Entra is told from a key by its form, and never goes out as both."""
+    request = HttpRequest(method="GET", url="https://acme.openai.azure.com/openai/v1/x")
+    assert sent == dict(AZURE_OPENAI.auth.sign(request, secret).headers)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("id", "settings"),
+    [
+        ("gpt-image-2", {"moderation": "low", "safety_identifier": "h-1"}),
+        ("gpt-image-1.5", {"moderation": "low", "input_fidelity": "high"}),
+    ],
+)
+def test_settings_are_those_of_openai(id: str, settings: dict[str, Any]) -> None:
+    """What OpenAI takes for a model is passed on for its deployment."""
+    request = ImageRequest(prompt="a fox", model=id, **settings)
+    fit = check(card(id), request, TODAY)
+    assert isinstance(fit, Fit)
+    assert () == fit.warnings
+    task = Task(card=card(id), base_url="http://127.0.0.1:9/openai/v1", prompt="a fox", **settings)
+    assert settings.items() <= AZURE_OPENAI.build(task).json.items()
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 
-from routercore.provider import Header, Provider, hookimpl
+from routercore.provider import Provider, hookimpl
 from routercore_azure_openai.models import CARDS
 from routercore_azure_openai.service import NO_RESOURCE, AzureOpenAI
+from routercore_azure_openai.signing import AzureAuth
 
 AZURE_OPENAI = AzureOpenAI(
     name="azure-openai",
-    auth=Header("AZURE_OPENAI_API_KEY", name="api-key"),
+    auth=AzureAuth("AZURE_OPENAI_API_KEY"),
     origins=(NO_RESOURCE,),
     cards=CARDS,
     models_path=None,

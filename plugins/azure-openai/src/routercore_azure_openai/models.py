@@ -29,6 +29,7 @@ WIDE = SizeRange(
     max_ratio=3.0,
     default="1024x1024",
 )
+COMMON = frozenset({"user", "moderation", "safety_identifier"})
 CLASSIC = ("1024x1024", "1536x1024", "1024x1536")
 LISTED = ("1024x768", "1024x1024", "1024x1536", "1920x1080", "2560x1440", "3840x2160")
 """Sizes for which resellers publish prices at the token rates that hold here, too."""
@@ -66,7 +67,7 @@ GPT_IMAGE_2 = ModelCard(
     max_images=16,
     mask=MaskPolarity.ALPHA,
     partial_images=3,
-    accepts=frozenset({"user"}),
+    accepts=COMMON,
     latency=30.0,
     prices=(
         *_rates("5", "8", "30"),
@@ -80,7 +81,7 @@ GPT_IMAGE_2 = ModelCard(
     price_source="https://azure.microsoft.com/pricing/details/azure-openai/",
     price_date=date(2026, 11, 21),
     shutdown=date(2027, 10, 21),
-    unverified=frozenset({"backgrounds", "partial_images", "latency"}),
+    unverified=frozenset({"backgrounds", "partial_images", "accepts", "latency"}),
 )
 SUNBURST_2_5 = replace(
     GPT_IMAGE_2,
@@ -98,8 +99,9 @@ SUNBURST_2_5 = replace(
             max=".14445 .21072 .16464 .1584 .2211 .40026",
         ),
     ),
+    accepts=COMMON | {"markup"},
     shutdown=date(2027, 9, 9),
-    unverified=frozenset({"partial_images", "latency"}),
+    unverified=frozenset({"partial_images", "accepts", "latency"}),
 )
 FLARE_2_5 = replace(SUNBURST_2_5, id="gpt-image-2.5-flare", name="gpt-image-2.5-flare")
 GPT_IMAGE_1_5 = replace(
@@ -107,7 +109,7 @@ GPT_IMAGE_1_5 = replace(
     id="gpt-image-1.5",
     name="gpt-image-1.5",
     sizes=FixedSizes(CLASSIC),
-    accepts=frozenset({"user", "input_fidelity"}),
+    accepts=COMMON | {"input_fidelity"},
     fidelities=("low", "high"),
     prices=(
         *_rates("5", "8", "32", "10"),
@@ -115,7 +117,7 @@ GPT_IMAGE_1_5 = replace(
     ),
     shutdown=date(2026, 12, 16),
     successor="gpt-image-2",
-    unverified=frozenset({"partial_images", "latency"}),
+    unverified=frozenset({"partial_images", "accepts", "latency"}),
 )
 GPT_IMAGE_1_MINI = replace(
     GPT_IMAGE_1_5,
