@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from contextlib import ExitStack
 
 import pytest
 
@@ -13,18 +13,37 @@ from routercore.engine.transport.portable import PortableTransport
 from routercore.testing.faulty import FaultyUpstream
 
 
+@pytest.fixture(scope="session")
+def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[FaultyUpstream]]:
+    """Three upstreams, each a process that serves all tests."""
+    folder = tmp_path_factory.mktemp("invoices")
+    with ExitStack() as stack:
+        names = ("first", "second", "third")
+        yield [stack.enter_context(FaultyUpstream(folder / name)) for name in names]
+
+
 @pytest.fixture
-def first(tmp_path: Path) -> Iterator[FaultyUpstream]:
+def first(processes: list[FaultyUpstream]) -> FaultyUpstream:
     """The upstream that is asked first."""
-    with FaultyUpstream(tmp_path / "first.jsonl") as upstream:
-        yield upstream
+    return fresh(processes[0])
 
 
 @pytest.fixture
-def second(tmp_path: Path) -> Iterator[FaultyUpstream]:
+def second(processes: list[FaultyUpstream]) -> FaultyUpstream:
     """The upstream that stands by."""
-    with FaultyUpstream(tmp_path / "second.jsonl") as upstream:
-        yield upstream
+    return fresh(processes[1])
+
+
+@pytest.fixture
+def third(processes: list[FaultyUpstream]) -> FaultyUpstream:
+    """One more, for whatever nobody should reach."""
+    return fresh(processes[2])
+
+
+def fresh(upstream: FaultyUpstream) -> FaultyUpstream:
+    """The upstream as if nothing had been before."""
+    upstream.forget()
+    return upstream
 
 
 @pytest.fixture(params=[FastTransport, PortableTransport], ids=["aiohttp", "httpx2"])

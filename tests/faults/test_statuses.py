@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 from tests.faults.kit import Stage, by_target, faults, images_api
@@ -21,13 +18,6 @@ TWO_KEYS = ("sk-first-key", "sk-second-key")
 def keys_seen(upstream: FaultyUpstream) -> list[str]:
     """The keys that it was asked with, in order."""
     return [one.headers["authorization"].removeprefix("Bearer ") for one in upstream.seen("make")]
-
-
-@pytest.fixture
-def third(tmp_path: Path) -> Iterator[FaultyUpstream]:
-    """One more upstream."""
-    with ExitStack() as stack:
-        yield stack.enter_context(FaultyUpstream(tmp_path / "third.jsonl"))
 
 
 @pytest.mark.fault("F11", how="500, once")

@@ -16,7 +16,7 @@ from routercore.engine.jobs import Work
 from routercore.engine.pixels import BadImageError, mask_to
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.tickets import Ticket, ticket_of
-from routercore.engine.transport.base import Phase, Transport
+from routercore.engine.transport.base import MAX_RESPONSE_BYTES, Phase, Transport
 from routercore.provider.http import origin_of
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of
@@ -37,6 +37,9 @@ from routercore.values.money import FREE, UNKNOWN_COST, Basis, Cost, Usage, sett
 
 T = TypeVar("T")
 
+ENVELOPE_BYTES = 1024 * 1024
+"""What an answer may have beside its images."""
+
 NOTHING = FREE
 """What sums of costs begin with: it leaves the basis of whatever is added as it is."""
 
@@ -52,6 +55,8 @@ class CallOutcome:
     cost: Cost = NOTHING
     contact: Contact = field(default_factory=Contact)
     handle: Mapping[str, Any] | None = None
+    missing: int = 0
+    """Images that a good answer did not have, and that may be on the invoice all the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +97,10 @@ class Attempter:
             )
             await on_accepted(ticket)
 
-        driver = self.driver(secret, contact, on_notice, accepted)
+        driver = replace(
+            self.driver(secret, contact, on_notice, accepted),
+            max_bytes=self._answer_bytes(n, candidate.request.partial_images if stream else 0),
+        )
         work = Work(provider=self.setup.provider, driver=driver, clock=self.clock)
         generated: Generated | None = None
         try:
@@ -114,6 +122,7 @@ class Attempter:
             cost=_cost(candidate, n, generated, failure),
             contact=contact,
             handle=work.handle,
+            missing=max(0, n - len(generated.images)) if generated and not work.handle else 0,
         )
 
     async def collect(
@@ -167,6 +176,11 @@ class Attempter:
             jitter=self.random.random,
             contact=contact or Contact(),
         )
+
+    def _answer_bytes(self, n: int, partial_images: int | None) -> int:
+        """The longest answer that images of the allowed size can need, as base64."""
+        images = n * (1 + (partial_images or 0))
+        return min(MAX_RESPONSE_BYTES, ENVELOPE_BYTES + images * self.max_image_bytes * 3 // 2)
 
     async def _task(
         self, candidate: Candidate, *, n: int, stream: bool, idempotency_key: str

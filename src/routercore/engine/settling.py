@@ -9,6 +9,10 @@ from routercore.engine.attempt import CallOutcome
 from routercore.routing.policy import charge_of
 from routercore.values.faults import Charge
 from routercore.values.ledger import Kind, Outcome, Step, micros
+from routercore.values.money import Basis
+
+TOLD = frozenset({Basis.REPORTED, Basis.TOKENS})
+"""Where the upstream itself said what it charged."""
 
 
 def settlement(attempt: str, outcome: CallOutcome, *, at: datetime, seconds: float) -> Step:
@@ -30,6 +34,10 @@ def settlement(attempt: str, outcome: CallOutcome, *, at: datetime, seconds: flo
     usd = outcome.cost.usd
     amount = None if usd is None else micros(usd)
     step = Step(attempt=attempt, kind=Kind.POSTED, at=at, micros=amount, outcome=written)
+    if outcome.missing and outcome.cost.basis not in TOLD:
+        # Counted in full, as it was held: what was left out may be on the invoice all the same.
+        reason = f"{outcome.missing} images fewer than asked for"
+        return replace(step, kind=Kind.SUSPECT, micros=None, reason=reason)
     if failure is None or outcome.images:
         return step
     message = f"{fault}: {clean(failure.message)[:200]}"

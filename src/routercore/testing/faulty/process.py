@@ -294,7 +294,11 @@ class Upstream:
             case "forget":
                 self.steps.clear()
                 self.seen.clear()
-                self.accepted = self.open
+                self.jobs.clear()
+                self.gate.clear()
+                self.accepted = 0
+                if self.server is None:
+                    await self.listen()
             case "gate":
                 self.gate.set() if command["open"] else self.gate.clear()
             case "stop":

@@ -74,6 +74,7 @@ class FaultyUpstream:
     def __init__(self, invoice: Path, *, price: int = 40_000) -> None:
         self.path, self.price = invoice, price
         self.port = 0
+        self._skip = 0
         self._numbers = count(1)
         self._waiting: dict[int, Future[dict[str, Any]]] = {}
 
@@ -110,8 +111,9 @@ class FaultyUpstream:
         self._ask("script", steps=steps).result(PATIENCE)
 
     def forget(self) -> None:
-        """Drop the script and what was seen; the invoice stays."""
+        """Begin anew: without a script, without jobs, with nothing seen and nothing invoiced."""
         self._ask("forget").result(PATIENCE)
+        self._skip += len(self.invoice())
 
     def stop(self) -> None:
         """Close the port and reset every connection, as a machine whose plug is pulled."""
@@ -129,7 +131,7 @@ class FaultyUpstream:
 
     def invoice(self) -> list[Invoiced]:
         """What it has accepted so far, line by line."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = self.path.read_text(encoding="utf-8").splitlines()[self._skip :]
         return [Invoiced(**json.loads(line)) for line in lines]
 
     def seen(self, kind: str | None = None) -> list[Seen]:
