@@ -24,6 +24,7 @@ from routercore.values.images import Task
 NOT_CALLED_OFF = {
     "black-forest-labs": "there is no request for it",
     "fireworks": "there is no request for it",
+    "huggingface": "the router offers no way to any backend's",
     "stability": "there is no request for it",
 }
 """Providers of jobs that cannot be stopped, and why."""

@@ -11,6 +11,7 @@ from tests.vendors.shape import (
     Problem,
     encoded,
     is_picture,
+    items,
     number,
     pattern,
     record,
@@ -48,6 +49,24 @@ class Server(Vendor):
         "together": Work(
             model=f"{SCHNELL}:together", settings={"size": "1024x1024"},
             options={"provider_id": "black-forest-labs/FLUX.1-schnell"},
+        ),
+        "edit at fal": Work(
+            model="Qwen/Qwen-Image-Edit:fal-ai", images=1,
+            options={"provider_id": "fal-ai/qwen-image-edit"},
+        ),
+        "edit at together": Work(
+            model="Qwen/Qwen-Image-Edit:together", images=1, settings={"size": "512x512"}
+        ),
+        "wavespeed": Work(
+            model="Qwen/Qwen-Image:wavespeed", options={"provider_id": "wavespeed-ai/qwen-image"}
+        ),
+        "edit at wavespeed": Work(
+            model="Qwen/Qwen-Image:wavespeed", images=1,
+            options={"provider_id": "wavespeed-ai/qwen-image"},
+        ),
+        "zai": Work(
+            model="zai-org/GLM-Image:zai-org", settings={"size": "1280x1280"},
+            options={"provider_id": "glm-image"},
         ),
     }  # fmt: skip
     instead: ClassVar = {
@@ -117,11 +136,67 @@ class Server(Vendor):
     @on("POST", "/together/v1/images/generations")
     def together(self, request: Request) -> Reply:
         fields: dict[str, Any] = {
-            "model": word(SCHNELL), "prompt": text(), "width": whole(64, 2048),
-            "height": whole(64, 2048), "steps": whole(1, 50), "response_format": word("base64"),
+            "model": word(SCHNELL, "Qwen/Qwen-Image-Edit"), "prompt": text(),
+            "width": whole(64, 2048), "height": whole(64, 2048),
+            "steps": whole(1, 50), "response_format": word("base64"),
             "seed": whole(0, 2**63),
+            "reference_images": items(encoded(is_picture, prefixed=True), 4),
         }  # fmt: skip
         body = self.accept(request.json, fields, ("model", "prompt", "response_format"))
         self.begin(body["prompt"])
-        encoded = self.encoded(f"{body['width']}x{body['height']}", "jpeg")
-        return Reply(200, {"data": [{"index": 0, "type": "b64_json", "b64_json": encoded}]})
+        picture = self.encoded(f"{body['width']}x{body['height']}", "jpeg")
+        return Reply(200, {"data": [{"index": 0, "type": "b64_json", "b64_json": picture}]})
+
+    @on("POST", "/fal-ai/fal-ai/qwen-image-edit")
+    def fal_edit(self, request: Request) -> Reply:
+        if request.query != {"_subdomain": "queue"}:
+            self.complain(f"an edit that is not queued: {request.query}")
+        url = encoded(is_picture, prefixed=True)
+        fields = {"prompt": text(), "image_url": url, "image_urls": items(url, 4)}
+        body = self.accept(request.json, fields, ("prompt", "image_url", "image_urls"))
+        job = self.submit(body["prompt"])
+        home = f"https://queue.fal.example/fal-ai/qwen-image-edit/requests/{job.id}"
+        return Reply(200, {"request_id": job.id, "response_url": home, "status": "IN_QUEUE"})
+
+    @on("GET", "/fal-ai/fal-ai/qwen-image-edit/requests/{id}/status")
+    def fal_status(self, request: Request, id: str) -> Reply:
+        job = self.poll(id)
+        if job is None or request.query != {"_subdomain": "queue"}:
+            self.complain(f"no such job in the queue: {id} {request.query}")
+            return self.unknown(request)
+        return Reply(200, {"status": "COMPLETED" if job.is_done else "IN_PROGRESS"})
+
+    @on("GET", "/fal-ai/fal-ai/qwen-image-edit/requests/{id}")
+    def fal_result(self, request: Request, id: str) -> Reply:
+        return Reply(200, {"images": [{"url": self.host(self.jobs[id].prompt, self.make())}]})
+
+    @on("POST", "/wavespeed/api/v3/wavespeed-ai/qwen-image")
+    def wavespeed(self, request: Request) -> Reply:
+        fields = {"prompt": text(), "image": encoded(is_picture, prefixed=True)}
+        job = self.submit(self.accept(request.json, fields, ("prompt",))["prompt"])
+        home = f"https://api.wavespeed.example/api/v3/predictions/{job.id}/result"
+        return Reply(200, {"data": {"urls": {"get": home}, "status": "created"}})
+
+    @on("GET", "/wavespeed/api/v3/predictions/{id}/result")
+    def wavespeed_result(self, request: Request, id: str) -> Reply:
+        job = self.poll(id)
+        if job is None or not job.is_done:
+            return Reply(200, {"data": {"status": "processing", "outputs": []}})
+        url = self.host(job.prompt, self.make())
+        return Reply(200, {"data": {"status": "completed", "outputs": [url]}})
+
+    @on("POST", "/zai-org/api/paas/v4/async/images/generations")
+    def zai(self, request: Request) -> Reply:
+        if request.headers.get("accept-language") != "en-US,en":
+            self.complain("a request that says no language")
+        fields = {"model": word("glm-image"), "prompt": text(), "size": pattern(r"\d+x\d+")}
+        body = self.accept(request.json, fields, ("model", "prompt"))
+        return Reply(200, {"id": self.submit(body["prompt"]).id, "task_status": "PROCESSING"})
+
+    @on("GET", "/zai-org/api/paas/v4/async-result/{id}")
+    def zai_result(self, request: Request, id: str) -> Reply:
+        job = self.poll(id)
+        if job is None or not job.is_done:
+            return Reply(200, {"task_status": "PROCESSING"})
+        url = self.host(job.prompt, self.make("1280x1280"))
+        return Reply(200, {"task_status": "SUCCESS", "image_result": [{"url": url}]})

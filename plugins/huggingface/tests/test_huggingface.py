@@ -26,7 +26,8 @@ from routercore.testing.strategies import replies
 from routercore.testing.transcripts import replay
 from routercore.values.images import Generated, Settings
 from routercore.values.money import estimate
-from routercore_huggingface import PATHS, HuggingFace, routercore_providers
+from routercore_huggingface import HuggingFace, routercore_providers
+from routercore_huggingface.backends import BACKENDS
 
 PROVIDER = HuggingFace()
 CARDS = {card.id: card for card in PROVIDER.catalogue()}
@@ -61,7 +62,7 @@ def run(body: Any) -> Played[Generated]:
     return play(PROVIDER, PROVIDER.generate(task()), [answer(body)])
 
 
-@pytest.mark.parametrize("backend", PATHS)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_every_backend_takes_prompt_and_size(backend: str) -> None:
     """Each has its path under the base URL, and is told the prompt and the size."""
     base = "http://127.0.0.1:9"
@@ -75,7 +76,7 @@ def test_every_backend_takes_prompt_and_size(backend: str) -> None:
 
 @pytest.mark.parametrize(
     ("model", "images", "param"),
-    [("a/b:elsewhere", (), "model"), ("a/b:fal-ai", (PICTURE,), "image")],
+    [("a/b:elsewhere", (), "model"), ("a/b:nscale", (PICTURE,), "image")],
 )
 def test_what_no_backend_can_do_is_not_sent(
     model: str, images: tuple[InputImage, ...], param: str
@@ -111,6 +112,21 @@ def test_our_options_stay_with_us() -> None:
 def test_every_form_is_read(body: Any, image: RawImage) -> None:
     """A picture is found wherever a backend puts it."""
     assert (image,) == run(body).result.images
+
+
+@pytest.mark.parametrize(
+    ("backend", "body"),
+    [
+        ("zai-org", {"task_status": "PROCESSING"}),
+        ("wavespeed", {"data": {"urls": {"get": 5}}}),
+        ("wavespeed", {"data": {"urls": {"get": "http://[::1"}}}),
+    ],
+)
+def test_a_job_that_nobody_can_find(backend: str, body: Any) -> None:
+    """It may be at work, so that it is not submitted again unknowingly."""
+    played = play(PROVIDER, PROVIDER.generate(task(f"a/b:{backend}")), [answer(body)])
+    assert played.failed is not None
+    assert Fault.REPLY_CUT is played.failed.failure.fault
 
 
 @pytest.mark.parametrize(

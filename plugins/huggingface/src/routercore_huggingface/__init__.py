@@ -1,8 +1,8 @@
-"""Hugging Face's router: one token, several backends, each with a body of its own."""
+"""Hugging Face's router: one token, several backends, some of which answer by jobs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +12,10 @@ from routercore.provider import (
     Generated,
     HttpRequest,
     HttpResponse,
+    Job,
+    JobState,
+    JobStatus,
     ModelCard,
-    OneShot,
     Provider,
     RawImage,
     Task,
@@ -22,31 +24,29 @@ from routercore.provider import (
     classify_openai,
     compact,
     fail,
+    get,
     hookimpl,
-    list_at,
     number_at,
     post_json,
-    refused,
     text_at,
-    whole_at,
+    unnamed_job,
 )
-from routercore_huggingface.models import BACKEND_IDS, CARDS, DEFAULT_BACKEND, EDITING
+from routercore_huggingface.answers import read
+from routercore_huggingface.backends import BACKENDS, Backend
+from routercore_huggingface.models import BACKEND_IDS, CARDS, DEFAULT_BACKEND
 
 __all__ = ["HuggingFace"]
 
-PATHS = {
-    "hf-inference": "/hf-inference/models/{id}",
-    "fal-ai": "/fal-ai/{id}",
-    "nscale": "/nscale/v1/images/generations",
-    "replicate": "/replicate/v1/models/{id}/predictions",
-    "together": "/together/v1/images/generations",
+STATES = {
+    "completed": JobState.DONE,
+    "success": JobState.DONE,
+    "failed": JobState.FAILED,
+    "fail": JobState.FAILED,
 }
-OURS = frozenset({"provider_id", "bill_to"})
-"""Options that are for this provider, and not for the backend."""
-REFUSAL_WORDS = ("nsfw", "flagged", "sensitive")
+"""The words of all backends for the end of a job, in lower case."""
 
 
-class HuggingFace(OneShot):
+class HuggingFace(Job):
     """The router at router.huggingface.co; a model is a repository, and ``:backend`` behind it."""
 
     name = "huggingface"
@@ -56,32 +56,44 @@ class HuggingFace(OneShot):
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS
 
-    def build(self, task: Task) -> HttpRequest:
-        repository, _, named = task.model.partition(":")
-        backend = named or DEFAULT_BACKEND
-        if backend not in PATHS:
-            raise fail(Fault.UNSUPPORTED, f"no backend {backend!r}; there are {', '.join(PATHS)}",
-                       param="model", only_here=True)  # fmt: skip
-        if task.images and backend not in EDITING:
-            raise fail(Fault.UNSUPPORTED, f"{backend!r} takes no input image here",
-                       param="image", only_here=True)  # fmt: skip
-        usual = BACKEND_IDS.get((backend, repository), repository)
-        id = str(task.options.get("provider_id", usual))
-        request = post_json(task.url(PATHS[backend].format(id=id)), _body(task, backend, id))
-        headers = {"x-hf-bill-to": task.options.get("bill_to"),
-                   "prefer": "wait" if backend == "replicate" else None}  # fmt: skip
-        return request.with_headers(compact(headers))
+    def answers_at_once(self, task: Task) -> bool:
+        return _backend(task)[1].answers_at_once(task)
 
-    def parse(self, task: Task, response: HttpResponse) -> Generated:
+    def build(self, task: Task) -> HttpRequest:
+        name, backend = _backend(task)
+        if task.images and not backend.edits:
+            raise fail(Fault.UNSUPPORTED, f"{name!r} takes no input image here",
+                       param="image", only_here=True)  # fmt: skip
+        repository = task.model.partition(":")[0]
+        usual = BACKEND_IDS.get((name, repository), repository)
+        id = str(task.options.get("provider_id", usual))
+        url = task.url(backend.path.format(id=id)) + (backend.edit_query if task.images else "")
+        headers = {
+            "x-hf-bill-to": task.options.get("bill_to"),
+            "prefer": "wait" if name == "replicate" else None,
+            "accept-language": "en-US,en" if name == "zai-org" else None,
+        }
+        return post_json(url, compact(backend.body(task, id))).with_headers(compact(headers))
+
+    def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
+        where = _backend(task)[1].handle
+        if where is None:
+            raise unnamed_job(response)
+        return where(task, response)
+
+    def status(self, response: HttpResponse) -> JobStatus:
+        body = response.object()
+        job = at(body, "data") or body
+        word = text_at(job, "status") or text_at(job, "task_status") or ""
+        return JobStatus(STATES.get(word.lower(), JobState.PENDING), text_at(job, "error") or word)
+
+    def collect(self, handle: Mapping[str, Any], response: HttpResponse) -> HttpRequest | None:
+        return get(handle["result"]) if "result" in handle else None
+
+    def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
         if (response.header("content-type") or "").startswith("image/"):
             return Generated(images=(RawImage(data=response.body),))
-        body = response.json()
-        if any(flag is True for flag in list_at(body, "has_nsfw_concepts")):
-            raise refused("the picture was flagged and blacked out", after_work=True)
-        image = _image(body)
-        if image is not None:
-            return Generated(images=(image,))
-        raise _imageless(body)
+        return read(response.json())
 
     def classify(self, response: HttpResponse) -> Failure:
         failure = classify_openai(response)
@@ -94,65 +106,13 @@ class HuggingFace(OneShot):
         return failure
 
 
-def _body(task: Task, backend: str, id: str) -> dict[str, Any]:
-    """The request in the words of the backend."""
-    options = {name: value for name, value in task.options.items() if name not in OURS}
-    plain: dict[str, Any] = {"negative_prompt": task.negative_prompt, "seed": task.seed}
-    edges: dict[str, Any] = (
-        {"width": task.size.width, "height": task.size.height} if task.size else {}
-    )
-    text = str(task.size) if task.size else None
-    prompt = {"prompt": task.prompt}
-    if backend == "hf-inference":
-        inputs = task.images[0].base64 if task.images else task.prompt
-        parameters = {**(prompt if task.images else {}), **plain, **edges, **options}
-        return {"inputs": inputs, "parameters": compact(parameters)}
-    if backend == "fal-ai":
-        return compact({**prompt, **plain, "image_size": edges or None, **options})
-    if backend == "nscale":
-        asked = {"size": text, "response_format": "b64_json"}
-        return compact({"model": id, **prompt, **asked, **options})
-    if backend == "replicate":
-        return {"input": compact({**prompt, **plain, **edges, **_guesses(task), **options})}
-    form = {"response_format": "base64"}
-    return compact({"model": id, **prompt, **form, **plain, **edges, **options})
-
-
-def _guesses(task: Task) -> dict[str, Any]:
-    """An input image under all the names that models at Replicate have for it."""
-    if not task.images:
-        return {}
-    url = task.images[0].data_url
-    return {"image": url, "images": [url], "input_image": url, "input_images": [url]}
-
-
-def _image(body: Any) -> RawImage | None:
-    """The picture, wherever a backend may have put it."""
-    inline = text_at(body, "data", 0, "b64_json")
-    output = at(body, "output")
-    url = (
-        text_at(body, "images", 0, "url")
-        or text_at(body, "data", 0, "url")
-        or text_at(output, 0)
-        or (output if isinstance(output, str) and output else None)
-    )
-    if inline is None and url is None:
-        return None
-    is_inline = inline is not None or (url or "").startswith("data:")
-    seed = whole_at(body, "seed")
-    return RawImage(base64=inline or url, seed=seed) if is_inline else RawImage(url=url, seed=seed)
-
-
-def _imageless(body: Any) -> Exception:
-    """What became of an answer without a picture; Replicate says it in a success."""
-    status, error = text_at(body, "status") or "", text_at(body, "error") or ""
-    if status in ("starting", "processing"):
-        return fail(Fault.GATEWAY, "the backend is still at work, and cannot be asked again here")
-    if any(word in error.lower() for word in REFUSAL_WORDS):
-        return refused(error)
-    if error:
-        return fail(Fault.JOB_FAILED, error)
-    return fail(Fault.NO_IMAGE, "the answer has no image")
+def _backend(task: Task) -> tuple[str, Backend]:
+    """The backend that the model names behind a colon."""
+    name = task.model.partition(":")[2] or DEFAULT_BACKEND
+    if name not in BACKENDS:
+        raise fail(Fault.UNSUPPORTED, f"no backend {name!r}; there are {', '.join(BACKENDS)}",
+                   param="model", only_here=True)  # fmt: skip
+    return name, BACKENDS[name]
 
 
 @hookimpl

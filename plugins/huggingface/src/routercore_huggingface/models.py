@@ -14,8 +14,6 @@ from routercore.provider import WILDCARD, AnySize, Form, ModelCard, Operation, P
 SCHNELL = "black-forest-labs/FLUX.1-schnell"
 DEV = "black-forest-labs/FLUX.1-dev"
 DEFAULT_BACKEND = "hf-inference"
-EDITING = frozenset({"hf-inference", "replicate"})
-"""Backends that take an input image in one exchange."""
 BACKEND_IDS = {
     ("fal-ai", SCHNELL): "fal-ai/flux/schnell",
     ("fal-ai", DEV): "fal-ai/flux/dev",
