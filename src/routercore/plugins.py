@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import Distribution, EntryPoint, distributions
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pluggy
 
@@ -31,7 +31,13 @@ NOTHING = (
     "is marked with @hookimpl and returns a list"
 )
 
-T = TypeVar("T")
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +94,9 @@ class Contributions:
     strategies: Mapping[str, Strategy]
     observers: tuple[Observer, ...]
     reports: tuple[PluginReport, ...]
+    clashes: tuple[str, ...] = ()
+    """Each name that two plugins claim, with who they are and the setting that decides; whoever
+    claims it is left out above."""
 
 
 def load_plugins(
@@ -105,17 +114,30 @@ def load_plugins(
     Raises:
         PluginError: two plugins claim one name and ``choice`` does not say which wins.
     """
+    found = look_at_plugins(choice, extra)
+    if found.clashes:
+        raise PluginError("; ".join(found.clashes))
+    return found
+
+
+def look_at_plugins(
+    choice: PluginChoice | None = None, extra: Sequence[tuple[str, Any]] = ()
+) -> Contributions:
+    """As :func:`load_plugins`, but names that two plugins claim are told in ``clashes``."""
     choice = choice or PluginChoice()
     loaded = [
         _load(found)
         for found in (*_builtin(), *_installed(), *_given(extra))
         if _is_wanted(found, choice)
     ]
+    providers, contested = _merged("provider", loaded, lambda one: one.providers, choice)
+    strategies, disputed = _merged("strategy", loaded, lambda one: one.strategies, choice)
     return Contributions(
-        providers=_merged("provider", loaded, lambda one: one.providers, choice),
-        strategies=_merged("strategy", loaded, lambda one: one.strategies, choice),
+        providers=providers,
+        strategies=strategies,
         observers=tuple(observer for one in loaded for observer in one.observers),
         reports=tuple(one.report for one in loaded),
+        clashes=(*contested, *disputed),
     )
 
 
@@ -277,27 +299,27 @@ def no_provider(thing: object) -> str:
 def _merged(
     kind: str,
     loaded: Sequence[_Loaded],
-    things: Callable[[_Loaded], Sequence[T]],
+    things: Callable[[_Loaded], Sequence[N]],
     choice: PluginChoice,
-) -> dict[str, T]:
-    """By name; a name that is claimed twice needs a decision."""
-    claims: dict[str, list[tuple[str, T]]] = {}
+) -> tuple[dict[str, N], list[str]]:
+    """By name; and the names that are claimed twice without a decision, in words."""
+    claims: dict[str, list[tuple[str, N]]] = {}
     for one in loaded:
         for thing in things(one):
-            name = str(thing.name)  # type: ignore[attr-defined]
-            claims.setdefault(name, []).append((one.report.distribution, thing))
-    return {name: _winner(kind, name, claimed, choice) for name, claimed in claims.items()}
+            claims.setdefault(thing.name, []).append((one.report.distribution, thing))
+    merged: dict[str, N] = {}
+    clashes: list[str] = []
+    for name, claimed in claims.items():
+        winners = [thing for owner, thing in claimed if owner == choice.prefer.get(name)]
+        if len(claimed) == 1 or winners:
+            merged[name] = (winners or [claimed[0][1]])[0]
+        else:
+            clashes.append(_clash(kind, name, sorted({owner for owner, _ in claimed})))
+    return merged, clashes
 
 
-def _winner(kind: str, name: str, claimed: list[tuple[str, T]], choice: PluginChoice) -> T:
-    if len(claimed) == 1:
-        return claimed[0][1]
-    preferred = choice.prefer.get(name)
-    for distribution, thing in claimed:
-        if distribution == preferred:
-            return thing
-    owners = " and ".join(sorted({distribution for distribution, _ in claimed}))
-    raise PluginError(
-        f"the {kind} {name!r} is claimed by {owners}; set [plugins.prefer] {name} = "
-        f'"{claimed[0][0]}" (or the other), or list one of them under [plugins] deny'
+def _clash(kind: str, name: str, owners: Sequence[str]) -> str:
+    return (
+        f"the {kind} {name!r} is claimed by {' and '.join(owners)}; set [plugins.prefer] {name} = "
+        f'"{owners[0]}" (or the other), or list one of them under [plugins] deny'
     )

@@ -61,6 +61,24 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+Plug = Callable[..., None]
+
+
+@pytest.fixture
+def plug(folder: Path) -> Plug:
+    """Put an installed plugin of one module in the folder, where commands find it."""
+
+    def plug(name: str, code: str, *, distribution: str | None = None) -> None:
+        info = folder / f"{name}-1.0.dist-info"
+        info.mkdir()
+        about = f"Metadata-Version: 2.1\nName: {distribution or name}\nVersion: 1.0\n"
+        (info / "METADATA").write_text(about)
+        (info / "entry_points.txt").write_text(f"[routercore]\n{name} = {name}\n")
+        (folder / f"{name}.py").write_text(code)
+
+    return plug
+
+
 @pytest.fixture
 def run(folder: Path) -> Run:
     """Run ``routercore`` in the folder, with an environment that has no keys."""

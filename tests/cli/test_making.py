@@ -85,6 +85,55 @@ def test_edits_start_from_a_picture(run: Run) -> None:
     assert (0, ["night.png"]) == (ran.code, [image["path"] for image in ran.json["images"]])
 
 
+def test_a_picture_from_standard_input(run: Run, folder: Path) -> None:
+    """``--image -`` and ``--mask -`` read it; the picture of one command is the next one's."""
+    fox = run("generate", "fox", "--size", "64x64", "-o", "-").out
+    ran = run("edit", "night", "--image", "-", "--size", "64x64", stdin=fox)
+    assert (0, "night.png\n") == (ran.code, ran.text), ran.err
+    (folder / "fox.png").write_bytes(fox)
+    again = run("edit", "night", "--image", "fox.png", "--size", "64x64", "-o", "again.png")
+    assert 0 == again.code
+    assert (folder / "night.png").read_bytes() == (folder / "again.png").read_bytes()
+    masked = run("edit", "night", "-i", "fox.png", "--mask", "-", "-o", "masked.png", stdin=fox)
+    assert (2, True) == (masked.code, "the mask has no alpha channel" in masked.err)
+
+
+def test_standard_input_is_one_thing(run: Run) -> None:
+    """Nothing on it is no picture, and it cannot be prompt and picture at once."""
+    nothing = run("edit", "night", "--image", "-")
+    assert (2, True) == (nothing.code, "--image: there is no picture on standard" in nothing.err)
+    both = run("edit", "-", "--image", "-", stdin=b"night")
+    assert (2, True) == (both.code, "only one of prompt, --image and --mask can be -" in both.err)
+
+
+PAINTER = '[providers.painter]\nplugin = "openai-compatible"\nbase_url = "http://127.0.0.1:9/v1"\n'
+CARD = '[[providers.painter.cards]]\nid = "oil"\noperations = ["generate"]\n'
+
+
+def test_the_embedded_drawing_says_what_it_is(run: Run, folder: Path) -> None:
+    """With a vendor at hand, a drawing that nobody chose names itself and a model to ask for."""
+    (folder / "routercore.toml").write_text(PAINTER + CARD)
+    ran = run("generate", "fox", "--size", "64x64")
+    assert (0, "fox.png\n") == (ran.code, ran.text), ran.err
+    assert ran.err.startswith("note: nobody chose a model, so test/test drew this: it is embedded")
+    assert "--model oil asks one, which may cost money" in ran.err
+    told = run("generate", "fox", "--size", "64x64", "--json")
+    assert ("", True) == (told.err, "--model oil" in told.json["advice"])
+
+
+def test_a_chosen_drawing_needs_no_note(run: Run, folder: Path) -> None:
+    """Not where it was asked for or configured, in quiet, or where nobody else could do it."""
+    fox = ("generate", "fox", "--size", "64x64")
+    (folder / "routercore.toml").write_text(PAINTER + CARD)
+    assert "" == run(*fox, "-m", "test/test").err
+    assert "" == run(*fox, "--quiet").err
+    picture = run(*fox, "--quiet", "-o", "-").out
+    assert "" == run("edit", "fox", "-i", "-", "--size", "64x64", stdin=picture).err
+    chosen = '[server]\ndefault_model = "test/test"\n'
+    (folder / "routercore.toml").write_text(PAINTER + CARD + chosen)
+    assert "" == run(*fox).err
+
+
 def test_options_for_one_provider(run: Run) -> None:
     """``--option`` reaches the provider that it names, read as JSON where it is."""
     ran = run("generate", "fox", "--size", "64x64", "--option", 'test.fail=["quota"]')

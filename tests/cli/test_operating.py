@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.conftest import Run
+from tests.cli.conftest import Plug, Run
 
 
 def test_a_right_configuration(run: Run) -> None:
@@ -97,14 +97,11 @@ def test_serving(folder: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
-def test_an_interrupt_ends_at_once(folder: Path) -> None:
+def test_an_interrupt_ends_at_once(folder: Path, plug: Plug) -> None:
     """130, with one word and no traceback."""
     (folder / "routercore.toml").write_text('[plugins]\nallow = ["talkative"]\n')
-    info = folder / "talkative-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: talkative\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[routercore]\ntalkative = talkative\n")
-    (folder / "talkative.py").write_text(
+    plug(
+        "talkative",
         "import sys\n"
         "from routercore.provider import hookimpl\n"
         "class Observer:\n"
@@ -112,7 +109,7 @@ def test_an_interrupt_ends_at_once(folder: Path) -> None:
         "        print(event.name, file=sys.stderr, flush=True)\n"
         "@hookimpl\n"
         "def routercore_observers():\n"
-        "    return [Observer()]\n"
+        "    return [Observer()]\n",
     )
     with started(folder, "generate", "fox", "-m", "test/slow") as process:
         assert process.stderr is not None

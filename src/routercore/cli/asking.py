@@ -86,6 +86,7 @@ class Asked:
         from routercore.values.images import ImageRequest
         from routercore.values.sizes import Size
 
+        self._refuse_two_readers()
         prompt = sys.stdin.read().strip() if self.prompt == "-" else self.prompt
         try:
             size = Size.parse(self.size) if self.size not in (None, "auto") else None
@@ -111,6 +112,12 @@ class Asked:
             options=_options(self.option or ()),
         )
 
+    def _refuse_two_readers(self) -> None:
+        if [self.prompt, *(self.image or ()), self.mask].count("-") > 1:
+            raise UsageError(
+                "only one of prompt, --image and --mask can be -: the input is read once"
+            )
+
 
 def _unless_auto(word: str | None) -> str | None:
     return None if word in (None, "", "auto") else word
@@ -126,6 +133,11 @@ def picture(option: str, path: str) -> InputImage:
 
     if path.startswith(("https://", "http://")):
         return InputImage(url=path)
+    if path == "-":
+        data = sys.stdin.buffer.read()
+        if not data:
+            raise UsageError(f"{option}: there is no picture on standard input")
+        return InputImage.of(data)
     try:
         return InputImage.open(path)
     except OSError as error:

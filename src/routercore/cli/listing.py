@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import typer
 
 from routercore.cli.opening import ConfigOption, JsonOption, Opened, config_path, open_config
-from routercore.cli.output import console, print_json, told
+from routercore.cli.output import Code, console, print_json, told
 
 if TYPE_CHECKING:
     from routercore.engine.models import ModelEntry
@@ -304,18 +304,31 @@ def _provider_json(row: ProviderRow) -> dict[str, Any]:
 
 
 def plugins(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """List the plugins: what each contributes, or why it failed."""
-    from routercore.config import parse
-    from routercore.plugins import load_plugins
+    """List the plugins: what each contributes, or why it failed.
+
+    Tells of names that two of them claim, and then ends with 4. Other mistakes in the configuration
+    do not stop it.
+    """
+    from routercore.config import examine
+    from routercore.plugins import look_at_plugins
 
     with told(as_json=as_json):
         path = config_path(config)
-        document = parse(path if path is not None else {}, os.environ)
-        reports = load_plugins(document.plugin_choice()).reports
+        reading = examine(path if path is not None else {}, os.environ)
+        found = look_at_plugins(reading.document.plugin_choice())
+        mistakes = reading.problems.texts()
         if as_json:
-            print_json({"plugins": [_plugin_row(report) for report in reports]})
+            rows = [_plugin_row(report) for report in found.reports]
+            print_json({"plugins": rows, "clashes": list(found.clashes), "mistakes": mistakes})
         else:
-            _show_plugins(reports)
+            _show_plugins(found.reports)
+            for clash in found.clashes:
+                console(stderr=True).print(f"error: {clash}", style="red", markup=False)
+            for mistake in mistakes:
+                message = f"warning: the configuration is wrong: {mistake}"
+                console(stderr=True).print(message, style="yellow", markup=False)
+        if found.clashes:
+            raise typer.Exit(Code.CONFIGURATION)
 
 
 def _plugin_row(report: PluginReport) -> dict[str, Any]:

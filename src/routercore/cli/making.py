@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,8 +97,9 @@ def _make(
     with ProgressLine(quiet=quiet or as_json) as line:
         result = asyncio.run(_ask(opened, request, line))
     paths = destination.save(result.images, request.prompt)
+    advice = None if asked.model else _advice(opened, request)
     if as_json:
-        print_json(result_row(result, paths))
+        print_json({**result_row(result, paths), "advice": advice})
     elif is_for_people() and not quiet:
         if show:
             from routercore.cli.showing import show as show_images
@@ -106,8 +108,35 @@ def _make(
         _tell_people(result, paths)
     else:
         _tell_pipe(result, paths)
+    if advice and not quiet and not as_json:
+        console(stderr=True).print(f"note: {advice}", style="dim", markup=False)
     if result.missing:
         raise typer.Exit(Code.FAILED)
+
+
+def _advice(opened: Opened, request: ImageRequest) -> str | None:
+    """How to choose a real model, where nobody chose one although there are some.
+
+    A key in the environment is no order to spend money, so what draws unasked is free; but whoever
+    has a key expects the vendor's picture, and must be told that this is none.
+    """
+    from routercore.config.build import ALWAYS_ENABLED
+    from routercore.engine.models import Catalogue
+    from routercore.engine.setup import LOCAL_CALLER
+
+    setup = opened.setup
+    if setup.server.default_model:
+        return None
+    embedded = {one.name for one in setup.providers if one.provider.name == ALWAYS_ENABLED}
+    for entry in Catalogue(setup).entries(LOCAL_CALLER, datetime.now(UTC).date()):
+        able = [one for one in entry.targets if request.operation in one.card.operations]
+        if any(one.provider not in embedded for one in able):
+            return (
+                f"nobody chose a model, so {request.model} drew this: it is embedded, free, and no "
+                f"vendor was asked. --model {entry.name} asks one, which may cost money; "
+                "`routercore models` lists all, [server] default_model sets one for good"
+            )
+    return None
 
 
 async def _ask(opened: Opened, request: ImageRequest, line: ProgressLine) -> ImageResult:
@@ -166,8 +195,6 @@ def _tell_people(result: ImageResult, paths: Sequence[Path]) -> None:
     facts = [f"[bold]{escape(result.target)}[/]", f"{result.latency_s:.1f} s", _price(result.cost)]
     if len(result.attempts) > 1:
         facts.append(f"{len(result.attempts)} attempts")
-    if result.cache in ("hit", "joined"):
-        facts.append("from the cache")
     out.print("  " + " [dim]·[/] ".join(facts))
     for warning in result.warnings:
         out.print(Text.assemble(("! ", "yellow"), f"{warning.param}: {warning.message}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,14 +18,13 @@ WIDEST = 80
 def show(images: Sequence[Image]) -> None:
     """Draw pictures with the terminal's graphics, or coarsely with coloured half blocks.
 
-    Does nothing where neither would look like the picture.
+    Does nothing where neither would look like the picture, or where the terminal cannot be asked
+    what it can do because standard input is something else.
     """
     out = console()
-    if not out.is_terminal or out.color_system != "truecolor" or not images:
+    if out.color_system != "truecolor" or not sys.stdin.isatty():
         return
     kind = _renderable()
-    if kind is None:
-        return
     rows = max(6, int(out.height * LARGEST_SHARE))
     for image in images:
         if image.format == "svg" or image.size is None:
@@ -35,10 +35,7 @@ def show(images: Sequence[Image]) -> None:
 
 
 def _renderable() -> Any:
-    """What this terminal can show pictures with, or ``None``; asks the terminal once."""
-    try:
-        from textual_image.renderable import Image as Picture
-        from textual_image.renderable import UnicodeImage
-    except ImportError:
-        return None
-    return None if Picture is UnicodeImage else Picture
+    """What this terminal can show pictures with; asks the terminal once."""
+    from textual_image.renderable import Image as Picture
+
+    return Picture

@@ -6,9 +6,9 @@ from typing import Any
 
 from routercore.config.build import Loaded, build, load
 from routercore.config.document import Document
-from routercore.config.reading import parse
+from routercore.config.reading import examine, parse
 
-__all__ = ["Document", "Loaded", "build", "load", "parse", "schema"]
+__all__ = ["Document", "Loaded", "build", "examine", "load", "parse", "schema"]
 
 
 def schema() -> dict[str, Any]:

@@ -58,8 +58,12 @@ class Problems:
             ConfigError: there is something.
         """
         if self._found:
-            found = sorted(self._found, key=lambda one: self._line(one[0]) or 0)
-            raise ConfigError([self._text(place, message) for place, message in found])
+            raise ConfigError(self.texts())
+
+    def texts(self) -> list[str]:
+        """Everything there is, each with its place, in the order of the file."""
+        found = sorted(self._found, key=lambda one: self._line(one[0]) or 0)
+        return [self._text(place, message) for place, message in found]
 
     def _text(self, place: Place, message: str) -> str:
         line = self._line(place)
