@@ -91,7 +91,7 @@ class Attempter:
         conversion = _conversion(candidate, original)
 
         async def accepted(handle: Mapping[str, Any]) -> None:
-            work.handle = handle
+            contact.handle = handle
             ticket = ticket_of(
                 handle, candidate, n, model=original.model, secret=secret, conversion=conversion
             )
@@ -129,11 +129,9 @@ class Attempter:
         self, ticket: Ticket, card: ModelCard, secret: str | None, deadline: float
     ) -> CallOutcome:
         """Pick an accepted job up, whoever submitted it. Never raises for what the upstream did."""
-        contact = Contact(phase=Phase.HEADERS)
+        contact = Contact(phase=Phase.HEADERS, handle=ticket.handle)
         driver = self.driver(secret, contact)
-        work = Work(
-            provider=self.setup.provider, driver=driver, clock=self.clock, handle=ticket.handle
-        )
+        work = Work(provider=self.setup.provider, driver=driver, clock=self.clock)
         request = ticket.request()
         settings = {f.name: getattr(request, f.name) for f in fields(Settings)}
         task = Task(**settings, card=card, base_url=self.setup.effective_base_url,

@@ -50,6 +50,8 @@ class Contact:
     upstream_id: str | None = None
     is_out: bool = False
     """An exchange is under way that has left, as far as is known."""
+    handle: Mapping[str, Any] | None = None
+    """The job's, as soon as one is accepted."""
     is_called_off: bool = False
     """Its job was accepted, and the vendor says that it stops."""
 

@@ -37,10 +37,17 @@ class Work:
     provider: Provider
     driver: Driver
     clock: Clock
-    handle: Mapping[str, Any] | None = None
-    """The job's, as soon as it is accepted."""
     _left: int = field(default=RESUMES)
     _rereads: int = field(default=REREADS)
+
+    @property
+    def handle(self) -> Mapping[str, Any] | None:
+        """The job's, as soon as it is accepted.
+
+        Held by the contact, which the driver's callbacks know: if they knew this work, it would
+        be a circle of references, and pictures would stay in memory until somebody breaks it.
+        """
+        return self.driver.contact.handle
 
     async def run(self, task: Task, deadline: float) -> Generated:
         """Do the task, or pick its job up where there is one.

@@ -41,10 +41,13 @@ async def read_form(request: Request, limit: int, account: Account) -> list[Part
         RequestError: the form is malformed, or breaks a limit.
     """
     collector = _Collector(_boundary(request))
-    async for piece in pieces(request, limit, account):
-        if piece:
-            collector.write(piece)
-    return collector.finish()
+    try:
+        async for piece in pieces(request, limit, account):
+            if piece:
+                collector.write(piece)
+        return collector.finish()
+    finally:
+        collector.close()
 
 
 def _boundary(request: Request) -> bytes:
@@ -99,6 +102,10 @@ class _Collector:
         if not self._ended:
             raise _malformed("it breaks off")
         return self.parts
+
+    def close(self) -> None:
+        """Part from the parser: both know each other, and would keep what was read in memory."""
+        self._parser.callbacks = {}
 
     def _begin(self) -> None:
         if len(self.parts) >= MAX_PARTS:

@@ -78,11 +78,13 @@ class FastTransport:
     ) -> HttpResponse:  # fmt: skip
         message = encode(request, public_only=public_only)
         head = await self._start(message, request.is_billable, public_only, max_bytes)
+        body = bytearray()
         try:
-            parts = [part async for part in head.chunks()]
+            async for part in head.chunks():
+                body += part
         finally:
             head.close()
-        return response(message, head.status, head.headers, parts)
+        return response(message, head.status, head.headers, body)
 
     @asynccontextmanager
     async def open(

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 
 from routercore.engine.addresses import Target, check_public_url, parse_url
 from routercore.engine.jsons import dumps, loads
+from routercore.engine.splices import SplicedResponse
 from routercore.engine.transport.base import Phase, TooLargeError, TransportError
 from routercore.provider.http import HttpRequest, HttpResponse, Part
 
 PIECE_BYTES = 256 * 1024
 """A body is handed over piece by piece: until the last one, it provably did not leave whole."""
+
+LARGE_BYTES = 1024 * 1024
+"""JSON from this size on is not held as a whole beside what is read from it."""
 
 _METHOD = re.compile(r"[A-Z]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -107,17 +111,17 @@ def decode_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def response(
-    message: Message, status: int, headers: Mapping[str, str], parts: list[bytes]
+    message: Message, status: int, headers: Mapping[str, str], body: bytearray
 ) -> HttpResponse:
     """A whole answer, as it is now complete."""
     target = message.target
+    url, received = target.origin + target.path, time.time()
+    if len(body) >= LARGE_BYTES and "json" in headers.get("content-type", ""):
+        return SplicedResponse(
+            status=status, headers=headers, body=body, url=url, received=received, loads=loads
+        )
     return HttpResponse(
-        status=status,
-        headers=headers,
-        body=parts[0] if len(parts) == 1 else b"".join(parts),
-        url=target.origin + target.path,
-        received=time.time(),
-        loads=loads,
+        status=status, headers=headers, body=bytes(body), url=url, received=received, loads=loads
     )
 
 

@@ -85,8 +85,10 @@ class PortableTransport:
     ) -> HttpResponse:  # fmt: skip
         message = encode(request, public_only=public_only)
         async with self._exchange(message, request.is_billable, public_only, max_bytes) as head:
-            parts = [part async for part in head.chunks()]
-        return response(message, head.status, head.headers, parts)
+            body = bytearray()
+            async for part in head.chunks():
+                body += part
+        return response(message, head.status, head.headers, body)
 
     @asynccontextmanager
     async def open(

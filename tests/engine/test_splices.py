@@ -1,0 +1,87 @@
+"""Large answers that are held once: whoever reads them sees no difference."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from routercore.engine.jsons import loads
+from routercore.engine.splices import LONG, MARK, SplicedResponse, Splices
+
+PICTURE = base64.b64encode(bytes(range(256)) * 400).decode()
+VALUES = st.recursive(
+    st.sampled_from(
+        [
+            PICTURE,
+            "data:image/png;base64," + PICTURE,
+            "é" + PICTURE,
+            PICTURE[:1000] + "é" + PICTURE,
+            PICTURE + '"',
+            PICTURE + "\\",
+            PICTURE + "\n",
+            ", " + PICTURE,
+            " " * LONG * 2,
+            MARK + "0",
+            MARK + "x",
+        ]
+    )
+    | st.text(max_size=5)
+    | st.integers(),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(max_size=3) | st.just(PICTURE), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def spliced(body: bytes) -> SplicedResponse:
+    return SplicedResponse(status=200, body=body, loads=loads)
+
+
+@settings(deadline=None, max_examples=150)
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]))
+def test_nothing_is_lost(value: object, is_ascii: bool, indent: int | None) -> None:
+    """Whatever the JSON, and however it is written, it is read as without splices."""
+    body = json.dumps(value, ensure_ascii=is_ascii, indent=indent).encode()
+    response = spliced(body)
+
+    assert body == response.body
+    if MARK not in json.dumps(value, ensure_ascii=False).replace("\\u0000", "\x00"):
+        assert value == response.json()
+
+
+def test_long_strings_are_cut_out() -> None:
+    """What is large is there once; what is parsed is small."""
+    body = bytearray(json.dumps({"data": [{"b64_json": PICTURE}] * 4}).encode())
+    splices = Splices(body)
+
+    assert 0 == len(body)
+    assert len(splices.skeleton()) < 500
+    assert 4 == splices.skeleton().count(MARK[1:].encode())
+
+
+def test_it_is_a_response_like_others() -> None:
+    """Copies, texts of messages and comparisons work."""
+    body = json.dumps({"b64_json": PICTURE}).encode()
+    response = spliced(body)
+
+    assert spliced(body) == response
+    assert ("x", body) == ((copy := replace(response, url="x")).url, copy.body)
+    assert body[:2000].decode() == response.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"a": "%s', '{"a": "%s"', '{"a" "%s"}', '"a "%s"', '{"a": "%s"}}', "%s", '[1 "%s"]'],
+)
+def test_json_that_is_broken(body: str) -> None:
+    """It is refused as it would be without splices."""
+    response = spliced((body % PICTURE).encode())
+    with pytest.raises(ValueError, match="line 1 column"):
+        response.json()
