@@ -12,6 +12,7 @@ from tests.vendors.shape import (
     digits,
     is_mask,
     is_picture,
+    items,
     pattern,
     text,
     upload,
@@ -48,7 +49,8 @@ GENERATE = {
 REMIX = {**GENERATE, "image": upload(is_picture), "image_weight": digits(1, 100)}
 EDIT = {**COMMON, "image": upload(is_picture), "mask": upload(is_mask("black"))}
 TRANSPARENT = {
-    **COMMON, "negative_prompt": text(), "aspect_ratio": word(*RATIOS),
+    **{name: one for name, one in COMMON.items() if not name.startswith("style")},
+    "negative_prompt": text(), "aspect_ratio": word(*RATIOS),
     "upscale_factor": word("X1", "X2", "X4"),
 }  # fmt: skip
 
@@ -68,6 +70,16 @@ class Server(Vendor):
             model="ideogram-v3", settings={"quality": "medium"}, images=1, warnings=("quality",)
         ),
         "inpaint": Work(model="ideogram-v3", images=1, has_mask=True),
+        "reframe": Work(
+            model="ideogram-v3-reframe", images=1, settings={"size": "1344x768", "quality": "TURBO"}
+        ),
+        "replace": Work(
+            model="ideogram-v3-replace-background", images=1, settings={"n": 2, "seed": 4}
+        ),
+        "edit of two": Work(
+            model="ideogram-edit", images=2,
+            settings={"background": "transparent", "aspect_ratio": "4:5"},
+        ),
     }  # fmt: skip
     instead: ClassVar = {
         "rate limit": Reply(429, {"error": "Too many requests"}),
@@ -108,6 +120,30 @@ class Server(Vendor):
     @on("POST", "/v1/ideogram-v3/remix")
     def remix(self, request: Request) -> Reply:
         return self.answer(self.accept(request.form, REMIX, ("image", "prompt")))
+
+    @on("POST", "/v1/ideogram-v3/reframe")
+    def reframe(self, request: Request) -> Reply:
+        fields = {"image": upload(is_picture), "resolution": GENERATE["resolution"],
+                  "num_images": digits(1, 8), "seed": COMMON["seed"], "rendering_speed": SPEED,
+                  "style_preset": text()}  # fmt: skip
+        form = self.accept(request.form, fields, ("image", "resolution"))
+        return self.answer({"prompt": "", **form})
+
+    @on("POST", "/v1/ideogram-v3/replace-background")
+    def replace_background(self, request: Request) -> Reply:
+        fields = {name: one for name, one in COMMON.items() if name != "style_type"}
+        fields |= {"image": upload(is_picture), "style_preset": text()}
+        return self.answer(self.accept(request.form, fields, ("image", "prompt")))
+
+    @on("POST", "/v1/edit")
+    def edit_by_words(self, request: Request) -> Reply:
+        fields = {
+            "prompt": text(), "images": items(upload(is_picture), 10),
+            "num_images": digits(1, 8), "seed": COMMON["seed"], "magic_prompt": text(),
+            "resolution": GENERATE["resolution"], "aspect_ratio": GENERATE["aspect_ratio"],
+            "transparent_background": word("true", "false"),
+        }  # fmt: skip
+        return self.answer(self.accept(request.form, fields, ("prompt", "images")))
 
     @on("POST", "/v1/ideogram-v3/edit")
     def edit(self, request: Request) -> Reply:

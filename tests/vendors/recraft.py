@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -47,6 +48,12 @@ IMAGE = {
     **COMMON, "image_url": URL, "image": upload(is_picture),
     "strength": either(number(0, 1), decimal(0, 1)),
 }  # fmt: skip
+PROCESS: Mapping[str, Check] = {
+    "image": upload(is_picture),
+    "response_format": word("url", "b64_json"),
+    "image_format": word("webp", "png"),
+    "expire": flag,
+}
 INPAINT = {
     **IMAGE, "mask": upload(is_mask("white")),
     "mask_url": encoded(is_mask("white"), prefixed=True),
@@ -77,6 +84,20 @@ class Server(ImagesApi):
             model="recraftv3", settings={"output_format": "png"}, images=1, has_mask=True,
             cost="0.04", basis="reported",
         ),
+        **{
+            name: Work(model=name, settings={"output_format": "png"}, images=1, cost="0.04",
+                       basis="reported")
+            for name in ("remove-background", "crisp-upscale", "creative-upscale",
+                         "replace-background")
+        },
+        "vectorize": Work(model="vectorize", images=1, cost="0.04", basis="reported"),
+        "outpaint": Work(model="outpaint", images=1, settings={"output_format": "webp"},
+                         options={"expand_left": 200}, cost="0.04", basis="reported"),
+        "variate": Work(model="variate-image", images=1, cost="0.08", basis="reported",
+                        settings={"size": "1365x1024", "n": 2, "seed": 3}),
+        "erase": Work(model="erase-region", images=1, has_mask=True, cost="0.04", basis="reported"),
+        "background": Work(model="generate-background", images=1, has_mask=True, cost="0.04",
+                           basis="reported"),
     }  # fmt: skip
     instead: ClassVar = {
         "rate limit": error(429, "rate_limit_exceeded", "Too many requests"),
@@ -109,6 +130,46 @@ class Server(ImagesApi):
         if ("mask" in body) is ("mask_url" in body):
             self.complain("neither or both of mask and mask_url")
         return self.answer(body)
+
+    @on("POST", "/v1/images/{tool}")
+    def process(self, request: Request, tool: str) -> Reply:
+        if tool not in ("removeBackground", "crispUpscale", "creativeUpscale", "vectorize",
+                        "eraseRegion"):  # fmt: skip
+            return self.transform(request, tool)
+        masked = {"mask": upload(is_mask("white"))} if tool == "eraseRegion" else {}
+        body = self.accept(self.read(request), {**PROCESS, **masked}, ("image", *masked))
+        self.begin("")
+        image = self.item(
+            {**body, "prompt": ""}, size="512x512", format=body.get("image_format", "webp")
+        )
+        if tool == "vectorize":
+            svg = b"<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'/>"
+            self.made[-1] = svg
+            image = {"b64_json": base64.b64encode(svg).decode()}
+        return Reply(
+            200, {"created": 1795219200, "credits": 40, "image": {**image, "image_id": "i"}}
+        )
+
+    def transform(self, request: Request, tool: str) -> Reply:
+        side, prompt = digits(0, 2048), ("prompt",)
+        more: Mapping[str, Check] = {
+            "replaceBackground": {},
+            "generateBackground": {"mask": upload(is_mask("white"))},
+            "outpaint": {"size": pattern(r"\d+x\d+"), "expand_left": side, "expand_right": side},
+            "variateImage": {"size": pattern(r"\d+x\d+")},
+        }[tool]
+        fields = {**COMMON, "image": upload(is_picture), **more}
+        if tool == "variateImage":
+            fields, prompt = (
+                {
+                    k: v
+                    for k, v in fields.items()
+                    if k not in ("prompt", "style", "negative_prompt")
+                },
+                ("size",),
+            )
+        body = self.accept(self.read(request), fields, ("image", *prompt))
+        return self.answer({"prompt": "", **body})
 
     def read(self, request: Request) -> Any:
         """JSON or a form: the vendor takes both."""

@@ -6,6 +6,7 @@ not be verified since.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from routercore.provider import FixedSizes, Form, InputSize, MaskPolarity, ModelCard, Operation, usd
@@ -61,4 +62,37 @@ V4 = ModelCard(
     latency=15.0,
     unverified=frozenset({"prices", "sizes", "max_n", "formats", "latency", "url_lifetime"}),
 )
-CARDS = (V3, V4)
+EDIT_ALONE = frozenset({Operation.EDIT})
+REFRAME = replace(
+    V3,
+    id="ideogram-v3-reframe",
+    name="ideogram-v3-reframe",
+    operations=EDIT_ALONE,
+    operation_sizes={},
+    backgrounds=(),
+    mask=None,
+    negative_prompt=False,
+    accepts=frozenset(),
+    styles=(),
+    prices=(),
+    price_source="",
+    price_date=None,
+)
+"""Another shape for a picture: the size says which, and no words are sent."""
+REPLACE = replace(
+    REFRAME,
+    id="ideogram-v3-replace-background",
+    name="ideogram-v3-replace-background",
+    sizes=InputSize(),
+)
+EDIT = replace(
+    REFRAME,
+    id="ideogram-edit",
+    name="ideogram-edit",
+    qualities=(),
+    default_quality=None,
+    backgrounds=("transparent", "opaque"),
+    max_images=10,
+)
+"""An edit by words, of up to ten pictures."""
+CARDS = (V3, V4, REFRAME, REPLACE, EDIT)

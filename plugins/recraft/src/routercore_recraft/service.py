@@ -15,16 +15,34 @@ from routercore.provider import (
     Operation,
     Row,
     Task,
+    generated,
     number_at,
     post_form,
     post_json,
 )
+from routercore.provider.images_api import as_raw_image
+from routercore_recraft.models import V3_SIZES
 
 USD_PER_UNIT = Decimal("0.001")
 EDIT_PATHS = {
     Operation.EDIT: "/images/imageToImage",
     Operation.INPAINT: "/images/inpaint",
 }
+"""How a model that generates edits."""
+TOOLS = {
+    "vectorize": "/images/vectorize",
+    "remove-background": "/images/removeBackground",
+    "crisp-upscale": "/images/crispUpscale",
+    "creative-upscale": "/images/creativeUpscale",
+    "erase-region": "/images/eraseRegion",
+    "variate-image": "/images/variateImage",
+    "replace-background": "/images/replaceBackground",
+    "generate-background": "/images/generateBackground",
+    "outpaint": "/images/outpaint",
+}
+"""What is done to a picture by no model that the caller could name."""
+WORDLESS = frozenset(list(TOOLS)[:6])
+"""Those that take no prompt."""
 STRENGTH = 0.5
 """How far an edit may depart from its picture where the request does not say."""
 REFUSAL_WORDS = ("flagged", "nsfw", "moderation", "prohibited")
@@ -40,15 +58,23 @@ class Recraft(Row):
         body = self.body(task)
         if task.operation is Operation.GENERATE:
             return post_json(task.url(self.generations_path), body)
-        return post_form(task.url(EDIT_PATHS[task.operation]), self._parts(task, body))
+        path = TOOLS.get(task.model, EDIT_PATHS[task.operation])
+        return post_form(task.url(path), self._parts(task, body))
 
     def body(self, task: Task) -> dict[str, Any]:
         body = super().body(task)
+        if task.model in TOOLS:
+            return _for_tool(task, body)
         return {"strength": STRENGTH, **body} if task.operation is Operation.EDIT else body
 
     def parse(self, task: Task, response: HttpResponse) -> Generated:
-        made = super().parse(task, response)
-        units = number_at(response.object(), "credits")
+        body = response.object()
+        if "data" not in body and "image" in body:  # What is processed comes alone.
+            image = as_raw_image(body["image"], task.card.url_lifetime)
+            made = generated([image])
+        else:
+            made = super().parse(task, response)
+        units = number_at(body, "credits")
         if units is None or units < 0:
             return made
         return replace(made, cost_usd=units * USD_PER_UNIT)
@@ -63,3 +89,14 @@ class Recraft(Row):
         if any(word in words for word in QUOTA_WORDS):
             return replace(failure, fault=Fault.QUOTA)
         return failure
+
+
+def _for_tool(task: Task, body: dict[str, Any]) -> dict[str, Any]:
+    """The form of a tool: it has no model of its own, and some want no words."""
+    dropped = {"background", *({"prompt"} if task.model in WORDLESS else ())}
+    form = {name: value for name, value in body.items() if name not in dropped}
+    if "model" not in task.options:
+        del form["model"]
+    if task.model == "variate-image":
+        return {"size": str(V3_SIZES.sizes[0]), **form}
+    return form

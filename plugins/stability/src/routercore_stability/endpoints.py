@@ -58,9 +58,6 @@ class Endpoint:
         extra: dict[str, Any] = {"strength": STRENGTH} if task.images else {}
         if self.path != "generate/sd3":
             return extra
-        if task.images and task.aspect_ratio:
-            raise fail(Fault.UNSUPPORTED, f"{task.model!r} keeps the shape of an input image",
-                       param="aspect_ratio", only_here=True)  # fmt: skip
         mode = "image-to-image" if task.images else "text-to-image"
         return {**extra, "model": task.model, "mode": mode}
 
