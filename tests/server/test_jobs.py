@@ -14,7 +14,7 @@ from tests.server.test_streams import events, upstream_stream
 from tests.serving import MODEL, card, provider, router_of, served, setup
 from tests.upstreams import Upstream, error, picture
 
-from routercore.engine.setup import Caller, CallerKey, Limits, ServerSetup
+from routercore.engine.setup import Caller, CallerKey, Limits
 
 URL = "/v1/images/generations"
 LATER = {"prefer": "respond-async"}
@@ -212,25 +212,3 @@ def test_a_submitted_call_outlives_its_client(client: httpx2.Client, upstream: U
 
     assert submit(client, {"idempotency-key": "gone-1"}).json()["data"]
     assert 1 == upstream.calls
-
-
-def test_abandoned_work_can_be_finished(upstream: Upstream, tmp_path: Path) -> None:
-    """Where the configuration says so, work whose client hangs up is done, paid and stored."""
-    server = ServerSetup(finish_abandoned=True)
-    what = setup(tmp_path, provider("near", upstream.base_url), server=server)
-    with served(router_of(what)) as client:
-        upstream.hold()
-        leave(client, upstream)
-        upstream.release()
-        upstream.wait_until_idle()
-        plain = submit(client, {})
-        place = f"/v1/images/jobs/{plain.headers['x-routercore-job']}"
-        delivered = client.get(place)
-        for _ in range(1000):
-            stored = list(tmp_path.rglob("*.png"))
-            if len(stored) == 2:
-                break
-            client.get("/health")
-
-    assert (200, 404) == (plain.status_code, delivered.status_code)
-    assert 2 == len(stored)

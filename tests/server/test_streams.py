@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,11 @@ import pytest
 from tests.serving import MODEL, card, provider, router_of, served, setup
 from tests.upstreams import Answer, Upstream, error, mask, picture
 
-from routercore.server.events import Feed, frames
 from routercore.server.faults import Redactor
+from routercore.server.job import Job, Order
+from routercore.server.jobs import Jobs
+from routercore.server.records import MemoryRecordStore, Outcome, Record
 from routercore.server.replies import small
-from routercore.values.events import PartialImage, StreamItem
-from routercore.values.images import ImageRequest
 
 URL = "/v1/images/generations"
 BODY = {"model": MODEL, "prompt": "x", "stream": True}
@@ -128,64 +127,33 @@ def test_errors_after_the_first_event(streaming: httpx2.Client, upstream: Upstre
     assert 1 == upstream.calls
 
 
-def test_a_client_that_leaves_cancels(streaming: httpx2.Client, upstream: Upstream) -> None:
-    """Leaving a stream ends its work upstream."""
-    upstream.hold()
-    body = json.dumps(BODY).encode()
-    import socket
-
-    with socket.create_connection((streaming.base_url.host, streaming.base_url.port or 0)) as raw:
-        head = f"POST {URL} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
-        raw.sendall(head.encode() + b"content-length: %d\r\n\r\n" % len(body) + body)
-        upstream.wait_for_calls(1)
-    upstream.wait_until_idle()
-
-
-@dataclass
-class Slow:
-    """A stream that comes only when told to."""
-
-    items: list[StreamItem]
-    ready: asyncio.Event
-
-    async def run(self) -> AsyncIterator[StreamItem]:
-        await self.ready.wait()
-        for item in self.items:
-            yield item
-
-
 async def test_signs_of_life() -> None:
-    """A stream that is silent begins after a while, and says that it lives."""
-    item = PartialImage(index=0, data=picture(), format="png", target="near:poster")
-    slow = Slow([item], asyncio.Event())
-    feed = Feed(slow.run(), patience=0.01, keepalive=0.01)
-    request = ImageRequest(prompt="x", model=MODEL)
+    """A stream that is silent says that it lives."""
+    job = Job(Record(id="req_1", owner="a", created=0.0))
+    outcome = Outcome(status=200, headers={}, parts=(), frames=())
     seen: list[bytes] = []
 
-    await feed.begin()
-    async for frame in frames(feed, request, Redactor(()), "req_1"):
+    async for frame in job.follow(keepalive=0.01):
         seen.append(b"".join(small(frame)))
         if len(seen) == 3:
-            slow.ready.set()
-    await feed.close()
+            job.tell([b"data: x\n\n"])
+            job.end(job.record, outcome)
 
-    assert [b": keepalive\n\n"] * 3 == seen[:3]
-    assert seen[-1].startswith(b"event: image_generation.partial_image\ndata: {")
+    assert [b": keepalive\n\n"] * 3 + [b"data: x\n\n"] == seen
 
 
 async def test_a_crash_inside_a_stream() -> None:
     """A mistake of ours ends a stream as an error that does not say which."""
 
-    async def broken() -> AsyncIterator[StreamItem]:
+    async def broken(job: Job) -> Outcome:
         raise ZeroDivisionError("secret")
-        yield  # pragma: no cover
 
-    feed = Feed(broken())
-    told = [
-        b"".join(small(frame))
-        async for frame in frames(feed, ImageRequest(prompt="x", model="m"), Redactor(()), "r")
-    ]
-    await feed.close()
+    store = MemoryRecordStore(retention=1, max_records=1, max_bytes=1)
+    jobs = Jobs(store, Redactor(()))
+    found = await jobs.begin(Order(id="req_1", owner="a"), broken, ExitStack())
+    assert found.job is not None
+    told = [b"".join(small(frame)) async for frame in found.job.follow()]
+    await jobs.close()
 
     assert 1 == len(told)
     assert b"internal_error" in told[0]

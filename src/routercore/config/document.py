@@ -147,7 +147,9 @@ class ServerSection(Section):
     trust_forwarded: bool = False
     max_body_bytes: ByteCount = 256 * 1024 * 1024
     max_buffered_bytes: ByteCount = 1024 * 1024 * 1024
-    finish_abandoned: bool = False
+    finish_abandoned: bool = True
+    max_abandoned: Count = 100
+    job_lease: Duration = 30.0
     job_retention: Duration = 86_400.0
     max_jobs: Count = 10_000
     max_job_bytes: ByteCount = 512 * 1024 * 1024

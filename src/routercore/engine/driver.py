@@ -55,6 +55,9 @@ class Contact:
     is_called_off: bool = False
     """Its job was accepted, and the vendor says that it stops."""
 
+    is_handed_over: bool = False
+    """Whoever ends it leaves its job to others, and does not call it off."""
+
     @property
     def may_be_paid(self) -> bool:
         """Whether the upstream may have acted on it."""

@@ -227,8 +227,13 @@ class ServerSetup:
     """Of one request."""
     max_buffered_bytes: int = 1024 * 1024 * 1024
     """Of all requests that are being read or worked on together."""
-    finish_abandoned: bool = False
-    """Go on with the work of clients that hang up, also without an idempotency key."""
+    finish_abandoned: bool = True
+    """Go on with calls whose clients hang up once they may be paid for. With an idempotency key
+    they go on in any case."""
+    max_abandoned: int = 100
+    """How many such calls may run at one time; one more is cancelled."""
+    job_lease: float = 30.0
+    """Seconds for which a process is taken to live after it was last heard of by the others."""
     job_retention: float = 86_400.0
     """Seconds that jobs and idempotency keys are remembered."""
     max_jobs: int = 10_000

@@ -15,11 +15,18 @@ class Watch:
     """Of its calls, but for those that cost nothing in the end."""
     is_joining: bool = False
     """It waits for the work of an equal request, of which nothing is known here."""
+    is_accepted: bool = False
+    """An upstream has accepted a job for it, which can be collected by whoever comes later."""
 
     @property
     def is_at_stake(self) -> bool:
         """Whether something was sent that may be paid for, so that giving up may lose a picture."""
         return self.is_joining or any(contact.may_be_paid for contact in self.contacts)
+
+    def hand_over(self) -> None:
+        """Accepted jobs are left to others: nothing is called off when the request is cancelled."""
+        for contact in self.contacts:
+            contact.is_handed_over = True
 
     def forget(self, contact: Contact) -> None:
         """It cost nothing."""

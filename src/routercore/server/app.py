@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from routercore.engine.setup import ServerSetup
 from routercore.router import Router
+from routercore.server.answering import Answerer
 from routercore.server.auth import caller_of
 from routercore.server.credits import credits_body
 from routercore.server.edge import Edge, raise_again
@@ -26,7 +26,7 @@ from routercore.server.jobs import Jobs
 from routercore.server.models import list_body, model_body
 from routercore.server.openapi import document
 from routercore.server.queries import flag, narrowed
-from routercore.server.records import MemoryRecordStore
+from routercore.server.recording import open_records
 from routercore.server.replies import to_json
 from routercore.server.store import Place
 from routercore.server.tracking import JobsApi
@@ -79,8 +79,14 @@ class _Face:
         self._router = router
         self.redactor = Redactor(setup.providers)
         self.shelf = Shelf(setup, store)
-        self.jobs = Jobs(_record_store(setup.server), self.redactor)
-        self._images = ImagesApi(router, self.shelf, self.redactor, self.jobs)
+        server = setup.server
+        self.answerer = Answerer(self.shelf, self.redactor, server.default_response)
+        self.records = open_records(setup, router.engine.ledger, self.shelf.store)
+        self.jobs = Jobs(
+            self.records, self.redactor, finish_abandoned=server.finish_abandoned,
+            max_abandoned=server.max_abandoned, tend_seconds=server.job_lease / 3,
+        )  # fmt: skip
+        self._images = ImagesApi(router, self.shelf, self.answerer, self.redactor, self.jobs)
         self._estimates = EstimatesApi(router, self._images.memory, self.redactor)
         self._tracking = JobsApi(router, self.jobs)
 
@@ -158,14 +164,6 @@ class _Face:
         if not await self.shelf.delete(name, caller.name):
             raise NotFoundError("There is no such image of this key.")
         return _json({"id": name, "object": "image", "deleted": True})
-
-
-def _record_store(setup: ServerSetup) -> MemoryRecordStore:
-    return MemoryRecordStore(
-        retention=setup.job_retention,
-        max_records=setup.max_jobs,
-        max_bytes=setup.max_job_bytes,
-    )
 
 
 def _json(value: Mapping[str, Any] | Sequence[Any]) -> Response:

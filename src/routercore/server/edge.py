@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
+from collections.abc import Iterable
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -24,6 +26,9 @@ from routercore.server.replies import to_json
 from routercore.values.errors import RequestError, RouterError
 
 ID_KEY = "routercore.request_id"
+REFERENCE_KEY = "routercore.reference"
+"""What the client calls its request, if anything."""
+_REFERENCE = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Edge:
@@ -37,8 +42,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(send)
-        scope[ID_KEY] = exchange.id
+        exchange = _Exchange(send, _reference(scope["headers"]))
+        scope[ID_KEY], scope[REFERENCE_KEY] = exchange.id, exchange.reference
         try:
             await self._app(scope, receive, exchange.send)
         except ClientGoneError:
@@ -61,8 +66,9 @@ class Edge:
 class _Exchange:
     """One request and what its answer gets on the way out."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, reference: str | None) -> None:
         self._send = send
+        self.reference = reference
         self._began = time.perf_counter()
         self.id = f"req_{secrets.token_hex(12)}"
         self.is_answered = False
@@ -73,10 +79,16 @@ class _Exchange:
             milliseconds = round((time.perf_counter() - self._began) * 1000)
             message["headers"] = [
                 *message.get("headers", ()),
-                (b"x-request-id", self.id.encode()),
+                (b"x-request-id", (self.reference or self.id).encode()),
                 (b"openai-processing-ms", b"%d" % milliseconds),
             ]
         await self._send(message)
+
+
+def _reference(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The id that the client gave its request; one that could not be one is passed over."""
+    given = [value for name, value in headers if name == b"x-request-id"]
+    return given[0].decode() if len(given) == 1 and _REFERENCE.fullmatch(given[0]) else None
 
 
 def raise_again(request: object, error: Exception) -> Response:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from routercore.server import log
 from routercore.server.answers import NO_TOKENS, extras, shape_of, usage_body
-from routercore.server.faults import InternalError, Redactor, error_body
+from routercore.server.faults import Redactor, error_body
 from routercore.server.replies import Part, json_with, to_json
 from routercore.values.errors import RouterError
 from routercore.values.events import Completed, PartialImage, StreamItem
@@ -21,77 +18,6 @@ FIRST_EVENT_SECONDS = 40.0
 """The longest wait for a true status; after it the stream begins with comments."""
 Frame = list[Part]
 KEEPALIVE: Frame = [b": keepalive\n\n"]
-
-
-class Feed:
-    """A stream whose first item is awaited apart from the rest, and which can fall silent."""
-
-    def __init__(
-        self,
-        items: AsyncIterator[StreamItem],
-        *,
-        patience: float = FIRST_EVENT_SECONDS,
-        keepalive: float = KEEPALIVE_SECONDS,
-    ) -> None:
-        self._items = items
-        self._patience, self._keepalive = patience, keepalive
-        self._next = asyncio.ensure_future(_one(items))
-
-    async def begin(self) -> None:
-        """Wait for the first item, or until a client should wait no longer for a status.
-
-        Raises:
-            RouterError: what is asked for cannot be had.
-        """
-        done, _ = await asyncio.wait({self._next}, timeout=self._patience)
-        if done:
-            self._next.result()
-
-    def __aiter__(self) -> Feed:
-        return self
-
-    async def __anext__(self) -> StreamItem | None:
-        """The next item, or ``None`` when it is time for a sign of life."""
-        done, _ = await asyncio.wait({self._next}, timeout=self._keepalive)
-        if not done:
-            return None
-        item = self._next.result()
-        if item is None:
-            raise StopAsyncIteration
-        self._next = asyncio.ensure_future(_one(self._items))
-        return item
-
-    async def close(self) -> None:
-        """Stop; work that is still going on behind the stream is cancelled."""
-        self._next.cancel()
-        await asyncio.wait({self._next})
-        if not self._next.cancelled():
-            self._next.exception()  # Looked at, so that it is not reported as lost.
-        if isinstance(self._items, AsyncGenerator):
-            with contextlib.suppress(RouterError):
-                await self._items.aclose()
-
-
-async def _one(items: AsyncIterator[StreamItem]) -> StreamItem | None:
-    return await anext(items, None)
-
-
-async def frames(
-    feed: Feed, request: ImageRequest, redactor: Redactor, request_id: str
-) -> AsyncIterator[Frame]:
-    """The stream as frames; an error ends it as an ``error`` event."""
-    try:
-        async for item in feed:
-            if item is None:
-                yield KEEPALIVE
-                continue
-            for frame in item_frames(item, request, redactor):
-                yield frame
-    except RouterError as error:
-        yield error_frame(error, redactor)
-    except Exception as error:  # noqa: BLE001 - a face: the client is told, whatever it is
-        log.crashed(request_id, error)
-        yield error_frame(InternalError(), redactor)
 
 
 def error_frame(error: RouterError, redactor: Redactor) -> Frame:

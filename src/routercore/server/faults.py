@@ -67,6 +67,44 @@ class KeyReusedError(RequestError):
     param = "Idempotency-Key"
 
 
+class LostError(RouterError):
+    """409: the call was sent, and its answer was lost with the process that waited for it."""
+
+    status = 409
+    type = "server_error"
+    code = "outcome_unknown"
+    may_retry = False
+
+
+class StoppingError(RouterError):
+    """503: the server takes no more requests, and this one was not begun."""
+
+    status = 503
+    type = "service_unavailable_error"
+    code = "server_is_stopping"
+    retry_after = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("The server is stopping; another will be there in a moment. Try again.")
+
+
+class HandedOverError(RouterError):
+    """503: the server stops, and the upstream goes on with what it has accepted."""
+
+    status = 503
+    type = "service_unavailable_error"
+    code = "job_handed_over"
+    retry_after = 5.0
+
+    def __init__(self, *, has_key: bool) -> None:
+        """``has_key``: whether asking again means this call, and not another one."""
+        super().__init__(
+            "The server stops while an upstream works on this. Its job, named in the header"
+            " x-routercore-job, will have the result."
+        )
+        self.may_retry = None if has_key else False
+
+
 class ElsewhereError(RouterError):
     """409: the call of this key is under way in another process."""
 

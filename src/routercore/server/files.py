@@ -48,15 +48,13 @@ class Shelf:
             self._sweeping.cancel()
             await asyncio.wait({self._sweeping})
 
-    async def urls(
-        self, images: tuple[Image, ...], request: Request, owner: str
-    ) -> list[str | None]:
-        """Keep images and return the URLs under which this client can read them.
+    async def urls(self, images: tuple[Image, ...], origin: str, owner: str) -> list[str | None]:
+        """Keep images and return the URLs under which they can be read.
 
         An image that cannot be kept, or not in time, has none.
         """
         self._tend()
-        origin, kept = self._origin(request), list[str]()
+        kept = list[str]()
         try:
             async with asyncio.timeout(self._setup.store.timeout):
                 # A thread that hangs, as on a network drive, is left behind.
@@ -132,7 +130,7 @@ class Shelf:
                 log.store_failed(str(error))
             await asyncio.sleep(SWEEP_SECONDS)
 
-    def _origin(self, request: Request) -> str:
+    def origin(self, request: Request) -> str:
         """Scheme, host and port as the client sees them, and where the application is mounted."""
         root: str = request.scope.get("root_path", "")
         return (self._public or self._called(request)) + root

@@ -10,17 +10,20 @@ from starlette.types import Receive, Scope, Send
 
 from routercore.engine.setup import Caller
 from routercore.router import Router
+from routercore.server.answering import Answerer
 from routercore.server.auth import caller_of
 from routercore.server.bodies import Account, Memory
-from routercore.server.events import FIRST_EVENT_SECONDS, Feed, frames
+from routercore.server.edge import ID_KEY, REFERENCE_KEY
+from routercore.server.events import FIRST_EVENT_SECONDS
 from routercore.server.faults import Redactor, limit_headers
 from routercore.server.files import Shelf
-from routercore.server.jobs import Found, Job, Jobs
+from routercore.server.job import Found, Job, Order
+from routercore.server.jobs import Jobs
 from routercore.server.making import Making
 from routercore.server.preferences import Preferences, preferences_of
 from routercore.server.reading import Asked, read_asked
-from routercore.server.records import Outcome, Record
-from routercore.server.replies import EventStreamResponse, PartsResponse, unless_gone
+from routercore.server.records import Outcome
+from routercore.server.replies import EventStreamResponse, unless_gone
 from routercore.server.tracking import (
     JOB_HEADER,
     REPLAYED,
@@ -30,17 +33,18 @@ from routercore.server.tracking import (
     replayed,
 )
 from routercore.values.errors import RequestError
-from routercore.values.limits import UNLIMITED, Admission
 
 
 class ImagesApi:
     """``/images/generations`` and ``/images/edits``."""
 
-    def __init__(self, router: Router, shelf: Shelf, redactor: Redactor, jobs: Jobs) -> None:
+    def __init__(
+        self, router: Router, shelf: Shelf, answerer: Answerer, redactor: Redactor, jobs: Jobs
+    ) -> None:
         self.router = router
         self.setup = router.engine.setup.server
         self.memory = Memory(self.setup.max_buffered_bytes)
-        self.shelf = shelf
+        self.shelf, self.answerer = shelf, answerer
         self.redactor = redactor
         self.jobs = jobs
 
@@ -55,19 +59,14 @@ class ImagesApi:
 
 
 class _Work(Response):
-    """One request's work and answer. The body is accounted for until the answer is sent."""
+    """One request's work, a job that its client waits for, and its answer."""
 
     def __init__(self, api: ImagesApi, request: Request, *, needs_image: bool) -> None:
         super().__init__()
         self._api = api
+        self._jobs = api.jobs
         self._request = request
         self._needs_image = needs_image
-        self._admission = UNLIMITED
-        self._passing: Record | None = None
-        """A job that nobody asked to be one: kept only for a client that hangs up."""
-
-    def _admitted(self, admission: Admission) -> None:
-        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         caller = caller_of(self._api.router, scope["headers"])
@@ -75,27 +74,37 @@ class _Work(Response):
         with ExitStack() as held:
             asked = await self._read(held.enter_context(self._api.memory.account()))
             making = self._making(asked, caller)
-            if self._is_detached(making, wanted):
-                response = await self._detached(making, wanted, held)
-            else:
-                response = await (self._stream if asked.stream else self._answer)(making)
+            order = await self._order(making, wanted)
+            found = await self._jobs.begin(order, making.as_job, held)
+        if found.job is None:
+            stream = asked.stream and not wanted.later
+            await replayed(found.record, stream=stream)(scope, receive, send)
+            return
+        with self._jobs.waiting(found.job):
+            response = await self._response(found, found.job, making, wanted)
             await response(scope, receive, send)
-            if self._passing is not None:
-                await self._api.jobs.forget(self._passing)
-
-    def _is_detached(self, making: Making, wanted: Preferences) -> bool:
-        """Whether the work goes on without its client. Nobody could ask for an ephemeral result
-        again but with its key, while it is being made."""
-        if wanted.key is not None:
-            return True
-        return (wanted.later or self._api.setup.finish_abandoned) and not making.is_ephemeral
+        await self._jobs.delivered(found.job)
 
     def _making(self, asked: Asked, caller: Caller) -> Making:
         api = self._api
         return Making(
-            router=api.router, shelf=api.shelf, redactor=api.redactor,
-            http=self._request, asked=asked, caller=caller,
+            router=api.router, answerer=api.answerer, redactor=api.redactor,
+            id=self._request.scope[ID_KEY], origin=api.shelf.origin(self._request),
+            asked=asked, caller=caller,
         )  # fmt: skip
+
+    async def _order(self, making: Making, wanted: Preferences) -> Order:
+        """An ephemeral result cannot be submitted: nobody could come back for it."""
+        return Order(
+            id=making.id,
+            owner=making.caller.name,
+            key=wanted.key,
+            reference=self._request.scope[REFERENCE_KEY],
+            request_hash=await making.digest() if wanted.key is not None else "",
+            shape=making.shape(),
+            is_submitted=wanted.later and not making.is_ephemeral,
+            is_ephemeral=making.is_ephemeral,
+        )
 
     async def _read(self, account: Account) -> Asked:
         setup = self._api.setup
@@ -108,37 +117,15 @@ class _Work(Response):
             raise RequestError(message, param="image[]", code="invalid_value")
         return asked
 
-    async def _answer(self, making: Making) -> Response:
-        result = await unless_gone(self._request.receive, making.result(self._admitted))
-        headers, parts = await making.answer(result)
-        return PartsResponse(parts, {**headers, **limit_headers(self._admission)})
-
-    async def _stream(self, making: Making) -> Response:
-        feed = Feed(making.items(self._admitted))
-        try:
-            await unless_gone(self._request.receive, feed.begin())
-        except BaseException:
-            await feed.close()
-            raise
-        told = frames(feed, making.asked.request, self._api.redactor, making.id)
-        return EventStreamResponse(told, feed.close, limit_headers(self._admission))
-
-    async def _detached(self, making: Making, wanted: Preferences, held: ExitStack) -> Response:
-        """Let the work be a job, which goes on whoever hangs up."""
-        found = await self._api.jobs.begin(
-            making.caller.name, wanted.key, await making.digest(), making.as_job, held
-        )
-        if wanted.key is None and not wanted.later:
-            self._passing = found.record
-        stream = making.asked.stream and not wanted.later
-        if found.job is None:
-            return replayed(found.record, stream=stream)
+    async def _response(
+        self, found: Found, job: Job, making: Making, wanted: Preferences
+    ) -> Response:
         if wanted.later and not making.is_ephemeral:
-            return await self._later(found, found.job, wanted)
-        if stream:
-            return await self._followed(found, found.job)
-        outcome = await unless_gone(self._request.receive, found.job.ended())
-        return self._ended(outcome, found, found.job)
+            return await self._later(found, job, wanted)
+        if making.asked.stream:
+            return await self._followed(found, job)
+        outcome = await unless_gone(self._request.receive, job.ended())
+        return self._ended(outcome, found, job)
 
     async def _later(self, found: Found, job: Job, wanted: Preferences) -> Response:
         """A job as the answer; unless the wait for it that was asked for was enough."""
@@ -150,12 +137,12 @@ class _Work(Response):
         return self._ended(job.outcome, found, job)
 
     async def _followed(self, found: Found, job: Job) -> Response:
-        """The events of a job; an error before all others has its own status, as elsewhere."""
+        """The events of a job; an error before all others has its own status."""
         await unless_gone(self._request.receive, at_most(FIRST_EVENT_SECONDS, job.shown()))
         if job.outcome is not None and job.outcome.error and len(job.frames) == 1:
             return self._ended(job.outcome, found, job)
         headers = {**limit_headers(job.admission), JOB_HEADER: found.record.id}
-        return EventStreamResponse(job.follow(), None, headers)
+        return EventStreamResponse(job.follow(), headers)
 
     def _ended(self, outcome: Outcome, found: Found, job: Job) -> Response:
         more = limit_headers(job.admission) if found.is_new else REPLAYED

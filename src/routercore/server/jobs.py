@@ -3,172 +3,235 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
 
 from routercore.server import log
-from routercore.server.answers import header_text
-from routercore.server.events import KEEPALIVE, KEEPALIVE_SECONDS, Frame, error_frame
+from routercore.server.bodies import ClientGoneError
+from routercore.server.elsewhere import Elsewhere
 from routercore.server.faults import (
     BusyError,
     GoneError,
+    HandedOverError,
     InternalError,
     KeyReusedError,
+    LostError,
     NotFoundError,
     Redactor,
-    error_body,
-    error_headers,
+    StoppingError,
 )
+from routercore.server.job import Found, Job, Order, Work
 from routercore.server.records import JobState, Outcome, Record, RecordStore
-from routercore.server.replies import to_json
-from routercore.values.errors import RouterError
-from routercore.values.limits import UNLIMITED, Admission
+from routercore.values.errors import LedgerUnavailableError, RouterError
 
 MAX_RUNNING = 1000
 """Jobs under way at one time; the limits of callers are what usually binds."""
+SWEEP_SECONDS = 60.0
 _CANCELLED = GoneError("The job was cancelled.", code="job_cancelled")
-
-
-class Job:
-    """One call under way, or just ended."""
-
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self.frames: list[Frame] = []
-        self.admission = UNLIMITED
-        self.outcome: Outcome | None = None
-        self.task: asyncio.Task[None] | None = None
-        self._is_admitted = False
-        self._news = asyncio.Event()
-
-    def admit(self, admission: Admission) -> None:
-        """The caller's limits have room for it."""
-        self.admission, self._is_admitted = admission, True
-        self._ring()
-
-    def tell(self, frame: Frame) -> None:
-        """Add an event."""
-        self.frames.append(frame)
-        self._ring()
-
-    def end(self, record: Record, outcome: Outcome) -> None:
-        """It has come to something."""
-        self.record, self.outcome = record, outcome
-        self._ring()
-
-    def _ring(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
-
-    async def begun(self) -> None:
-        """Return once the call is let in, or has ended."""
-        while not self._is_admitted and self.outcome is None:
-            await self._news.wait()
-
-    async def shown(self) -> None:
-        """Return once there is an event, or the call has ended."""
-        while not self.frames and self.outcome is None:
-            await self._news.wait()
-
-    async def ended(self) -> Outcome:
-        """Return what it comes to."""
-        while self.outcome is None:
-            await self._news.wait()
-        return self.outcome
-
-    async def follow(self, keepalive: float = KEEPALIVE_SECONDS) -> AsyncIterator[Frame]:
-        """All events from the first, as they happen, with signs of life in between."""
-        seen = 0
-        while True:
-            for frame in self.frames[seen:]:
-                seen += 1
-                yield frame
-            if self.outcome is not None and seen == len(self.frames):
-                return
-            if seen == len(self.frames):
-                try:
-                    async with asyncio.timeout(keepalive):
-                        await self._news.wait()
-                except TimeoutError:
-                    yield KEEPALIVE
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A call that was asked for again: under way here, or remembered."""
-
-    record: Record
-    job: Job | None
-    is_new: bool = False
-
-
-Work = Callable[[Job], Awaitable[Outcome]]
 
 
 class Jobs:
     """All of them."""
 
-    def __init__(self, store: RecordStore, redactor: Redactor) -> None:
-        self._store = store
-        self._redactor = redactor
-        self._running: dict[str, Job] = {}
+    def __init__(
+        self,
+        store: RecordStore,
+        redactor: Redactor,
+        *,
+        finish_abandoned: bool = True,
+        max_abandoned: int = 100,
+        tend_seconds: float = 10.0,
+    ) -> None:
+        """Nothing runs before the first job.
 
-    async def begin(
-        self, owner: str, key: str | None, request_hash: str, work: Work, held: ExitStack
-    ) -> Found:
+        Args:
+            store: remembers them.
+            redactor: takes out of errors what clients have no business knowing.
+            finish_abandoned: go on with what may be paid for when its client hangs up.
+            max_abandoned: how many such may run at one time.
+            tend_seconds: between two times that the store hears of what runs.
+        """
+        self._store, self._redactor = store, redactor
+        self._finish_abandoned, self._max_abandoned = finish_abandoned, max_abandoned
+        self._tend_seconds, self._swept = tend_seconds, time.monotonic()
+        self._running: dict[str, Job] = {}
+        self._elsewhere = Elsewhere(store, redactor)
+        self._unsettled: dict[str, Record] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._tending: asyncio.Task[None] | None = None
+        self._is_closing = False
+
+    @property
+    def count(self) -> int:
+        """How many are under way."""
+        return len(self._running)
+
+    async def begin(self, order: Order, work: Work, held: ExitStack) -> Found:
         """Begin ``work``, unless its owner's key stands for a call already: then that is meant.
 
         Args:
-            owner: whose call it is.
-            key: the idempotency key, if there is one.
-            request_hash: what tells other requests under the same key.
+            order: what tells it from others.
             work: what to do.
             held: what the work needs; taken over, and given back when the work is over.
 
         Raises:
             KeyReusedError: the key stands for another request.
             BusyError: too many jobs are under way.
+            LedgerUnavailableError: it cannot be remembered, so it is not begun.
         """
-        if len(self._running) >= MAX_RUNNING:
+        if self._is_closing:
+            raise StoppingError
+        if self.count >= MAX_RUNNING:
             raise BusyError("The server has as many jobs under way as it can; try again.")
         draft = Record(
-            id=f"job_{secrets.token_hex(16)}", owner=owner, key=key,
-            request_hash=request_hash, created=time.time(),
+            id=order.id, owner=order.owner, key=order.key, reference=order.reference,
+            request_hash=order.request_hash, shape=order.shape, created=time.time(),
         )  # fmt: skip
-        record = await self._store.claim(draft)
-        if record is not draft:
-            if record.request_hash != request_hash:
-                raise KeyReusedError("This Idempotency-Key was used for another request.")
-            return Found(record, self._running.get(record.id))
-        job = self._running[record.id] = Job(record)
+        job = Job(draft, order)
+        if not job.is_passing:
+            record = await self._store.claim(draft)
+            if record is not draft:
+                return await self._known(record, order)
+            job.is_recorded = True
+        self._running[draft.id] = job
         job.task = asyncio.create_task(self._run(job, work, held.pop_all()))
-        return Found(record, job, is_new=True)
+        self._tend()
+        return Found(draft, job, is_new=True)
 
-    async def find(self, id: str, owner: str) -> Found:
-        """A caller's job.
+    async def _known(self, record: Record, order: Order) -> Found:
+        if record.request_hash != order.request_hash:
+            raise KeyReusedError("This Idempotency-Key was used for another request.")
+        return await self.current(Found(record, self._running.get(record.id)))
+
+    async def find(self, owner: str, name: str) -> Found:
+        """A caller's job, by its id or by what its client called the request.
 
         Raises:
-            NotFoundError: the caller has none of that id.
+            NotFoundError: the caller has none of that name.
         """
-        record = await self._store.get(id)
-        if record is None or record.owner != owner:
+        local = self._running.get(name)
+        if local is None or local.record.owner != owner:
+            local = self._called(owner, name)
+        if local is not None:
+            return Found(local.record, local)
+        record = await self._store.find(owner, name)
+        if record is None:
             raise NotFoundError("There is no such job of this key, or it is forgotten by now.")
-        return Found(record, self._running.get(id))
+        return Found(record, self._running.get(record.id))
+
+    def _called(self, owner: str, name: str) -> Job | None:
+        """The last one under way here that its client called so."""
+        mine = [job for job in self._running.values() if job.record.owner == owner]
+        named = [job for job in mine if job.record.reference == name]
+        return max(named, key=lambda job: job.record.created, default=None)
+
+    async def current(self, found: Found) -> Found:
+        """The same; where another process is at it, with a job that can be waited for."""
+        if found.job is None and found.record.state is JobState.IN_PROGRESS:
+            return replace(found, job=await self._elsewhere.follow(found.record))
+        return found
+
+    @contextmanager
+    def waiting(self, job: Job) -> Iterator[None]:
+        """Inside, a client waits for the job; who hangs up may have been the last one."""
+        job.waiting += 1
+        try:
+            yield
+        except ClientGoneError:
+            job.was_left = True
+            raise
+        finally:
+            job.waiting -= 1
+            if not job.waiting and (job.was_left or job.order is None):
+                self._abandoned(job)
+
+    def _abandoned(self, job: Job) -> None:
+        """Nobody waits any more. What cannot cost anything is given up, all else goes on."""
+        if job.order is None:
+            self._elsewhere.leave(job)
+        elif job.order.is_submitted:
+            return
+        elif job.outcome is not None:
+            if self._outlives(job):
+                self._do(self.record(job))
+        elif not job.watch.is_at_stake:
+            job.is_dropped = True
+            self._cancel(job)
+        elif self._outlives(job):
+            self._do(self.record(job))
+        else:
+            self._cancel(job)
+
+    def _outlives(self, job: Job) -> bool:
+        """Whether a job whose result may be paid for goes on without anybody who waits."""
+        assert job.order is not None
+        if job.is_passing and (job.order.is_ephemeral or not self._finish_abandoned):
+            return False
+        orphans = [one for one in self._running.values() if one.is_abandoned]
+        return len(orphans) <= self._max_abandoned
+
+    async def record(self, job: Job) -> None:
+        """See to it that the store has a job, as far as it has come.
+
+        Never raises: it goes on all the same, and is found in this process while it runs.
+        """
+        async with job.recording:
+            try:
+                if not job.is_recorded:
+                    running = replace(job.record, state=JobState.IN_PROGRESS, outcome=None)
+                    await self._store.claim(running)
+                    job.is_recorded = True
+                    if job.outcome is not None:
+                        await self._store.settle(job.record)
+            except RouterError as error:
+                log.record_failed(job.record.id, error)
+
+    async def delivered(self, job: Job) -> None:
+        """Its client has the answer: what was remembered for it alone is forgotten."""
+        if job.is_passing and not job.waiting:
+            async with job.recording:
+                if job.is_recorded:
+                    await self._store.forget(job.record.id)
 
     async def forget(self, record: Record) -> None:
         """Remember an ended job no longer."""
         await self._store.forget(record.id)
 
+    async def cancel(self, found: Found) -> Record:
+        """End a job that is under way, here or elsewhere; returns what is known of it then."""
+        job = found.job
+        if job is None or job.order is None:
+            await self._store.call_off(found.record.id)
+            return found.record
+        self._cancel(job)
+        await job.ended()
+        return job.record
+
+    def _cancel(self, job: Job) -> None:
+        if job.task is not None:
+            job.task.cancel()
+
     async def close(self) -> None:
-        """Cancel what is under way: nobody could fetch it from a process that is no more."""
+        """Give up what was not sent, leave to others what an upstream has accepted, and end.
+
+        Whoever waits is told what becomes of it.
+        """
+        self._is_closing = True
         tasks = [job.task for job in self._running.values() if job.task is not None]
-        for task in tasks:
-            task.cancel()
+        for job in [*self._running.values()]:
+            job.watch.hand_over()
+            self._cancel(job)
         if tasks:
             await asyncio.wait(tasks)
+        await self._elsewhere.close()
+        if self._chores:
+            await asyncio.wait(self._chores)
+        if self._tending is not None:
+            self._tending.cancel()
+            await asyncio.wait([self._tending])
 
     async def _run(self, job: Job, work: Work, held: ExitStack) -> None:
         with held:
@@ -179,30 +242,78 @@ class Jobs:
         if outcome.is_ephemeral:
             record = replace(record, outcome=None)
         try:
-            await self._store.settle(record)
+            async with job.recording:
+                if job.is_recorded:
+                    await self._settle(job, record)
+        except RouterError as error:
+            log.record_failed(record.id, error)
+            self._unsettled[record.id] = record
         finally:
             job.end(record, outcome)
             del self._running[record.id]
+
+    async def _settle(self, job: Job, record: Record) -> None:
+        if job.is_dropped:
+            await self._store.forget(record.id)
+        elif record.state is JobState.IN_PROGRESS:
+            await self._store.release(record.id)
+        else:
+            await self._store.settle(record)
 
     async def _worked(self, job: Job, work: Work) -> tuple[JobState, Outcome]:
         try:
             return JobState.COMPLETED, await work(job)
         except asyncio.CancelledError:
-            return JobState.CANCELLED, self._failed(job, _CANCELLED)
+            if self._is_closing:
+                return await self._handed_over(job)
+            return JobState.CANCELLED, job.failed(_CANCELLED, self._redactor)
         except RouterError as error:
-            return JobState.FAILED, self._failed(job, error)
+            return JobState.FAILED, job.failed(error, self._redactor)
         except Exception as error:  # noqa: BLE001 - a face: the client is told, whatever it is
             log.crashed(job.record.id, error)
-            return JobState.FAILED, self._failed(job, InternalError())
+            return JobState.FAILED, job.failed(InternalError(), self._redactor)
 
-    def _failed(self, job: Job, error: RouterError) -> Outcome:
-        body = error_body(error, self._redactor)
-        job.tell(error_frame(error, self._redactor))
-        return Outcome(
-            status=error.status,
-            headers={name: header_text(value) for name, value in error_headers(error).items()},
-            parts=(to_json({"error": body}),),
-            frames=tuple(job.frames),
-            error=body,
-            may_repeat=error.may_retry is not False and not isinstance(error, InternalError),
+    async def _handed_over(self, job: Job) -> tuple[JobState, Outcome]:
+        """How a job ends with its process: pending, as if it had never been, or in doubt."""
+        if not job.watch.is_at_stake:
+            job.is_dropped = True
+            return JobState.CANCELLED, job.failed(StoppingError(), self._redactor)
+        if job.watch.is_accepted:
+            await self.record(job)
+            told = HandedOverError(has_key=job.record.key is not None)
+            return JobState.IN_PROGRESS, job.failed(told, self._redactor)
+        lost = LostError(
+            "The server stopped before the upstream had answered. The call may be paid for and is"
+            " not made again."
         )
+        return JobState.FAILED, job.failed(lost, self._redactor)
+
+    def _do(self, chore: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    def _tend(self) -> None:
+        if self._tending is None or self._tending.done():
+            self._tending = asyncio.create_task(self._tended())
+
+    async def _tended(self) -> None:
+        """Keep the store's view of what runs here up to date, while anything does."""
+        while self._running or self._unsettled:
+            await asyncio.sleep(self._tend_seconds)
+            try:
+                await self._renew()
+            except LedgerUnavailableError as error:
+                log.record_failed("", error)
+
+    async def _renew(self) -> None:
+        for id, record in [*self._unsettled.items()]:
+            await self._store.settle(record)
+            del self._unsettled[id]
+        ids = [id for id, job in self._running.items() if job.is_recorded]
+        for id in await self._store.renew(ids):
+            if id in self._running:
+                self._cancel(self._running[id])
+        if time.monotonic() - self._swept > SWEEP_SECONDS:
+            self._swept = time.monotonic()
+            await self._store.sweep()

@@ -21,6 +21,11 @@ def crashed(request_id: str, error: BaseException) -> None:
     logger().error("request.crashed", request_id=request_id, exc_info=error)
 
 
+def record_failed(request_id: str, error: Exception) -> None:
+    """What became of a call could not be written down."""
+    logger().error("record.failed", request_id=request_id, error=str(error))
+
+
 def store_failed(problem: str) -> None:
     """Images could not be kept, read or deleted."""
     logger().error("store.failed", error=problem)

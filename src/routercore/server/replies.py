@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,12 +71,14 @@ class PartsResponse(Response):
         self.parts = parts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send(
-            {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-        )
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        await unless_gone(receive, self._send_all(send))
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _send_all(self, send: Send) -> None:
         for piece in small(self.parts):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
 
 
 def small(parts: Iterable[Part]) -> Iterator[bytes]:
@@ -101,37 +95,27 @@ def small(parts: Iterable[Part]) -> Iterator[bytes]:
 
 
 class EventStreamResponse(Response):
-    """Server-sent events; the client's leaving ends the iteration and what it stands for."""
+    """Server-sent events; the client's leaving ends the iteration."""
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self,
-        frames: AsyncIterator[Sequence[Part]],
-        close: Callable[[], Awaitable[None]] | None,
-        headers: Mapping[str, str],
-    ) -> None:
+    def __init__(self, frames: AsyncIterator[Sequence[Part]], headers: Mapping[str, str]) -> None:
         super().__init__(
             headers={**headers, "cache-control": "no-store", "x-accel-buffering": "no"}
         )
         del self.headers["content-length"]
         self.frames = frames
-        self.close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code}
-        try:
-            await send({**start, "headers": self.raw_headers})
-            await unless_gone(receive, self._send_all(send))
-        finally:
-            if self.close is not None:
-                await self.close()
+        await send({**start, "headers": self.raw_headers})
+        await unless_gone(receive, self._send_all(send))
+        await send({"type": "http.response.body", "body": b""})
 
     async def _send_all(self, send: Send) -> None:
         async for frame in self.frames:
             for piece in small(frame):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
 
 
 async def unless_gone(receive: Receive, work: Any) -> Any:
@@ -144,7 +128,7 @@ async def unless_gone(receive: Receive, work: Any) -> Any:
     gone = asyncio.ensure_future(_until_gone(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
+        if gone.done() or not task.done():
             raise ClientGoneError
         return task.result()
     finally:
@@ -153,6 +137,8 @@ async def unless_gone(receive: Receive, work: Any) -> Any:
             one.cancel()
         if unfinished:
             await asyncio.wait(unfinished)
+        if not task.cancelled():
+            task.exception()  # Seen, also where nobody is left to hear of it.
 
 
 async def _until_gone(receive: Receive) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from routercore.router import Router
 from routercore.server.auth import caller_of
 from routercore.server.events import Frame
-from routercore.server.faults import ElsewhereError, GoneError
-from routercore.server.jobs import Found, Jobs
+from routercore.server.faults import GoneError
+from routercore.server.job import Found, Job
+from routercore.server.jobs import Jobs
 from routercore.server.preferences import preferences_of
 from routercore.server.records import JobState, Outcome, Record
 from routercore.server.replies import EventStreamResponse, PartsResponse, to_json, unless_gone
@@ -34,46 +36,62 @@ class JobsApi:
 
     async def _find(self, request: Request) -> Found:
         caller = caller_of(self._router, request.scope["headers"])
-        return await self._jobs.find(request.path_params["id"], caller.name)
+        return await self._jobs.find(caller.name, request.path_params["id"])
 
     async def retrieve(self, request: Request) -> Response:
         """The answer of the call, or 202 while there is none."""
-        found = await self._find(request)
-        if found.job is not None and found.job.outcome is None:
-            wait = preferences_of(request).wait
-            await unless_gone(request.receive, at_most(wait, found.job.ended()))
-            if found.job.outcome is None:
-                return accepted(found.record, request, {})
-        record = found.job.record if found.job else found.record
-        outcome = found.job.outcome if found.job else record.outcome
+        found = await self._jobs.current(await self._find(request))
+        record, outcome = found.record, found.record.outcome
+        if found.job is not None:
+            outcome = await self._waited(found.job, request)
+            if outcome is None:
+                return accepted(record, request, {})
+            record = found.job.record
         if outcome is None:
-            raise _not_kept(record)
+            raise _not_kept()
         if outcome.error is None:
             return outcome_of(outcome, record, {})
         body = to_json({"error": outcome.error, **job_body(record, request)})
         return Response(body, outcome.status, dict(outcome.headers), media_type="application/json")
 
+    async def _waited(self, job: Job, request: Request) -> Outcome | None:
+        """What it comes to, if that is soon enough."""
+        with self._jobs.waiting(job):
+            wait = preferences_of(request).wait
+            await unless_gone(request.receive, at_most(wait, job.ended()))
+            return job.outcome
+
     async def events(self, request: Request) -> Response:
         """The events of the call, from its first one on."""
-        found = await self._find(request)
+        found = await self._jobs.current(await self._find(request))
         if found.job is not None:
-            return EventStreamResponse(found.job.follow(), None, {})
+            return _Following(self._jobs, found.job)
         if found.record.outcome is None:
-            raise _not_kept(found.record)
-        return EventStreamResponse(_each(found.record.outcome.frames), None, {})
+            raise _not_kept()
+        return EventStreamResponse(_each(found.record.outcome.frames), {})
 
     async def cancel(self, request: Request) -> Response:
         """End the call; one that has ended is forgotten."""
         found = await self._find(request)
-        record, job = found.record, found.job
-        if job is not None and job.task is not None:
-            job.task.cancel()
-            await job.ended()
-            record = job.record
-        else:
+        record, is_over = found.record, found.record.state is not JobState.IN_PROGRESS
+        if is_over and found.job is None:
             await self._jobs.forget(record)
-        body = {**job_body(record, request), "deleted": job is None}
+        else:
+            record = await self._jobs.cancel(found)
+        body = {**job_body(record, request), "deleted": is_over}
         return Response(to_json(body), media_type="application/json")
+
+
+class _Following(Response):
+    """The events of a job that is under way."""
+
+    def __init__(self, jobs: Jobs, job: Job) -> None:
+        super().__init__()
+        self._jobs, self._job = jobs, job
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._jobs.waiting(self._job):
+            await EventStreamResponse(self._job.follow(), {})(scope, receive, send)
 
 
 async def at_most(seconds: float, work: Awaitable[object]) -> None:
@@ -124,18 +142,15 @@ def replayed(record: Record, *, stream: bool) -> Response:
 
     Raises:
         GoneError: it was not kept.
-        ElsewhereError: another process is at it.
     """
     if record.outcome is None:
-        raise _not_kept(record)
+        raise _not_kept()
     if stream and record.outcome.error is None:
-        return EventStreamResponse(_each(record.outcome.frames), None, REPLAYED)
+        return EventStreamResponse(_each(record.outcome.frames), REPLAYED)
     return outcome_of(record.outcome, record, REPLAYED)
 
 
-def _not_kept(record: Record) -> GoneError | ElsewhereError:
-    if record.state is JobState.IN_PROGRESS:
-        return ElsewhereError("This call is under way in another process of the server; try again.")
+def _not_kept() -> GoneError:
     return GoneError("The call was made, and its result is not kept any more. Use a new key.")
 
 

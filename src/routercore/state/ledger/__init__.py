@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, TypeGuard
 
 from routercore.engine.ledger import Ledger
 from routercore.engine.setup import LedgerSetup
 from routercore.state.ledger.memory import MemoryLedger
 from routercore.values.errors import ConfigError
+
+if TYPE_CHECKING:
+    from routercore.state.ledger.sql import SqlLedger
 
 MEMORY = "memory:"
 NEEDED = {"sql": ("sqlalchemy", "alembic"), "postgres": ("psycopg",)}
@@ -32,3 +36,12 @@ def open_ledger(setup: LedgerSetup) -> Ledger:
         return SqlLedger(setup.url)
     except ValueError as error:
         raise ConfigError([f"ledger.url: {error}"]) from error
+
+
+def has_database(ledger: Ledger) -> TypeGuard[SqlLedger]:
+    """Whether a ledger is one that others can keep tables beside."""
+    if isinstance(ledger, MemoryLedger) or find_spec("sqlalchemy") is None:
+        return False
+    from routercore.state.ledger.sql import SqlLedger
+
+    return isinstance(ledger, SqlLedger)
