@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.testing.kiln import BASE, CARD, Kiln, failed, transcript
 
 from routercore.provider import (
     Failure,
@@ -19,12 +19,8 @@ from routercore.provider import (
     Generated,
     HttpRequest,
     HttpResponse,
-    Job,
-    JobState,
-    JobStatus,
     ModelCard,
     Operation,
-    RawImage,
     Task,
     accepted,
     bearer,
@@ -33,7 +29,6 @@ from routercore.provider import (
     fail,
     get,
     post_json,
-    usd,
     wait,
 )
 from routercore.testing.conformance import (
@@ -46,70 +41,6 @@ from routercore.testing.conformance import (
     run_checks,
 )
 
-CARD = ModelCard(
-    id="stoneware",
-    prices=(usd("0.04"),),
-    price_source="https://kiln.example/prices",
-    price_date=date(2026, 11, 1),
-)
-BASE = "https://api.kiln.example/v1"
-PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ"
-
-
-class Kiln(Job):
-    """A provider as it should be."""
-
-    name = "kiln"
-    auth = bearer("KILN_API_KEY")
-    origins = (BASE,)
-    poll_every = 0.5
-
-    def catalogue(self) -> Sequence[ModelCard]:
-        return (CARD,)
-
-    def build(self, task: Task) -> HttpRequest:
-        return post_json(task.url("/jobs"), {"prompt": task.prompt})
-
-    def handle(self, task: Task, response: HttpResponse) -> dict[str, Any]:
-        job = response.object().get("id")
-        if not isinstance(job, str):
-            raise ValueError("the answer names no job")
-        return {"poll": task.url(f"/jobs/{job}")}
-
-    def poll(self, handle: Any) -> HttpRequest:
-        return get(handle["poll"])
-
-    def status(self, response: HttpResponse) -> JobStatus:
-        word = response.object().get("state")
-        states = {"done": JobState.DONE, "error": JobState.FAILED}
-        return JobStatus(states.get(str(word), JobState.PENDING))
-
-    def parse(self, task: Task, handle: Any, response: HttpResponse) -> Generated:
-        picture = response.object().get("picture")
-        if not isinstance(picture, str) or not picture:
-            raise ValueError("the finished job has no picture")
-        return Generated(images=(RawImage(base64=picture),))
-
-
-def transcript(**changes: Any) -> dict[str, Any]:
-    def exchange(method: str, url: str, body: Any, **sent: Any) -> dict[str, Any]:
-        request = {"method": method, "url": url, **sent}
-        return {"request": request, "response": {"status": 200, "json": body}}
-
-    case = {
-        "provider": "kiln",
-        "about": "A picture from a prompt.",
-        "source": "documented",
-        "task": {"model": "stoneware", "prompt": "a jug"},
-        "exchanges": [
-            exchange("POST", f"{BASE}/jobs", {"id": "j1"}, json={"prompt": "a jug"}),
-            exchange("GET", f"{BASE}/jobs/j1", {"state": "firing"}),
-            exchange("GET", f"{BASE}/jobs/j1", {"state": "done", "picture": PICTURE}),
-        ],
-        "result": {"images": 1},
-    }
-    return {**case, **changes}
-
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
@@ -117,11 +48,6 @@ def recorded(tmp_path: Path) -> Path:
     dreamt = transcript(provider="dreamer", source="invented")
     (tmp_path / "dreamt.json").write_text(json.dumps(dreamt))
     return tmp_path
-
-
-def failed(subject: Subject) -> dict[str, str]:
-    outcomes = run_checks(subject)
-    return {o.check.name: o.problem for o in outcomes if o.problem is not None}
 
 
 def test_a_good_provider_passes_everything(recorded: Path) -> None:
