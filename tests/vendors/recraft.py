@@ -85,18 +85,19 @@ class Server(ImagesApi):
             cost="0.04", basis="reported",
         ),
         **{
-            name: Work(model=name, settings={"output_format": "png"}, images=1, cost="0.04",
-                       basis="reported")
-            for name in ("remove-background", "crisp-upscale", "creative-upscale",
-                         "replace-background")
+            name: Work(model=f"images/{name}", settings={"output_format": "png"}, images=1,
+                       cost="0.04", basis="reported")
+            for name in ("removeBackground", "crispUpscale", "creativeUpscale",
+                         "replaceBackground")
         },
-        "vectorize": Work(model="vectorize", images=1, cost="0.04", basis="reported"),
-        "outpaint": Work(model="outpaint", images=1, settings={"output_format": "webp"},
+        "vectorize": Work(model="images/vectorize", images=1, cost="0.04", basis="reported"),
+        "outpaint": Work(model="images/outpaint", images=1, settings={"output_format": "webp"},
                          options={"expand_left": 200}, cost="0.04", basis="reported"),
-        "variate": Work(model="variate-image", images=1, cost="0.08", basis="reported",
+        "variate": Work(model="images/variateImage", images=1, cost="0.08", basis="reported",
                         settings={"size": "1365x1024", "n": 2, "seed": 3}),
-        "erase": Work(model="erase-region", images=1, has_mask=True, cost="0.04", basis="reported"),
-        "background": Work(model="generate-background", images=1, has_mask=True, cost="0.04",
+        "erase": Work(model="images/eraseRegion", images=1, has_mask=True, cost="0.04",
+                      basis="reported"),
+        "background": Work(model="images/generateBackground", images=1, has_mask=True, cost="0.04",
                            basis="reported"),
     }  # fmt: skip
     instead: ClassVar = {

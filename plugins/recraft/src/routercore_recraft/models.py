@@ -81,7 +81,7 @@ def _v3(id: str, name: str, price: str, **details: Any) -> ModelCard:
                   **details)  # fmt: skip
 
 
-def _tool(id: str, price: str, **details: Any) -> ModelCard:
+def _tool(path: str, name: str, price: str, **details: Any) -> ModelCard:
     """Something that is done to a picture; the prompt is not sent where it takes none."""
     common: dict[str, Any] = {
         "operations": frozenset({Operation.EDIT}),
@@ -92,11 +92,11 @@ def _tool(id: str, price: str, **details: Any) -> ModelCard:
         "seed": False,
         "styles": (),
     }
-    return _card(id, f"recraft-{id}", usd(price), **{**common, **details})
+    return _card(f"images/{path}", f"recraft-{name}", usd(price), **{**common, **details})
 
 
-def _transformer(id: str, **details: Any) -> ModelCard:
-    return _tool(id, "0.04", **{"max_n": 6, "seed": True, "negative_prompt": True,
+def _transformer(path: str, name: str, **details: Any) -> ModelCard:
+    return _tool(path, name, "0.04", **{"max_n": 6, "seed": True, "negative_prompt": True,
                                 "max_prompt": 1_000, **details})  # fmt: skip
 
 
@@ -113,17 +113,18 @@ CARDS = (
     _v3("recraftv3_vector", "recraft-v3-vector", "0.08"),
     _older("recraftv2", "recraft-v2", usd("0.022")),
     _older("recraftv2_vector", "recraft-v2-vector", usd("0.044")),
-    _tool("vectorize", "0.01", formats=("svg",), choose_format=False),
-    _tool("remove-background", "0.01", backgrounds=("transparent",)),
-    _tool("crisp-upscale", "0.004"),
-    _tool("creative-upscale", "0.25", latency=40.0),
-    _tool("erase-region", "0.002", operations=frozenset({Operation.INPAINT}),
+    _tool("vectorize", "vectorize", "0.01", formats=("svg",), choose_format=False),
+    _tool("removeBackground", "remove-background", "0.01", backgrounds=("transparent",)),
+    _tool("crispUpscale", "crisp-upscale", "0.004"),
+    _tool("creativeUpscale", "creative-upscale", "0.25", latency=40.0),
+    _tool("eraseRegion", "erase-region", "0.002", operations=frozenset({Operation.INPAINT}),
           mask=MaskPolarity.WHITE, unverified=("mask",)),
-    _tool("variate-image", "0.04", sizes=V3_SIZES, max_n=6, seed=True),
-    _transformer("replace-background"),
-    _transformer("generate-background", operations=frozenset({Operation.INPAINT}),
-                 mask=MaskPolarity.WHITE, unverified=("mask", "prices")),
-    _transformer("outpaint", sizes=V3_SIZES),
+    _tool("variateImage", "variate-image", "0.04", sizes=V3_SIZES, max_n=6, seed=True),
+    _transformer("replaceBackground", "replace-background"),
+    _transformer("generateBackground", "generate-background",
+                 operations=frozenset({Operation.INPAINT}), mask=MaskPolarity.WHITE,
+                 unverified=("mask", "prices")),
+    _transformer("outpaint", "outpaint", sizes=V3_SIZES),
     _card(WILDCARD, "", sizes=AnySize(), choose_format=False, max_n=1,
           unverified=("sizes", "seed", "prices")),
 )  # fmt: skip

@@ -29,19 +29,12 @@ EDIT_PATHS = {
     Operation.INPAINT: "/images/inpaint",
 }
 """How a model that generates edits."""
-TOOLS = {
-    "vectorize": "/images/vectorize",
-    "remove-background": "/images/removeBackground",
-    "crisp-upscale": "/images/crispUpscale",
-    "creative-upscale": "/images/creativeUpscale",
-    "erase-region": "/images/eraseRegion",
-    "variate-image": "/images/variateImage",
-    "replace-background": "/images/replaceBackground",
-    "generate-background": "/images/generateBackground",
-    "outpaint": "/images/outpaint",
-}
-"""What is done to a picture by no model that the caller could name."""
-WORDLESS = frozenset(list(TOOLS)[:6])
+TOOL = "images/"
+"""How the ids of those cards begin that stand for a path, and for no model."""
+WORDLESS = frozenset(
+    {"images/vectorize", "images/removeBackground", "images/crispUpscale",
+     "images/creativeUpscale", "images/eraseRegion", "images/variateImage"}
+)  # fmt: skip
 """Those that take no prompt."""
 STRENGTH = 0.5
 """How far an edit may depart from its picture where the request does not say."""
@@ -58,12 +51,13 @@ class Recraft(Row):
         body = self.body(task)
         if task.operation is Operation.GENERATE:
             return post_json(task.url(self.generations_path), body)
-        path = TOOLS.get(task.model, EDIT_PATHS[task.operation])
+        is_tool = task.model.startswith(TOOL)
+        path = task.model if is_tool else EDIT_PATHS[task.operation]
         return post_form(task.url(path), self._parts(task, body))
 
     def body(self, task: Task) -> dict[str, Any]:
         body = super().body(task)
-        if task.model in TOOLS:
+        if task.model.startswith(TOOL):
             return _for_tool(task, body)
         return {"strength": STRENGTH, **body} if task.operation is Operation.EDIT else body
 
@@ -97,6 +91,6 @@ def _for_tool(task: Task, body: dict[str, Any]) -> dict[str, Any]:
     form = {name: value for name, value in body.items() if name not in dropped}
     if "model" not in task.options:
         del form["model"]
-    if task.model == "variate-image":
+    if task.model == "images/variateImage":
         return {"size": str(V3_SIZES.sizes[0]), **form}
     return form
