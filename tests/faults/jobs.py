@@ -31,7 +31,7 @@ STATES = {
 
 
 class JobService(Job):
-    """Submits, polls, cancels; results are URLs."""
+    """Submits, polls, finds by reference; results are URLs."""
 
     def __init__(self, *, name: str, origin: str, cards: Sequence[ModelCard]) -> None:
         self.name, self.origins, self._cards = name, (origin,), cards
@@ -61,6 +61,16 @@ class JobService(Job):
     def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
         urls = response.object()["urls"]
         return Generated(images=tuple(RawImage(url=url) for url in urls))
+
+    def find(self, task: Task) -> Flow[Mapping[str, Any] | None]:
+        query = {"reference": task.idempotency_key or ""}
+        response = yield from call(get(task.url("/jobs"), query=query))
+        found = response.object().get("jobs")
+        return {"id": found[0]["id"], "base_url": task.base_url} if found else None
+
+
+class CancellableJobs(JobService):
+    """The same, and its jobs can be called off."""
 
     def cancel(self, handle: Mapping[str, Any]) -> Flow[None]:
         url = f"{handle['base_url']}/jobs/{handle['id']}/cancel"

@@ -34,7 +34,8 @@ def images_api(name: str, upstream: FaultyUpstream, **more: Any) -> ProviderSetu
 
 def jobs_api(name: str, upstream: FaultyUpstream, **more: Any) -> ProviderSetup:
     """The upstream as a provider of polled jobs."""
-    own = JobService(name=name, origin=upstream.base_url, cards=(more.pop("card", CARD),))
+    kind = more.pop("kind", JobService)
+    own = kind(name=name, origin=upstream.base_url, cards=(more.pop("card", CARD),))
     settings: dict[str, Any] = {"keys": ("sk-jobs",), "base_url": upstream.base_url, **more}
     return ProviderSetup(name=name, provider=own, **settings)
 

@@ -9,6 +9,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 
+TURNS = 3
+"""Turns of the loop after which a deadline that has come has ended what it bounds."""
+
+
 class HastyClock:
     """A :class:`routercore.engine.clock.Clock` that runs with the machine's, and leaps over sleeps.
 
@@ -43,9 +47,19 @@ class HastyClock:
                 timeout.reschedule(self._on_loop(deadline))
 
     async def sleep(self, seconds: float) -> None:
+        until = self.monotonic() + seconds
         self.slept.append(seconds)
-        self.leap(max(0.0, seconds))
+        self._stop_at_deadlines(seconds)
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        self.leap(max(0.0, until - self.monotonic()))
         await asyncio.sleep(0)
+
+    def _stop_at_deadlines(self, seconds: float) -> None:
+        """Leap as far as the next deadline, which may end the sleep."""
+        now = self.monotonic()
+        waits = [at - now for timeout, at in self._deadlines.items() if not timeout.expired()]
+        self.leap(max(0.0, min([seconds, *waits])))
 
     @asynccontextmanager
     async def timeout_at(self, deadline: float) -> AsyncIterator[None]:
