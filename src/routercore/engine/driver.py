@@ -38,6 +38,8 @@ from routercore.values.faults import Failure, Fault, ProviderFailed
 
 T = TypeVar("T")
 
+STANDSTILL = 1.0
+"""A time limit that strikes so many seconds late struck a process that stood still meanwhile."""
 JITTER = 0.1
 """Share of a ``Wait`` that is added at random, so that pollers do not march in step."""
 
@@ -109,7 +111,8 @@ class Driver:
             async with self.clock.timeout_at(deadline):
                 return await self._run(start)
         except TimeoutError:
-            raise ProviderFailed(self._out_of_time()) from None
+            stood_still = self.clock.monotonic() - deadline >= STANDSTILL
+            raise ProviderFailed(replace(self._out_of_time(), is_ours=stood_still)) from None
 
     def aside(self) -> Driver:
         """The same, for flows that are no part of the attempt: nobody is told of them."""
@@ -154,6 +157,10 @@ class Driver:
             except StopIteration as end:
                 value: T = end.value
                 return value
+            except (Exception, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # SystemExit would end the process, a cancellation us.
+                raise ProviderFailed(_plugin_failure(self.provider, error)) from error
             reply, failed = None, None
             try:
                 reply = await self._perform(effect, stream)
@@ -179,11 +186,20 @@ class Driver:
                 return await self.tell(effect.notice)
             case Run():
                 self.contact.reached(Phase.SENT)  # What it does is unseen, and may be billed.
-                if effect.in_thread:
-                    return await asyncio.to_thread(effect.function)
-                return await effect.function()
+                return await self._foreign(effect)
             case _:
                 return _not_an_effect(effect)
+
+    async def _foreign(self, effect: Run) -> Any:
+        """What a plugin's own function returns; it can end neither the process nor this task."""
+        try:
+            if effect.in_thread:
+                return await asyncio.to_thread(effect.function)
+            return await effect.function()
+        except (Exception, asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise ProviderFailed(_plugin_failure(self.provider, error)) from error
 
     async def _call(self, request: HttpRequest, *, raw: bool) -> HttpResponse:
         sent, is_private_ok = await self._signed(request)
@@ -261,7 +277,9 @@ class Driver:
     def _lost(self, request: HttpRequest, error: TransportError) -> ProviderFailed:
         self._reached(request, error.phase)
         if error.phase is Phase.NOT_SENT:
-            return ProviderFailed(Failure(fault=Fault.NOT_SENT, message=str(error)))
+            return ProviderFailed(
+                Failure(fault=Fault.NOT_SENT, message=str(error), is_ours=error.is_local)
+            )
         if error.phase is Phase.SENT:
             return ProviderFailed(Failure(fault=Fault.REPLY_LOST, message=str(error)))
         return ProviderFailed(_cut(error))
@@ -359,10 +377,10 @@ def _cut(error: TransportError) -> Failure:
     return Failure(fault=Fault.REPLY_CUT, message=str(error))
 
 
-def _plugin_failure(provider: Provider, error: Exception) -> Failure:
+def _plugin_failure(provider: Provider, error: BaseException) -> Failure:
     where = f"{type(error).__name__}: {_short(error)}"
     return Failure(fault=Fault.PLUGIN, message=f"the provider {provider.name!r} raised {where}")
 
 
-def _short(error: Exception) -> str:
+def _short(error: BaseException) -> str:
     return str(error)[:200]

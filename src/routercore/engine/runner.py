@@ -131,14 +131,15 @@ class _Run:
             failure = await self._attempt(candidate, at)
             if failure is None or self.so_far.missing <= 0:
                 return self._result(())
-            decision = self._decide(failure, candidate, at)
+            following = self._following(at)
+            decision = self._decide(failure, candidate, at, has_next=following is not None)
             self.so_far.conclude(decision.reason)
             if decision.move is Move.STOP:
                 return self._stopped(failure)
             if decision.delay:
                 await self.clock.sleep(decision.delay)
-            if decision.move is Move.NEXT:
-                at = _At(index=at.index + 1)
+            if decision.move is Move.NEXT and following is not None:
+                at = _At(index=following)
 
     async def _attempt(self, candidate: Candidate, at: _At) -> Failure | None:
         """One try at one target; its failure, or ``None`` when nothing is missing any more."""
@@ -177,7 +178,7 @@ class _Run:
             vitals.succeeded(now, now - began, candidate.target.card.latency, rng)
         else:
             rule = RULES[failure.fault]
-            vitals.failed(now, rng, speaks_against_it=rule.breaker)
+            vitals.failed(now, rng, speaks_against_it=rule.breaker and not failure.is_ours)
             vitals.off_until = max(vitals.off_until, now + rule.parks_target)
 
     async def _calls(
@@ -274,7 +275,20 @@ class _Run:
             is_shut = told is not None or rule.shuts_key
             keys.park(key, now + seconds, failure.fault, shut=is_shut)
 
-    def _decide(self, failure: Failure, candidate: Candidate, at: _At) -> Decision:
+    def _following(self, at: _At) -> int | None:
+        """The place of the next candidate that can end in the time that is left.
+
+        Where not even the whole time is as long as it usually takes, nobody can tell.
+        """
+        whole, left = self.deadline - self.began, self.deadline - self.clock.monotonic()
+        for index, candidate in enumerate(self.plan.candidates):
+            if index > at.index and not left < candidate.expected_latency <= whole:
+                return index
+        return None
+
+    def _decide(
+        self, failure: Failure, candidate: Candidate, at: _At, *, has_next: bool
+    ) -> Decision:
         if self.so_far.sent_partials:
             return Decision(Move.STOP, "partial images were sent already")
         if failure.fault is Fault.NO_IMAGE and self.so_far.images:
@@ -287,7 +301,7 @@ class _Run:
             remaining=self.deadline - now,
             expected=candidate.expected_latency,
             has_other_key=keys.choose(now, besides=at.used_keys) is not None,
-            has_next=at.index + 1 < len(self.plan.candidates),
+            has_next=has_next,
             exposed=self.so_far.exposed,
         )
         return decide(failure, situation, self.policy, self.runner.random)

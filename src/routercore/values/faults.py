@@ -108,6 +108,9 @@ class Failure:
     """What the vendor bills for this failure; ``None`` leaves it to the fault's default."""
     only_here: bool = False
     """True for a request that is wrong for this provider and may be right for another."""
+    is_ours: bool = False
+    """True where this machine failed, which says nothing of the target: it has no descriptors
+    left, or stood still for so long that it missed the answer."""
 
 
 class ProviderFailed(Exception):
