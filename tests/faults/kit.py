@@ -48,7 +48,8 @@ class Stage:
     """A router with default settings over upstreams in the order given; a context manager.
 
     Everything that upstreams invoice must be accounted for when it is left: delivered, or in the
-    ledger as lost, suspect or of a request that ended without it, and nothing that was voided may have been invoiced.
+    ledger as lost, as suspect, or as of a request that ended without it; and nothing that was
+    voided may have been invoiced.
     """
 
     def __init__(

@@ -133,7 +133,8 @@ class Driver:
     async def _run(self, start: Callable[[], Flow[T]]) -> T:
         stream = _Stream()
         try:
-            flow = _started(start)
+            with self._contained():
+                flow = _started(start)
             try:
                 async with AsyncExitStack() as stack:
                     stream.stack = stack
@@ -153,14 +154,11 @@ class Driver:
         failed: Exception | None = None
         while True:
             try:
-                effect = flow.send(reply) if failed is None else flow.throw(failed)
+                with self._contained():
+                    effect = flow.send(reply) if failed is None else flow.throw(failed)
             except StopIteration as end:
                 value: T = end.value
                 return value
-            except (Exception, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # SystemExit would end the process, a cancellation us.
-                raise ProviderFailed(_plugin_failure(self.provider, error)) from error
             reply, failed = None, None
             try:
                 reply = await self._perform(effect, stream)
@@ -189,6 +187,16 @@ class Driver:
                 return await self._foreign(effect)
             case _:
                 return _not_an_effect(effect)
+
+    @contextmanager
+    def _contained(self) -> Iterator[None]:
+        """Run a plugin's code: its SystemExit would end the process, its cancellation our task."""
+        try:
+            yield
+        except (Exception, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise ProviderFailed(_plugin_failure(self.provider, error)) from error
 
     async def _foreign(self, effect: Run) -> Any:
         """What a plugin's own function returns; it can end neither the process nor this task."""

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-
 TURNS = 3
 """Turns of the loop after which a deadline that has come has ended what it bounds."""
 
