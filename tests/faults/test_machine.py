@@ -150,7 +150,7 @@ async def test_a_plugin_that_meddles(first: FaultyUpstream, second: FaultyUpstre
         object.__setattr__(task, "prompt", "something else")
         object.__setattr__(task, "n", 9)
         task.options["quality"] = "ruined"  # type: ignore[index]
-        task.options["nested"]["deep"] = "ruined"  # type: ignore[index]
+        task.options["nested"]["deep"] = "ruined"
         yield from call(post_json(task.url("/nowhere"), {}, billable=False))
         raise RuntimeError
 
