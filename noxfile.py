@@ -163,6 +163,13 @@ def http_contract(session: nox.Session) -> None:
     session.run("pytest", "tests/clients/test_schemathesis.py", *session.posargs)
 
 
+@nox.session(python=OLDEST)
+def crash(session: nox.Session) -> None:
+    """Kill routers 200 times at random moments; ledger and invoice must agree. Minutes."""
+    install(session)
+    session.run("python", "-m", "tests.crash", *session.posargs)
+
+
 def install(session: nox.Session, *more: str) -> None:
     """Install the core with all extras, every plugin and the tools of the tests."""
     session.install(*make.BUILD)

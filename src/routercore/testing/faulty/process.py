@@ -161,6 +161,8 @@ class Upstream:
             nonces = [self.begin(request, nonces, step)]
         if step.get("gate"):
             await self.at_gate(reader)
+        if step.get("after"):
+            await asyncio.sleep(step["after"])
         status, headers, body = self.reply(request, step, nonces)
         return await self.send(step, status, headers, body, reader, writer)
 
