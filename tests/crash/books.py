@@ -54,7 +54,7 @@ def _where(line: Invoiced, attempt: Attempt | None, delivered: set[str], stored:
     if line.nonce in stored:
         return "stored"
     if attempt is not None and attempt.last.kind is Kind.POSTED:
-        return "posted, and its process died before its caller had it"
+        return f"posted at {attempt.hold.provider!r}, and its process died before its caller had it"
     if attempt is not None and attempt.last.kind is Kind.SUSPECT:
         return "of a suspect attempt"
     return "lost"
