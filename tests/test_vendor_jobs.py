@@ -25,6 +25,7 @@ NOT_CALLED_OFF = {
     "black-forest-labs": "there is no request for it",
     "fireworks": "there is no request for it",
     "huggingface": "the router offers no way to any backend's",
+    "runware": "there is no request for it",
     "stability": "there is no request for it",
 }
 """Providers of jobs that cannot be stopped, and why."""

@@ -10,6 +10,7 @@ from tests.vendors.shape import (
     Problem,
     digits,
     either,
+    is_mask,
     is_picture,
     items,
     number,
@@ -31,6 +32,7 @@ EDIT = {
     "model": word("black-forest-labs/FLUX.1-Kontext-pro"), "prompt": text(),
     "image": either(upload(is_picture), items(upload(is_picture), 4)), "n": digits(1, 4),
     "size": pattern(r"\d+x\d+"), "response_format": word("b64_json"), "user": text(),
+    "mask": upload(is_mask("alpha")), "quality": text(), "style": text(),
 }  # fmt: skip
 
 
@@ -42,6 +44,10 @@ class Server(ImagesApi):
             cost="0.0005", basis="reported",
         ),
         "edit": Work(model="black-forest-labs/FLUX.1-Kontext-pro", images=1),
+        "inpaint": Work(
+            model="black-forest-labs/FLUX.1-Kontext-pro", images=1, has_mask=True,
+            settings={"size": "512x512"},
+        ),
     }  # fmt: skip
     instead: ClassVar = {
         "rate limit": Reply(429, {"detail": {"error": "Rate limited"}}, {"Retry-After": "2"}),

@@ -75,6 +75,10 @@ class Server(Vendor):
             model="runware:101@1", images=1, has_mask=True, cost="0.0038", basis="reported",
             settings={"size": "512x512", "output_format": "png"},
         ),
+        "job": Work(
+            model="runware:101@1", cost="0.0076", basis="reported",
+            settings={"size": "1024x768", "n": 2}, options={"deliveryMethod": "async"},
+        ),
     }  # fmt: skip
     instead: ClassVar = {
         "rate limit": error(429, "rateLimitExceeded", "Too many requests"),
@@ -97,13 +101,32 @@ class Server(Vendor):
         if not isinstance(tasks, list) or len(tasks) != 1:
             self.complain(f"not an array of one task: {tasks!r:.80}")
             return self.invalid(problems(None, {}))
+        if tasks[0].get("taskType") == "getResponse":
+            return self.get(self.accept(tasks[0], {"taskType": text(), "taskUUID": UUID}))
         required = ("taskType", "taskUUID", "model", "positivePrompt")
         task = self.accept(tasks[0], FIELDS, required)
         if "maskImage" in task and "seedImage" not in task:
             self.complain("a mask without a seed image")
+        if task.get("deliveryMethod") == "async":
+            self.submit(task["positivePrompt"], task=task, id=task["taskUUID"])
+            return Reply(200, {"data": [{"taskType": "x", "taskUUID": task["taskUUID"]}]})
         self.begin(task["positivePrompt"])
         data = [self.item(task, index) for index in range(task.get("numberResults", 1))]
         return Reply(200, {"data": data[::-1]})
+
+    def get(self, asked: Mapping[str, Any]) -> Reply:
+        """What has become of a task."""
+        found = [one for one in self.jobs.values() if one.facts["id"] == asked["taskUUID"]]
+        if not found:
+            self.complain(f"there is no task {asked}")
+            return error(400, "invalidTaskUUID", "There is no such task")
+        job = self.poll(found[0].id)
+        if job is None or not job.is_done:
+            waiting = {"taskUUID": asked["taskUUID"], "status": "processing"}
+            return Reply(200, {"data": [waiting]})
+        task = job.facts["task"]
+        data = [self.item(task, index) for index in range(task.get("numberResults", 1))]
+        return Reply(200, {"data": [{**one, "status": "success"} for one in data]})
 
     def item(self, task: Mapping[str, Any], index: int) -> dict[str, Any]:
         """One entry of ``data``."""

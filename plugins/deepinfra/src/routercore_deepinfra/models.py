@@ -8,9 +8,19 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from routercore.provider import ModelCard, Operation, Per, Price, SizeRange, usd
+from routercore.provider import (
+    WILDCARD,
+    AnySize,
+    MaskPolarity,
+    ModelCard,
+    Operation,
+    Per,
+    Price,
+    SizeRange,
+    usd,
+)
 
-EDIT = frozenset({Operation.EDIT})
+EDITS = frozenset({Operation.EDIT, Operation.INPAINT})
 SIZES = SizeRange(min_edge=256, max_edge=1440, multiple_of=16)
 UNVERIFIED = frozenset({"sizes", "formats", "max_n", "prices", "latency"})
 
@@ -38,8 +48,9 @@ def _flux(variant: str, name: str, *aliases: str, **details: Any) -> ModelCard:
 
 def _kontext(kind: str, operations: frozenset[Operation], **details: Any) -> ModelCard:
     return _flux(f".1-Kontext-{kind}", f"flux-kontext-{kind}", f"flux-1-kontext-{kind}",
-                 operations=operations, max_images=1, seed=False, latency=10.0,
-                 unverified=UNVERIFIED | {"operations", "max_images"}, **details)  # fmt: skip
+                 operations=operations, max_images=1, mask=MaskPolarity.ALPHA, seed=False,
+                 latency=10.0, unverified=UNVERIFIED | {"operations", "max_images", "mask"},
+                 **details)  # fmt: skip
 
 
 CARDS = (
@@ -48,10 +59,13 @@ CARDS = (
     _flux("-1-dev", "flux-dev", "flux-1-dev", latency=6.0),
     _flux("-1.1-pro", "flux-pro-1.1", "flux-1.1-pro", price=usd("0.04"), latency=6.0),
     _flux("-pro", "flux-pro"),
-    _kontext("pro", EDIT | {Operation.GENERATE}, price=usd("0.04")),
-    _kontext("dev", EDIT),
+    _kontext("pro", EDITS | {Operation.GENERATE}, price=usd("0.04")),
+    _kontext("dev", EDITS),
     _card("stabilityai/sd3.5", "sd3.5-large", "stable-diffusion-3.5-large", negative_prompt=True),
     _card("stabilityai/sd3.5-medium", "sd3.5-medium", "stable-diffusion-3.5-medium",
           negative_prompt=True),
     _card("stabilityai/sdxl-turbo", "sdxl-turbo", latency=2.0),
+    _card(WILDCARD, "", sizes=AnySize(), operations=frozenset(Operation), max_images=1,
+          mask=MaskPolarity.ALPHA, seed=False,
+          unverified=UNVERIFIED | {"operations", "max_images", "mask"}),
 )  # fmt: skip

@@ -9,7 +9,6 @@ from typing import Any
 
 from routercore.provider import (
     Failure,
-    Fault,
     Generated,
     HttpRequest,
     HttpResponse,
@@ -18,7 +17,7 @@ from routercore.provider import (
     Row,
     Task,
     compact,
-    fail,
+    generated,
     list_at,
     number_at,
     post_json,
@@ -35,12 +34,11 @@ class DeepInfra(Row):
     def build(self, task: Task) -> HttpRequest:
         if task.operation is not Operation.GENERATE:
             return super().build(task)
-        size = task.size
         body = {
             "prompt": task.prompt,
             "num_images": task.n,
-            "width": size.width if size else None,
-            "height": size.height if size else None,
+            "width": task.width,
+            "height": task.height,
             "seed": task.seed,
             "negative_prompt": task.negative_prompt,
             **task.options,
@@ -52,14 +50,12 @@ class DeepInfra(Row):
             return super().parse(task, response)
         body = response.json()
         seed = whole_at(body, "seed")
-        images = tuple(
+        images = (
             RawImage(base64=data, seed=seed)
             for data in list_at(body, "images")
             if isinstance(data, str) and data
         )
-        if not images:
-            raise fail(Fault.NO_IMAGE, "the answer has no image")
-        return Generated(images=images, cost_usd=self.cost(body))
+        return generated(images, cost_usd=self.cost(body))
 
     def cost(self, body: Mapping[str, Any]) -> Decimal | None:
         cost = number_at(body, "inference_status", "cost")

@@ -1,13 +1,11 @@
-"""Runware: one URL for everything, tasks in a list, errors beside results."""
+"""Runware: one URL for everything, tasks in a list, errors beside results; jobs on demand."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 from routercore.provider import (
     Failure,
@@ -15,17 +13,19 @@ from routercore.provider import (
     Generated,
     HttpRequest,
     HttpResponse,
+    Job,
+    JobState,
+    JobStatus,
     ModelCard,
-    OneShot,
     Provider,
     ProviderFailed,
     RawImage,
     Task,
+    Warning,
     at,
     bearer,
     classify_status,
-    compact,
-    fail,
+    generated,
     hookimpl,
     list_at,
     number_at,
@@ -33,11 +33,16 @@ from routercore.provider import (
     text_at,
     whole_at,
 )
-from routercore_runware.models import CARDS, DIFFUSED
+from routercore_runware.models import CARDS
+from routercore_runware.tasks import task_id, written
 
-__all__ = ["Runware"]
+__all__ = ["Runware", "task_id"]
 
-FORMATS = {"jpeg": "JPG"}
+FLAGGED = Warning(
+    code="flagged", param="moderation", message="Runware flagged a picture as not safe for work"
+)
+# The vendor's page of errors names invalidApiKey and timeoutProvider; the others are unverified,
+# and what they stand for is told from their beginning or their status as well.
 CODES = {
     "invalidApiKey": Fault.UNAUTHENTICATED,
     "missingApiKey": Fault.UNAUTHENTICATED,
@@ -51,8 +56,8 @@ INVALID = ("invalid", "missing", "unsupported", "conflict")
 """How all other codes begin that find fault with the request."""
 
 
-class Runware(OneShot):
-    """The API at api.runware.ai, over plain HTTP."""
+class Runware(Job):
+    """The API at api.runware.ai, over plain HTTP: at once, or by a job where the options say so."""
 
     name = "runware"
     auth = bearer("RUNWARE_API_KEY")
@@ -61,34 +66,41 @@ class Runware(OneShot):
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS
 
-    def build(self, task: Task) -> HttpRequest:
-        body = {
-            "taskType": "imageInference",
-            "taskUUID": task_id(task),
-            "model": task.model,
-            "positivePrompt": task.prompt,
-            "negativePrompt": task.negative_prompt,
-            "width": task.size and task.size.width,
-            "height": task.size and task.size.height,
-            "numberResults": task.n,
-            "seed": task.seed,
-            "outputType": "base64Data",
-            "outputFormat": _format(task.output_format),
-            "includeCost": True,
-            **_inputs(task),
-            **task.options,
-        }
-        return post_json(task.base_url, [compact(body)])
+    def answers_at_once(self, task: Task) -> bool:
+        return bool(task.options.get("deliveryMethod") != "async")
 
-    def parse(self, task: Task, response: HttpResponse) -> Generated:
-        body = response.json()
-        ours = [item for item in list_at(body, "data") if _is_ours(item, task_id(task))]
+    def build(self, task: Task) -> HttpRequest:
+        return post_json(task.base_url, [written(task)])
+
+    def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
+        """The id is the client's own; an error in its place says that there is no job."""
+        body = response.object()
+        if not list_at(body, "data") and list_at(body, "errors"):
+            raise ProviderFailed(self.classify(response))
+        return {"id": task_id(task), "poll": task.base_url}
+
+    def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
+        wanted = {"taskType": "getResponse", "taskUUID": handle["id"]}
+        return post_json(handle["poll"], [wanted], billable=False)
+
+    def status(self, response: HttpResponse) -> JobStatus:
+        """All pictures have to be there; only ``success`` is a word that was seen."""
+        body = response.object()
+        items = list_at(body, "data")
+        words = {text_at(item, "status") or "success" for item in items}
+        if words & {"processing"} or not (items or list_at(body, "errors")):
+            return JobStatus(JobState.PENDING, "processing")
+        return JobStatus(JobState.DONE)
+
+    def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
+        body, id = response.json(), handle.get("id") or task_id(task)
+        ours = [item for item in list_at(body, "data") if _is_ours(item, id)]
         images = [image for item in ours if (image := _image(item)) is not None]
         if not images and list_at(body, "errors"):
             raise ProviderFailed(self.classify(response))
-        if not images:
-            raise fail(Fault.NO_IMAGE, "the answer has no image")
-        return Generated(images=tuple(images), cost_usd=_cost(ours))
+        flagged = any(at(item, "NSFWContent") is True for item in ours)
+        warnings = (FLAGGED,) if flagged else ()
+        return generated(images, withheld=flagged, cost_usd=_cost(ours), warnings=warnings)
 
     def classify(self, response: HttpResponse) -> Failure:
         """Also called for errors that come with status 200."""
@@ -106,28 +118,6 @@ class Runware(OneShot):
             return failure
         is_invalid = code.startswith(INVALID)
         return replace(failure, fault=Fault.INVALID_REQUEST if is_invalid else Fault.SERVER_ERROR)
-
-
-def task_id(task: Task) -> str:
-    """The id by which the vendor knows the task: a UUID of the fourth version, as it insists."""
-    told = f"{task.idempotency_key}\n{task.model}\n{task.prompt}"
-    return str(UUID(bytes=sha256(told.encode("utf-8", "replace")).digest()[:16], version=4))
-
-
-def _inputs(task: Task) -> dict[str, Any]:
-    """Input pictures: one to start from where the model does that, references elsewhere."""
-    pictures = [image.data_url for image in task.images]
-    if not pictures:
-        return {}
-    if task.mask is not None:
-        return {"seedImage": pictures[0], "maskImage": task.mask.data_url}
-    if len(pictures) == 1 and task.model.startswith(DIFFUSED):
-        return {"seedImage": pictures[0]}
-    return {"referenceImages": pictures}
-
-
-def _format(asked: str | None) -> str | None:
-    return FORMATS.get(asked, asked.upper()) if asked else None
 
 
 def _is_ours(item: Any, id: str) -> bool:
