@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import shutil
 import sys
 import tomllib
@@ -71,6 +72,16 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", "-n", workers(), *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
+
+
+@nox.session(python=OLDEST)
+def simulation(session: nox.Session) -> None:
+    """Play worlds that nobody has seen: 200 of a hundred virtual hours, or as many as named."""
+    install(session)
+    count, seed = (*session.posargs, "200")[0], str(secrets.randbelow(10**9))
+    session.log("seed %s", seed)
+    environment = {"SIMULATIONS": count, "SEED": seed}
+    session.run("pytest", "-n", workers(), "tests/simulation", env=environment)
 
 
 @nox.session(python=OLDEST)

@@ -21,7 +21,7 @@ from routercore.engine.engine import unsupported
 from routercore.engine.setup import CacheSetup, LedgerSetup, RouterSetup
 from routercore.router import Router, make_request
 from routercore.testing.leaping import LoopClock, run_leaping
-from routercore.testing.rehearsal.outages import CALM, OUTAGES, Outage
+from routercore.testing.rehearsal.outages import CALM, OUTAGES, Act, Outage
 from routercore.testing.rehearsal.stage import Stage, on_stage
 from routercore.values.errors import ModelNotFoundError, RefusedError, RouterError
 from routercore.values.events import AttemptRecord
@@ -194,11 +194,15 @@ async def _scene(
     loaded: Loaded, setup: RouterSetup, request: ImageRequest, outage: Outage, pace: Pace,
     seed: int,
 ) -> Scene:  # fmt: skip
-    asyncio.get_running_loop().set_default_executor(_Inline())
+    asyncio.get_running_loop().set_default_executor(Inline())
     chance = random.Random(seed)
-    every = frozenset(provider.name for provider in setup.providers)
-    clock = LoopClock(start=datetime.now(UTC))
-    stage = Stage(outage, every, begins=pace.begins, ends=pace.ends, random=chance)
+    affected = {provider.name for provider in setup.providers}
+
+    def acts(place: str, now: float) -> Act:
+        is_out = place in affected and pace.begins <= now < pace.ends
+        return outage.act_at(now - pace.begins) if is_out else Act.WORKS
+
+    clock, stage = LoopClock(start=datetime.now(UTC)), Stage(acts, chance)
     async with Router(
         setup, loaded.contributions, transport=stage, clock=clock, random=chance
     ) as router:
@@ -207,7 +211,7 @@ async def _scene(
             raise unsupported(plan)
         primary = plan.candidates[0].target.provider
         if not outage.everywhere:
-            stage.affected = frozenset({primary})
+            affected &= {primary}
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(_call(router, request, i, pace))
                      for i in range(pace.requests)]  # fmt: skip
@@ -234,7 +238,7 @@ async def _call(router: Router, request: ImageRequest, number: int, pace: Pace) 
     )  # fmt: skip
 
 
-class _Inline(ThreadPoolExecutor):
+class Inline(ThreadPoolExecutor):
     """Works at once, in the loop's own thread: time must not leap while a thread works."""
 
     def submit(self, function: Any, /, *args: Any, **named: Any) -> Future[Any]:

@@ -7,7 +7,7 @@ import base64
 import io
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import cache
@@ -23,7 +23,7 @@ from routercore.provider.auth import Auth, NoAuth
 from routercore.provider.flow import Flow, call
 from routercore.provider.http import HttpRequest, HttpResponse, post_json
 from routercore.provider.spec import API_VERSION
-from routercore.testing.rehearsal.outages import CALM, Act, Outage
+from routercore.testing.rehearsal.outages import Act
 from routercore.testing.transport import json_answer
 from routercore.values.catalogue import ModelCard
 from routercore.values.faults import Failure, Fault
@@ -44,6 +44,8 @@ REFUSALS: Mapping[Act, tuple[int, Fault]] = {
     Act.NO_CREDIT: (402, Fault.QUOTA),
 }
 RETRY_AFTER = 30.0
+BILLED_FAILURES = 0.5
+"""Share of failures that are billed all the same, which nobody says."""
 USUAL_SIZE = Size(1024, 1024)
 
 
@@ -65,7 +67,8 @@ class StandIn:
     def generate(self, task: Task) -> Flow[Generated]:
         size = task.size or USUAL_SIZE
         body = {
-            "seconds": task.card.latency, "n": task.n, "size": [size.width, size.height],
+            "key": task.idempotency_key, "seconds": task.card.latency, "n": task.n,
+            "size": [size.width, size.height],
             "format": task.output_format or task.card.formats[0],
         }  # fmt: skip
         reply = yield from call(post_json(f"{STAGE}/{self.place}", body))
@@ -94,23 +97,18 @@ class Stage:
     """A :class:`routercore.engine.transport.base.Transport` that ends on a stage.
 
     Args:
-        outage: what happens.
-        affected: names of the providers that it happens to.
-        begins: when, in seconds of the running loop.
-        ends: when it is over.
-        random: how long each call takes.
+        acts: what the provider of a name does with a call at a time of the running loop.
+        random: how long each call takes, and what is billed for failures.
     """
 
     name = "stage"
 
-    def __init__(
-        self, outage: Outage, affected: frozenset[str], *, begins: float, ends: float,
-        random: random.Random,
-    ) -> None:  # fmt: skip
-        self.outage, self.affected = outage, affected
-        self.begins, self.ends = begins, ends
+    def __init__(self, acts: Callable[[str, float], Act], random: random.Random) -> None:
+        self._acts = acts
         self.calls: Counter[str] = Counter()
         """Calls that reached, or tried to reach, each provider."""
+        self.invoice: dict[str, int] = {}
+        """Images that were begun, by the idempotency key of their call: all are billed."""
         self._random = random
 
     async def send(
@@ -121,9 +119,11 @@ class Stage:
         asked = request.json
         assert isinstance(asked, Mapping)
         self.calls[place] += 1
-        act = self._act(place)
+        act = self._acts(place, asyncio.get_running_loop().time())
         if act is Act.UNREACHABLE:
             raise TransportError("connection refused", Phase.NOT_SENT)
+        if act not in REFUSALS or (act is Act.FAILS and self._random.random() < BILLED_FAILURES):
+            self.invoice[asked["key"]] = asked["n"]
         await asyncio.sleep(self._seconds(act, asked["seconds"]))
         if act in REFUSALS:
             status, fault = REFUSALS[act]
@@ -141,12 +141,6 @@ class Stage:
 
     async def close(self) -> None:
         """Let go of nothing: nothing is held."""
-
-    def _act(self, place: str) -> Act:
-        now = asyncio.get_running_loop().time()
-        if place not in self.affected or not self.begins <= now < self.ends:
-            return CALM.act
-        return self.outage.act_at(now - self.begins)
 
     def _seconds(self, act: Act, usual: float) -> float:
         if act is Act.SILENT:
