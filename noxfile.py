@@ -74,7 +74,7 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report", "--fail-under=95")
 
 
-@nox.session(python=OLDEST)
+@nox.session(python=OLDEST, default=False)
 def simulation(session: nox.Session) -> None:
     """Play worlds that nobody has seen: 200 of a hundred virtual hours, or as many as named."""
     install(session)
