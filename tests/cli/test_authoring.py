@@ -71,7 +71,7 @@ def test_a_new_plugin_is_checked_and_graded(tmp_path: Path) -> None:
     folder = tmp_path / "routercore-kiln"
     checked = routercore("plugin", "check", ".", "--write", cwd=folder)
     assert (0, 0) == (made.returncode, checked.returncode), made.stderr + checked.stdout
-    assert 13 == checked.stdout.count("✓")
+    assert 14 == checked.stdout.count("✓")
     assert "expected: tests/transcripts/generate.json is invented" in checked.stdout
     quality = folder / "src" / "routercore_kiln" / "quality.toml"
     assert 'grade = "bronze"' in quality.read_text()

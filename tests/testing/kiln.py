@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from routercore.provider import (
+    FixedSizes,
     Generated,
     HttpRequest,
     HttpResponse,
@@ -25,6 +26,7 @@ from routercore.testing.conformance import Subject, run_checks
 
 CARD = ModelCard(
     id="stoneware",
+    sizes=FixedSizes(("1024x1024",)),
     prices=(usd("0.04"),),
     price_source="https://kiln.example/prices",
     price_date=date(2026, 11, 1),

@@ -129,6 +129,13 @@ class Unpriced(Kiln):
         return (replace(CARD, prices=()),)
 
 
+class Deaf(Kiln):
+    """sends: promises a seed, and keeps it to itself."""
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        return (replace(CARD, seed=True),)
+
+
 class Amnesiac(Kiln):
     """resumes: wants to know more of the task than its handle says."""
 
@@ -177,6 +184,7 @@ BROKEN: dict[str, Callable[[], Kiln]] = {
     "cut": Clinging,
     "pure": Forgetful,
     "bills": Unpriced,
+    "sends": Deaf,
     "resumes": Amnesiac,
     "sources": Dreamer,
     "properties": Stubborn,
@@ -187,7 +195,7 @@ BROKEN: dict[str, Callable[[], Kiln]] = {
 
 @pytest.mark.parametrize("check", BROKEN)
 def test_a_broken_provider_fails_exactly_the_intended_check(check: str, recorded: Path) -> None:
-    """Each of the fourteen is wrong in one way, and the kit says that way and no other."""
+    """Each of the fifteen is wrong in one way, and the kit says that way and no other."""
     assert [check] == list(failed(Subject(BROKEN[check](), recorded)))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from routercore.testing.conformance import declared, handles, played
+from routercore.testing.conformance import declared, handles, played, sent
 from routercore.testing.conformance.subject import Subject
 
 QUALITY_FILE = "quality.toml"
@@ -67,6 +67,7 @@ CHECKS: tuple[Check, ...] = (
     Check("cut", Grade.SILVER, played.cut),
     Check("pure", Grade.SILVER, played.pure),
     Check("bills", Grade.SILVER, played.bills),
+    Check("sends", Grade.SILVER, sent.sends),
     Check("resumes", Grade.SILVER, handles.resumes),
     Check("sources", Grade.SILVER, declared.sources),
     Check("properties", Grade.GOLD, declared.properties),

@@ -1,0 +1,108 @@
+"""The check that nothing is dropped silently: what a card declares reaches the vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from routercore.provider.http import HttpRequest, Part
+from routercore.provider.spec import Provider
+from routercore.testing.conformance.declared import ELSEWHERE, LONG_AGO, PNG
+from routercore.testing.conformance.subject import CheckFailed, Subject, travel
+from routercore.values.catalogue import WILDCARD, ModelCard
+from routercore.values.check import Fit, check
+from routercore.values.images import ImageRequest, InputImage, Operation, Settings, Task
+from routercore.values.sizes import Size
+
+PICTURE = InputImage.of(PNG)
+VALUES: Mapping[str, tuple[Any, ...]] = {
+    "size": (Size(1024, 1024), Size(1536, 1024), Size(1024, 1536), Size(512, 512),
+             Size(2048, 2048)),
+    "aspect_ratio": ("1:1", "16:9", "9:16", "3:2", "2:3"),
+    "resolution": ("1K", "2K", "4K"),
+    "seed": (1, 7),
+    "negative_prompt": ("fog", "rain"),
+    "output_compression": (20, 60),
+    "user": ("u-1", "u-2"),
+    "safety_identifier": ("s-1", "s-2"),
+    "moderation": ("low", "auto"),
+    "complexity": ("low", "high"),
+    "input_fidelity": ("low", "high"),
+    "style": ("vivid", "natural"),
+}  # fmt: skip
+"""Values to try of settings whose words no card lists; only those count that the card takes."""
+
+
+def sends(subject: Subject) -> None:
+    """Every setting that a card declares to honour changes what the vendor is sent."""
+    today = datetime.now(UTC).date()
+    for card in subject.provider.catalogue():
+        if card.is_retired(today):
+            continue
+        card = card.named("some/model") if card.id == WILDCARD else card
+        if forgotten := list(_forgotten(subject.provider, card)):
+            raise CheckFailed(f"card {card.id!r} declares {', '.join(forgotten)}, and nothing of "
+                              "it is sent; send it, or do not declare it")  # fmt: skip
+
+
+def _forgotten(provider: Provider, card: ModelCard) -> Iterator[str]:
+    """The settings of which all values lead to the same request.
+
+    Cards that need an option, or an address of one's own, to send anything at all cannot be judged
+    here, and neither can a setting with a single value, which may be the default.
+    """
+    if not _sent(provider, card, _request(card)):
+        return
+    for name, values in _values(card).items():
+        asked = [fit for value in values if (fit := _fitted(card, name, value)) is not None]
+        if len(asked) > 1 and len({_sent(provider, card, one) for one in asked}) == 1:
+            yield name
+
+
+def _values(card: ModelCard) -> Mapping[str, tuple[Any, ...]]:
+    return {
+        **VALUES,
+        "quality": card.qualities,
+        "output_format": card.formats,
+        "background": card.backgrounds,
+        **({"style": card.styles[:2]} if card.styles else {}),
+        **({"input_fidelity": card.fidelities} if card.fidelities else {}),
+    }
+
+
+def _request(card: ModelCard) -> ImageRequest:
+    """A request for a card's simplest operation."""
+    simplest = next(one for one in Operation if one in card.operations)
+    return ImageRequest(
+        model=card.id,
+        prompt="a lighthouse",
+        images=() if simplest is Operation.GENERATE else (PICTURE,),
+        mask=PICTURE if simplest is Operation.INPAINT else None,
+    )
+
+
+def _fitted(card: ModelCard, name: str, value: Any) -> ImageRequest | None:
+    """A request with one setting, if the card does it as it is."""
+    asked: dict[str, Any] = {name: value}
+    if name == "output_compression":
+        asked["output_format"] = "jpeg"
+    fit = check(card, replace(_request(card), **asked), LONG_AGO)
+    return fit.request if isinstance(fit, Fit) and not fit.warnings else None
+
+
+def _sent(provider: Provider, card: ModelCard, request: ImageRequest) -> tuple[str, ...]:
+    """The requests that a flow makes before it has any answer, as text."""
+    settings: dict[str, Any] = {one.name: getattr(request, one.name) for one in fields(Settings)}
+    task = Task(card=card, base_url=ELSEWHERE, **settings)
+    return tuple(_text(one) for one in travel(provider, provider.generate(task), []).requests)
+
+
+def _text(request: HttpRequest) -> str:
+    form = [_part(part) for part in request.form or ()]
+    return repr((request.url, dict(request.headers), request.json, form, request.content))
+
+
+def _part(part: Part) -> tuple[Any, ...]:
+    return tuple(getattr(part, field.name) for field in fields(part))
