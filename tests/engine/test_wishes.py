@@ -12,7 +12,8 @@ from routercore.values.errors import RequestError
     "name",
     ["model", "n", "prompt", "size", "num_images", "webhook_url", "Base-URL", "deployment",
      "api_version", "inference_profile", "numberResults", "negativePrompt", "webhookURL",
-     "uploadEndpoint", "account_id", "bill_to", "provider_id", "workflow", "slots"],
+     "uploadEndpoint", "account_id", "bill_to", "provider_id", "workflow", "slots", "models",
+     "extra_headers", "proxy", "url", "messages", "refiner_checkpoint"],
 )  # fmt: skip
 def test_options_with_a_place_of_their_own_are_refused(name: str) -> None:
     """Limits, prices and addresses cannot be passed by through an option; the option is named."""
@@ -23,7 +24,26 @@ def test_options_with_a_place_of_their_own_are_refused(name: str) -> None:
 
 def test_other_options_pass() -> None:
     """What only the provider understands is its own affair."""
-    refuse_reserved("acme", {"steps": 4, "guidance_scale": 3.5, "provider": {"sort": "price"}})
+    loras = [{"model": "civitai:58390@62833", "weight": 0.8}]
+    routing = {"provider": {"sort": "price"}, "override_settings": {"CLIP_stop_at_last_layers": 2}}
+    refuse_reserved("acme", {"steps": 4, "guidance_scale": 3.5, "lora": loras, **routing})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"extra": {"models": ["cheap/other"]}},
+        {"override_settings": {"sd_model_checkpoint": "other.safetensors"}},
+        {"nodes": [{"inputs": [{"webhookUrl": "https://elsewhere.example"}]}]},
+        {"tasks": [{"numberResults": 20}]},
+        {"plugins": ({"headers": {"x": "y"}},)},
+    ],
+)
+def test_what_lies_deeper_is_found(options: dict[str, object]) -> None:
+    """Neither a table nor a list hides what may not be set."""
+    with pytest.raises(RequestError) as refused:
+        refuse_reserved("acme", options)
+    assert f"options.acme.{next(iter(options))}" == refused.value.param
 
 
 def test_a_number_of_pictures_is_found_in_a_table() -> None:

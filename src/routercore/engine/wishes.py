@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
 from routercore.values.errors import RequestError
@@ -14,16 +14,22 @@ COUNTS = frozenset(
 )  # fmt: skip
 """The vendors' words for how many pictures, which may also lie deeper."""
 RESERVED = COUNTS | {f.name.replace("_", "") for f in fields(Settings)} | {
-    "model", "stream", "image",
+    "model", "stream", "image", "messages", "modalities",
 }  # fmt: skip
 """Settings with a place of their own: as options they would pass by limits, prices and the check
 of what a model can do."""
+ELSEWHERE = frozenset(
+    {"apibase", "endpoint", "extraheaders", "extraquery", "headers", "organization", "proxy",
+     "url", "models"}
+)  # fmt: skip
 FORBIDDEN_WORDS = (
     "webhook", "callback", "apikey", "baseurl", "authorization", "deployment", "apiversion",
     "inferenceprofile", "uploadendpoint", "accountid", "billto", "providerid", "workflow", "slots",
+    "checkpoint",
 )  # fmt: skip
-"""What would send a prompt, a picture or a key where the configuration does not, have somebody
-else pay, or ask for another model or workflow than the one that is configured."""
+"""What, as a whole name or a part of one, at any depth, would send a prompt, a picture or a key
+where the configuration does not, have somebody else pay, or ask for another model or workflow than
+the one that is configured. A ``model`` further down may be that of a LoRA."""
 
 
 def refuse_wrong(request: ImageRequest) -> None:
@@ -52,12 +58,12 @@ def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:
     Raises:
         RequestError: an option has a place of its own, or would redirect the request.
     """
-    for name in options:
-        plain = _plain(name)
-        if plain in RESERVED or _counts(options[name]):
+    for name, value in options.items():
+        plain, inner = _plain(name), {_plain(one) for one in _names_in(value)}
+        if plain in RESERVED or inner & COUNTS:
             message = f"{name!r} is no option of {provider!r}: ask for it as a setting of its own"
             raise RequestError(message, param=f"options.{provider}.{name}", code="invalid_value")
-        if any(word in plain for word in FORBIDDEN_WORDS):
+        if any(_leads_elsewhere(one) for one in (plain, *inner)):
             message = f"{name!r} may not be set by a request; it belongs into the configuration"
             raise RequestError(message, param=f"options.{provider}.{name}", code="invalid_value")
 
@@ -67,8 +73,16 @@ def _plain(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
-def _counts(value: object) -> bool:
-    """Whether a table among the options says how many pictures there are to be."""
-    if not isinstance(value, Mapping):
-        return False
-    return any(_plain(str(name)) in COUNTS or _counts(inner) for name, inner in value.items())
+def _leads_elsewhere(plain: str) -> bool:
+    return plain in ELSEWHERE or any(word in plain for word in FORBIDDEN_WORDS)
+
+
+def _names_in(value: object) -> Iterator[str]:
+    """All names inside an option, however deep."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _names_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _names_in(inner)

@@ -16,6 +16,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from routercore.engine.wishes import refuse_reserved
+from routercore.values.errors import RequestError
 from routercore.values.sizes import Size, parse_ratio
 
 MAX_PROMPT = 32_000
@@ -23,11 +25,6 @@ MAX_IMAGES = 16
 MAX_SEED = 2**63 - 1
 MAX_REFERENCE = 70 * 1024 * 1024
 """Characters of a data URL: an image of 50 MB in base64."""
-FORBIDDEN_OPTIONS = frozenset(
-    {"api_base", "api_key", "base_url", "endpoint", "extra_headers", "extra_query", "headers",
-     "organization", "proxy", "url", "webhook", "webhook_url", "callback_url"}
-)  # fmt: skip
-"""Where a request goes and with which credential is for the operator to say, never for callers."""
 
 
 def _number(value: object) -> object:
@@ -69,24 +66,19 @@ def _format(value: object) -> object:
 
 def _options(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     for provider, options in value.items():
-        if found := _forbidden(options):
-            raise ValueError(f"{found!r} of {provider!r} cannot be set by a request")
+        try:
+            refuse_reserved(provider, options)
+        except RequestError as error:
+            raise ValueError(error.message) from None
+    if not _is_finite(value):
+        raise ValueError("it has a number that is not finite")
     return value
 
 
-def _forbidden(value: object) -> str | None:
-    """The first name, at any depth, that a request must not set; or a number that is not one."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            if name.lower().replace("-", "_") in FORBIDDEN_OPTIONS:
-                return str(name)
-            if found := _forbidden(inner):
-                return found
-    elif isinstance(value, list):
-        return next((found for inner in value if (found := _forbidden(inner))), None)
-    elif isinstance(value, float) and not math.isfinite(value):
-        return "infinity"
-    return None
+def _is_finite(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _int_schema(low: int, high: int) -> WithJsonSchema:
