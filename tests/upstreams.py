@@ -102,7 +102,7 @@ class Upstream:
     @property
     def calls(self) -> int:
         """How many requests for images arrived."""
-        return sum("/images/" in one.path for one in self.received)
+        return sum(_makes_images(one) for one in self.received)
 
     def reset(self) -> None:
         """Forget what was seen and what was planned."""
@@ -181,7 +181,7 @@ class Upstream:
         return answer.result()
 
     async def _answer(self, request: Received) -> Answer:
-        if "/images/" not in request.path:
+        if not _makes_images(request):
             return Answer(200, {"object": "list", "data": []})
         await self._gate.wait()
         if self.script:
@@ -189,8 +189,19 @@ class Upstream:
         asked = request.json if request.body.startswith(b"{") else {}
         width, _, height = asked.get("size", "64x64").partition("x")
         image = base64.b64encode(picture(int(width), int(height))).decode()
+        if request.path.endswith("/chat/completions"):
+            return Answer(200, {"choices": [{"message": {"images": [in_chat(image)]}}]})
         data = [{"b64_json": image}] * int(asked.get("n", 1))
         return Answer(200, {"created": 1, "data": data})
+
+
+def in_chat(image: str) -> dict[str, Any]:
+    """A picture in base64 as chat completions have it."""
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{image}"}}
+
+
+def _makes_images(request: Received) -> bool:
+    return "/images/" in request.path or request.path.endswith("/chat/completions")
 
 
 async def _read(reader: asyncio.StreamReader) -> Received | None:

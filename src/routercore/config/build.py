@@ -213,6 +213,8 @@ class _Builder:
             except ValueError as error:
                 self.problems.add(place, str(error))
                 continue
+            if card.by_chat and not isinstance(provider, Row):
+                self.problems.add(place, f"{provider.name!r} does not speak chat completions")
             for setting in provider.unsent(card) if isinstance(provider, Row) else ():
                 self.problems.add(place, f"{provider.name!r} has no field to send {setting} in")
             yield card

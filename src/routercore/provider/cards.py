@@ -137,6 +137,7 @@ def _price(value: Any) -> Price:
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "aliases": _words,
     "is_public": _flag,
+    "by_chat": _flag,
     "operations": lambda value: frozenset(Operation(word) for word in _words(value)),
     "sizes": _sizes,
     "operation_sizes": lambda value: {

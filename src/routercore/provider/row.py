@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urljoin
 
 from routercore.provider.auth import Auth
+from routercore.provider.chat import FIELDS as CHAT_FIELDS
+from routercore.provider.chat import as_chat_images, chat_body, unsent_by_chat
 from routercore.provider.classify import classify_openai
 from routercore.provider.flow import Flow, call, fail, next_event, open_stream, partial
 from routercore.provider.http import (
@@ -57,6 +59,8 @@ class Row:
     cards: tuple[ModelCard, ...] = ()
     generations_path: str = "/images/generations"
     edits_path: str = "/images/edits"
+    chat_path: str = "/chat/completions"
+    """For cards that are ``by_chat``."""
     models_path: str | None = "/models"
     """Relative to the base URL, also with ``../``; ``None`` where nothing lists the models."""
     lists_other_models: bool = False
@@ -94,6 +98,8 @@ class Row:
 
     def unsent(self, card: ModelCard) -> tuple[str, ...]:
         """What a card declares to be honoured, and the row has no field for."""
+        if card.by_chat:
+            return unsent_by_chat(card, self._chat_fields())
         rules = (card.sizes, *card.operation_sizes.values())
         ratios = [rule for rule in rules if isinstance(rule, RatioSizes)]
         declared = {
@@ -105,6 +111,8 @@ class Row:
         return tuple(n for n in UNKNOWN_TO_OPENAI if declared[n] and n not in self.setting_fields)
 
     def generate(self, task: Task) -> Flow[Generated]:
+        if task.card.by_chat:
+            return self._parse_chat(task, (yield from call(self._build_chat(task))))
         request = self.build(task)
         if _streams(task):
             return (yield from self._streamed(task, request))
@@ -123,6 +131,9 @@ class Row:
             request = post_json(task.url(self.generations_path), body)
         else:
             request = post_form(task.url(self.edits_path), self._parts(task, body))
+        return self._keyed(task, request)
+
+    def _keyed(self, task: Task, request: HttpRequest) -> HttpRequest:
         if not task.idempotency_key:
             return request
         return request.with_headers({"idempotency-key": task.idempotency_key})
@@ -181,6 +192,23 @@ class Row:
     def cost(self, body: Mapping[str, Any]) -> Decimal | None:
         """What an answer, or the last event of a stream, says was charged, in US dollars."""
         return as_cost(body.get("cost")) if self.reports_cost else None
+
+    def _chat_fields(self) -> Mapping[str, str | None]:
+        """Settings that are sent beside the messages; ratio and tier have a place of their own."""
+        shape = ("aspect_ratio", "resolution")
+        own = {name: to for name, to in self.setting_fields.items() if to and name not in shape}
+        return {**CHAT_FIELDS, **own}
+
+    def _build_chat(self, task: Task) -> HttpRequest:
+        body = {**chat_body(task, self._chat_fields()), **self.extra, **task.options}
+        return self._keyed(task, post_json(task.url(self.chat_path), body))
+
+    def _parse_chat(self, task: Task, response: HttpResponse) -> Generated:
+        body = as_object(response.json, "the answer")
+        if not body.get("choices") and _is_error(body):
+            raise ProviderFailed(self.classify(response))
+        images = as_chat_images(body, url_lifetime=task.card.url_lifetime)
+        return replace(images, cost_usd=self.cost(body))
 
     def _images(self, task: Task, body: Mapping[str, Any]) -> Generated:
         images = as_images(body, url_lifetime=task.card.url_lifetime)

@@ -55,6 +55,8 @@ class ModelCard:
     aliases: tuple[str, ...] = ()
     is_public: bool = True
     """False for a model that is only found as ``provider:model``, never by its bare name."""
+    by_chat: bool = False
+    """True for a model that a compatible service offers through chat completions alone."""
     operations: frozenset[Operation] = frozenset({Operation.GENERATE})
     sizes: Sizes = field(default_factory=AnySize)
     operation_sizes: Mapping[Operation, Sizes] = field(default_factory=dict)

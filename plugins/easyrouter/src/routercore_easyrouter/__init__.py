@@ -1,4 +1,4 @@
-"""EasyRouter: gpt-image-2, gpt-image-1 and the DALL-E models, behind OpenAI's Images API."""
+"""EasyRouter: GPT Image and DALL-E behind OpenAI's Images API, a Gemini behind its chat."""
 
 from collections.abc import Iterable
 

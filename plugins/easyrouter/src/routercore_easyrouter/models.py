@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from routercore.provider import FixedSizes, Form, MaskPolarity, ModelCard, Operation
+from routercore.provider import (
+    FixedSizes,
+    Form,
+    MaskPolarity,
+    ModelCard,
+    Operation,
+    RatioSizes,
+)
 
 GENERATE = frozenset({Operation.GENERATE})
 EDITS = frozenset({Operation.GENERATE, Operation.EDIT, Operation.INPAINT})
@@ -61,4 +68,20 @@ DALL_E_2 = ModelCard(
     latency=10.0,
     unverified=frozenset({"operations", "formats", "forms", "latency"}),
 )
-CARDS = (GPT_IMAGE_2, GPT_IMAGE_1, DALL_E_3, DALL_E_2)
+GEMINI_FLASH = ModelCard(
+    id="gemini-3.1-flash-image-preview",
+    name="gemini-3.1-flash-image",
+    by_chat=True,
+    operations=frozenset({Operation.GENERATE, Operation.EDIT}),
+    sizes=RatioSizes(
+        ratios=("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9"),
+        tiers=("1K", "2K", "4K"),
+        default_tier="1K",
+    ),
+    choose_format=False,
+    max_images=4,
+    latency=20.0,
+    unverified=frozenset({"operations", "sizes", "formats", "max_images", "latency"}),
+)
+"""Offered through chat completions alone, with ``modalities``; the rest is as at Google."""
+CARDS = (GPT_IMAGE_2, GPT_IMAGE_1, DALL_E_3, DALL_E_2, GEMINI_FLASH)
