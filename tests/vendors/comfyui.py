@@ -163,7 +163,18 @@ class Server(Vendor):
     @on("POST", "/queue")
     def dequeue(self, request: Request) -> Reply:
         for id in self.accept(request.json, {"delete": items(text(), 1)}, ("delete",))["delete"]:
-            self.call_off(id)
+            if id not in self.jobs:
+                self.complain(f"there is no job {id}")
+        return Reply(200, b"")
+
+    @on("GET", "/queue")
+    def queued(self, request: Request) -> Reply:
+        running = [[0, id, {}, {}, []] for id in self.jobs]
+        return Reply(200, {"queue_running": running, "queue_pending": []})
+
+    @on("POST", "/interrupt")
+    def interrupt(self, request: Request) -> Reply:
+        self.call_off(self.accept(request.json, {"prompt_id": text()})["prompt_id"])
         return Reply(200, b"")
 
     @on("GET", "/history/{id}")

@@ -1,89 +1,105 @@
-"""The server of stable-diffusion.cpp: OpenAI's paths, and extra arguments in the prompt."""
+"""The server of stable-diffusion.cpp: a queue of its own, and pictures in base64."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.vendors.images_api import ImagesApi
-from tests.vendors.server import Reply, Request, Work, on
+from tests.vendors.server import Job, Reply, Request, Vendor, Work, on
 from tests.vendors.shape import (
-    Check,
-    anything,
-    digits,
-    either,
+    Problem,
+    encoded,
     is_mask,
     is_picture,
     items,
     number,
-    pattern,
-    problems,
     record,
     text,
-    upload,
     whole,
     word,
 )
 
-EXTRA = re.compile(r"<sd_cpp_extra_args>(.*?)</sd_cpp_extra_args>", re.DOTALL)
-ARGUMENTS = {
-    "negative_prompt": text(), "seed": whole(-1, 2**63), "strength": number(0, 1),
-    "sample_params": record(sample_steps=whole(1, 150)),
-}  # fmt: skip
-PICTURES = either(upload(is_picture), items(upload(is_picture), 16))
-COMMON: Mapping[str, Check] = {
-    "prompt": text(), "size": pattern(r"\d+x\d+"), "model": anything, "response_format": anything,
-}  # fmt: skip
-GENERATE = {
-    **COMMON, "n": whole(1, 8), "output_format": word("png", "jpeg", "webp"),
+from routercore.values.faults import Fault
+
+FIELDS = {
+    "prompt": text(), "negative_prompt": text(), "width": whole(64, 8192),
+    "height": whole(64, 8192), "strength": number(0, 1), "seed": whole(-1, 2**63),
+    "batch_count": whole(1, 8), "sample_params": record(sample_steps=whole(1, 150)),
+    "init_image": encoded(is_picture), "ref_images": items(encoded(is_picture), 16),
+    "mask_image": encoded(is_mask("white")), "output_format": word("png", "jpeg", "webp"),
     "output_compression": whole(0, 100),
 }  # fmt: skip
-EDIT = {
-    **COMMON, "n": digits(1, 8), "output_format": word("png", "jpeg"),
-    "output_compression": digits(0, 100), "image": PICTURES, "image[]": PICTURES,
-    "mask": upload(is_mask("white")),
-}  # fmt: skip
 
 
-class Server(ImagesApi):
+class Server(Vendor):
     plugin = "sdcpp"
     works: ClassVar = {
         "generate": Work(
             model="sd-cpp-local", cost="0", basis="table",
             settings={"size": "512x512", "n": 2, "seed": 7, "output_format": "webp"},
+            options={"sample_params": {"sample_steps": 8}},
         ),
         "edit": Work(
             model="sd-cpp-local", images=2, cost="0", basis="table",
             settings={"size": "512x512", "negative_prompt": "fog", "output_format": "jpeg"},
+        ),
+        "strength": Work(
+            model="sd-cpp-local", images=1, cost="0", basis="table", options={"strength": 0.5},
+            settings={"size": "512x512"},
         ),
         "inpaint": Work(
             model="sd-cpp-local", images=1, has_mask=True, cost="0", basis="table",
             settings={"size": "512x512", "output_format": "png"},
         ),
     }  # fmt: skip
+    instead: ClassVar = {
+        "rate limit": Reply(429, {"error": "job queue is full"}, {"Retry-After": "2"}),
+        "break": Reply(500, {"error": "internal"}),
+    }
     refusals: ClassVar = {}
     """It has no filter."""
+    failures: ClassVar = {"fail": Fault.JOB_FAILED, "break": Fault.SERVER_ERROR}
 
-    @on("POST", "/v1/images/generations")
+    def unauthorised(self) -> Reply:
+        return Reply(401, {"error": "unauthorized"})
+
+    def invalid(self, found: list[Problem]) -> Reply:
+        return Reply(400, {"error": str(found[0])})
+
+    @on("POST", "/sdcpp/v1/img_gen")
     def generate(self, request: Request) -> Reply:
-        return self.answer(self.accept(request.json, GENERATE, ("prompt",)))
+        body = self.accept(request.json, FIELDS, ("prompt",))
+        if "mask_image" in body and "init_image" not in body:
+            self.complain("a mask without a picture to start from")
+        job = self.submit(body["prompt"], body=body)
+        home = f"/sdcpp/v1/jobs/{job.id}"
+        return Reply(202, {"id": job.id, "kind": "img_gen", "status": "queued", "poll_url": home})
 
-    @on("POST", "/v1/images/edits")
-    def edit(self, request: Request) -> Reply:
-        form = self.accept(request.form, EDIT, ("prompt",))
-        if ("image" in form) is ("image[]" in form):
-            self.complain("neither or both of image and image[]")
-        return self.answer(form)
+    @on("GET", "/sdcpp/v1/jobs/{id}")
+    def job(self, request: Request, id: str) -> Reply:
+        job = self.poll(id)
+        if job is None:
+            return Reply(404, {"error": "job not found"})
+        told: dict[str, Any] = {
+            "id": id, "kind": "img_gen", "status": "generating", "queue_position": 0,
+            "result": None, "error": None,
+        }  # fmt: skip
+        if job.is_done and "fail" in job.prompt:
+            told |= {"status": "failed", "error": {"code": "generation_failed", "message": "empty"}}
+        elif job.is_done:
+            told |= {"status": "completed", "result": self.result(job)}
+        return Reply(200, told)
 
-    def answer(self, body: Mapping[str, Any]) -> Reply:
-        for found in EXTRA.findall(body["prompt"]):
-            self.complaints += map(str, problems(json.loads(found), ARGUMENTS))
-        self.begin(body["prompt"])
+    def result(self, job: Job) -> dict[str, Any]:
+        body = job.facts["body"]
         format = body.get("output_format", "png")
-        data = [
-            {"b64_json": self.encoded(body.get("size", "512x512"), format)}
-            for _ in range(int(body.get("n", 1)))
+        size = f"{body.get('width', 512)}x{body.get('height', 512)}"
+        images = [
+            {"index": index, "b64_json": self.encoded(size, format)}
+            for index in range(body.get("batch_count", 1))
         ]
-        return Reply(200, {"created": 1795219200, "output_format": format, "data": data})
+        return {"output_format": format, "images": images}
+
+    @on("POST", "/sdcpp/v1/jobs/{id}/cancel")
+    def cancel(self, request: Request, id: str) -> Reply:
+        self.call_off(id)
+        return Reply(200, {"id": id, "status": "cancelled"})

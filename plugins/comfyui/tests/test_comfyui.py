@@ -184,8 +184,20 @@ def test_a_job_is_resumed_and_called_off_by_its_handle() -> None:
     assert isinstance(notice, Accepted)
     handle = json.loads(json.dumps(notice.handle))
     assert b"png" == run(DONE, b"png", flow=PROVIDER.resume(task(), handle)).result.images[0].data
-    (request,) = play(PROVIDER, PROVIDER.cancel(handle), [answer({})]).requests
-    assert ({"delete": ["e1"]}, False) == (request.json, request.is_billable)
+    elsewhere = answer({"queue_running": [[0, "another", {}], 5], "queue_pending": []})
+    requests = play(PROVIDER, PROVIDER.cancel(handle), [answer({}), elsewhere]).requests
+    assert [{"delete": ["e1"]}, None] == [request.json for request in requests]
+    here = answer({"queue_running": [[0, "e1", {}]]})
+    requests = play(PROVIDER, PROVIDER.cancel(handle), [answer({}), here, answer({})]).requests
+    assert ("/interrupt", {"prompt_id": "e1"}) == (requests[2].url[-10:], requests[2].json)
+    assert not any(request.is_billable for request in requests)
+
+
+def test_the_checkpoints_are_the_models() -> None:
+    """Discovery names each once, beside the workflow that needs none."""
+    listed = answer(["sd.safetensors", "flux.safetensors", "sd.safetensors", 5])
+    cards = play(PROVIDER, PROVIDER.discover("http://127.0.0.1:9"), [listed]).result
+    assert ["workflow", "sd.safetensors", "flux.safetensors"] == [card.id for card in cards]
 
 
 @pytest.mark.parametrize(

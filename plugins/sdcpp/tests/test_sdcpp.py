@@ -1,4 +1,4 @@
-"""The server of stable-diffusion.cpp: its extra arguments, its cards."""
+"""The server of stable-diffusion.cpp: its jobs, its cards."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from routercore.testing.strategies import replies
 from routercore.testing.transcripts import replay
 from routercore.values.images import Settings
 from routercore.values.money import estimate
-from routercore_sdcpp import LOADED, SDCPP, routercore_providers
+from routercore_sdcpp import LOADED, StableDiffusionCpp, routercore_providers
 
 TRANSCRIPTS = sorted(Path(__file__).with_name("transcripts").glob("*.json"))
-MADE = {"created": 1795219200, "output_format": "png", "data": [{"b64_json": "iVBO"}]}
+SDCPP = StableDiffusionCpp()
+ACCEPTED = {"id": "job_01", "status": "queued"}
+MADE = {"id": "job_01", "status": "completed", "result": {"images": [{"b64_json": "iVBO"}]}}
 
 
 @pytest.mark.parametrize("path", TRANSCRIPTS, ids=lambda path: path.stem)
@@ -40,43 +42,29 @@ def task(**settings: Any) -> Task:
     return Task(card=LOADED, **plain)
 
 
-def test_a_plain_prompt_stays_as_it_is() -> None:
-    """Extra arguments are there only where something was asked for."""
-    assert "a red cube" == SDCPP.body(task())["prompt"]
+@pytest.mark.parametrize("base", ["http://10.0.0.7:1234", "http://10.0.0.7:1234/v1"])
+def test_everything_goes_to_another_base_url(base: str) -> None:
+    """The server is wherever the configuration says, also by the address of its other API."""
+    request = SDCPP.build(task(base_url=base))
+    assert "http://10.0.0.7:1234/sdcpp/v1/img_gen" == request.url
 
 
-def test_settings_and_options_travel_in_the_prompt() -> None:
-    """They are sent as the server's extra arguments, and nowhere else."""
-    options = {"sample_params": {"sample_steps": 8}}
-    body = SDCPP.body(task(seed=7, negative_prompt="grün", options=options))
-    prompt, _, rest = body["prompt"].partition(" <sd_cpp_extra_args>")
-    assert "a red cube" == prompt
-    sent = json.loads(rest.removesuffix("</sd_cpp_extra_args>"))
-    assert {"seed": 7, "negative_prompt": "grün", **options} == sent
-    assert "sample_params" not in body
-
-
-def test_everything_goes_to_another_base_url() -> None:
-    """The server is wherever the configuration says."""
-    request = SDCPP.build(task(base_url="http://10.0.0.7:1234/v1"))
-    assert "http://10.0.0.7:1234/v1/images/generations" == request.url
-
-
-def test_the_model_of_the_list_is_the_declared_one() -> None:
-    """Discovery finds the one model that the server says it has."""
-    listing = HttpResponse(status=200, body=b'{"data": [{"id": "sd-cpp-local"}]}')
-    played = play(SDCPP, SDCPP.discover(SDCPP.origins[0]), [listing])
-    assert [LOADED] == played.result
+@pytest.mark.parametrize(("limits", "most"), [({"max_batch_count": 3}, 3), ({}, 8), ([], 8)])
+def test_the_server_says_how_many_pictures_it_makes(limits: Any, most: int) -> None:
+    """Discovery finds the one model, under its declared name."""
+    told = HttpResponse(status=200, body=json.dumps({"limits": limits}).encode())
+    (card,) = play(SDCPP, SDCPP.discover(SDCPP.origins[0]), [told]).result
+    assert (LOADED.id, most) == (card.id, card.max_n)
 
 
 def test_it_costs_nothing() -> None:
     """A picture of one's own machine is free, under whatever name."""
-    for card in SDCPP.cards:
+    for card in SDCPP.catalogue():
         assert Decimal(0) == estimate(card, Settings(prompt="x")).expected
-    assert {LOADED.id, WILDCARD} == {card.id for card in SDCPP.cards}
+    assert {LOADED.id, WILDCARD} == {card.id for card in SDCPP.catalogue()}
 
 
-@given(replies([MADE]))
+@given(replies([ACCEPTED, MADE]))
 def test_any_answer_ends_well(script: list[HttpResponse]) -> None:
     """Whatever comes, a flow ends in images or in a failure."""
     played = play(SDCPP, SDCPP.generate(task()), script)
