@@ -13,14 +13,15 @@ from routercore.provider import (
     HttpRequest,
     HttpResponse,
     Operation,
+    RawImage,
     Row,
     Task,
     generated,
     number_at,
     post_form,
     post_json,
+    text_at,
 )
-from routercore.provider.images_api import as_raw_image
 from routercore_recraft.models import V3_SIZES
 
 USD_PER_UNIT = Decimal("0.001")
@@ -64,8 +65,7 @@ class Recraft(Row):
     def parse(self, task: Task, response: HttpResponse) -> Generated:
         body = response.object()
         if "data" not in body and "image" in body:  # What is processed comes alone.
-            image = as_raw_image(body["image"], task.card.url_lifetime)
-            made = generated([image])
+            made = generated([_image(body["image"], task.card.url_lifetime)])
         else:
             made = super().parse(task, response)
         units = number_at(body, "credits")
@@ -94,3 +94,10 @@ def _for_tool(task: Task, body: dict[str, Any]) -> dict[str, Any]:
     if task.model == "images/variateImage":
         return {"size": str(V3_SIZES.sizes[0]), **form}
     return form
+
+
+def _image(item: Any, lifetime: float | None) -> RawImage | None:
+    inline, url = text_at(item, "b64_json"), text_at(item, "url")
+    if inline is not None:
+        return RawImage(base64=inline)
+    return RawImage(url=url, expires_in=lifetime) if url else None
