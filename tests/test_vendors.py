@@ -198,7 +198,7 @@ def configuration(vendor: Vendor, key: str) -> dict[str, Any]:
         **vendor.settings(),
     }  # fmt: skip
     models = {
-        name: {"targets": [target(vendor, work), "spare:any"]}
+        name: {"targets": [target(vendor, work), "spare:any"], "on_lost_result": "failover"}
         for name, work in vendor.works.items()
     }
     allowed = [distributions()[vendor.plugin], "spare"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from routercore.plugins import Contributions, PluginReport, load_plugins
 from routercore.provider.spec import Provider
-from routercore.routing.policy import RULES
+from routercore.routing.policy import ALL_KEYS, RULES, Again, Rule
 from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.faults import Fault
 from routercore.values.images import Settings
@@ -125,20 +125,40 @@ def faults_page() -> str:
         NOTE,
         "",
         "What a failure leads to, by its class; [why](../explanation/faults-and-money.md).",
-        '`exposure`: only with `on_unknown = "failover"` and within `max_exposure`.',
+        "`if_free`: once, where the provider declares that such a failure is not billed.",
+        '`exposure`: only with `on_unknown = "failover"`; `lost_result`: only with '
+        '`on_lost_result = "failover"`; `refusal`: only with `on_refusal = "fallback"`.',
+        "Whatever may have been charged also has to stay within `max_exposure`.",
         "",
-        "| fault | same target | other key | next target | counts against the target | cost "
-        "| the client gets |",
-        "|---|---|---|---|---|---|---|",
+        "| fault | same target | other keys | next target | counts against the target "
+        "| left alone | cost | the client gets |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for fault in Fault:
         rule = RULES[fault]
         cells = [
-            f"`{fault}`", rule.same, _yes(rule.other_key), rule.onward, _yes(rule.breaker),
+            f"`{fault}`", rule.same, _keys(rule), rule.onward, _yes(rule.breaker), _rest(rule),
             rule.charge, f"{rule.status} `{rule.code}`",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _keys(rule: Rule) -> str:
+    if not rule.other_keys:
+        return "no"
+    return "all" if rule.other_keys >= ALL_KEYS else str(rule.other_keys)
+
+
+def _rest(rule: Rule) -> str:
+    """What rests, and for how long unless its upstream says so."""
+    if rule.parks_key:
+        return f"the key, {rule.parks_key:.0f} s" + (" to 1 h" if rule.shuts_key else "")
+    if rule.bars_key:
+        return f"the key here, {rule.bars_key:.0f} s"
+    if rule.parks_target:
+        return f"the target, asked last for {rule.parks_target:.0f} s"
+    return "the key, as told" if rule.same is Again.PATIENT else "–"
 
 
 def _yes(value: bool) -> str:

@@ -389,12 +389,17 @@ def test_terms_come_from_the_router_unless_a_model_has_its_own() -> None:
     """``[router]`` lays down what ``[models.NAME]`` leaves out."""
     targets = ["test:test/test"]
     document = {
-        "router": {"strategy": "cost", "on_unknown": "fail"},
-        "models": {"a": {"targets": targets}, "b": {"targets": targets, "strategy": "weighted"}},
+        "router": {"strategy": "cost", "on_unknown": "fail", "max_exposure": 0.5},
+        "models": {
+            "a": {"targets": targets, "max_exposure": "0.25", "on_lost_result": "failover"},
+            "b": {"targets": targets, "strategy": "weighted"},
+        },
     }
     routes = {route.name: route for route in built(document).routes}
     assert ("cost", "weighted") == (routes["a"].strategy, routes["b"].strategy)
     assert "fail" == routes["b"].on_unknown
+    assert ["failover", "stop"] == [routes[name].on_lost_result for name in "ab"]
+    assert [Decimal("0.25"), Decimal("0.5")] == [routes[name].max_exposure for name in "ab"]
 
 
 def test_a_file_that_is_no_toml(tmp_path: Path) -> None:

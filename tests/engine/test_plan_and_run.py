@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,9 +42,8 @@ async def test_the_run_follows_the_plan(strategy: str, asked: dict[str, Any]) ->
         provider("fine", cards=(FINE,)),
         provider("cheap", cards=(priced(usd("0.02")),)),
         answers={name: [status(500)] * 3 for name in names},
-        route={"strategy": strategy},
+        route={"strategy": strategy, "max_exposure": Decimal(99)},
         max_attempts=9,
-        max_exposure=99.0,
     )
     planned = [candidate.name for candidate in kit.engine.plan(asking(**asked)).candidates]
     assert [] == kit.asked

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.engine.kit import CARD, Kit, asking, made, provider, status
+from tests.engine.kit import CARD, Kit, asking, made, priced, provider, status
 
 from routercore.engine.setup import Limits
 from routercore.engine.transport.base import Phase
@@ -20,7 +20,7 @@ from routercore.testing.transport import Hanging, lost
 from routercore.values.errors import AttemptsFailedError, RefusedError, RequestError
 from routercore.values.faults import Charge, Failure, Fault
 from routercore.values.images import Generated, RawImage, Task
-from routercore.values.money import Basis
+from routercore.values.money import Basis, usd
 
 REFUSAL = Failure(fault=Fault.REFUSED, message="not this", categories=("violence",))
 
@@ -133,14 +133,35 @@ async def test_a_parked_target_comes_last() -> None:
     assert ["a", "b", "b"] == kit.asked
 
 
-async def test_a_key_without_credit_is_left_alone_even_where_nothing_else_is() -> None:
-    """It is asked once in ten minutes, and not by every request; then it may have been paid up."""
-    kit = Kit("a", answers={"a": [status(402)]})
-    for _ in range(3):
-        assert "provider_unavailable" == (await kit.error()).code
-    assert ["a"] == kit.asked
+@pytest.mark.parametrize("code", [401, 402])
+async def test_a_key_that_is_turned_away_rests(code: int) -> None:
+    """One call a rest and no more, however many ask; callers are told when it is tried again."""
+    kit = Kit("a", answers={"a": [status(code)] * 2})
+    errors = [await kit.error() for _ in range(20)]
+    assert 1 == len(kit.asked)
+    assert {(503, "provider_unavailable")} == {(one.status, one.code) for one in errors}
+    assert 60.0 == errors[-1].retry_after
+    assert "its key is left alone" in errors[-1].message
+    await kit.clock.advance(601)
+    await kit.error()
+    await kit.clock.advance(601)
+    await kit.error()
+    assert 2 == len(kit.asked)
     await kit.clock.advance(600)
     assert 1 == len((await kit.generate()).images)
+
+
+async def test_a_key_that_may_not_use_a_model_is_left_out_there_alone() -> None:
+    """Another key steps in, and from then on it is the one that is used; elsewhere both are."""
+    cards = (CARD, replace(CARD, id="sketch"))
+    kit = Kit(provider("a", keys=("k1", "k2"), cards=cards), answers={"a": [status(403)]})
+    for _ in range(4):
+        await kit.generate()
+    barred, other = kit.keys_used[0], kit.keys_used[1]
+    assert [barred, *[other] * 4] == kit.keys_used
+    for _ in range(2):
+        await kit.generate(model="a:sketch")
+    assert {"k1", "k2"} == set(kit.keys_used[-2:])
 
 
 async def test_our_own_limit_moves_on() -> None:
@@ -160,8 +181,41 @@ async def test_an_unknown_outcome_travels_within_the_exposure() -> None:
     kit = Kit("a", "b", "c", answers={x: [gone] for x in "abc"})
     error = await kit.error()
     assert (["a", "b"], False) == (kit.asked, error.may_retry)
-    assert "max_exposure" in error.attempts[-1].decision
+    assert "$0.04 of at most $0.08 at stake" in error.attempts[0].decision
+    assert "max_exposure; $0.08 of at most $0.08 at stake" in error.attempts[-1].decision
+    assert [Decimal("0.04")] * 2 == [attempt.exposed_usd for attempt in error.attempts]
     assert error.attempts[0].cost.usd is None
+
+
+async def test_what_may_have_been_paid_for_nothing_is_told() -> None:
+    """The result warns with a code and the amount; without a loss there is no such warning."""
+    result = await Kit("a", "b", answers={"a": [lost(Phase.SENT)]}).generate(n=2)
+    assert [("paid_maybe", "cost", Decimal("0.08"))] == [
+        (warning.code, warning.param, warning.usd) for warning in result.warnings
+    ]
+    assert () == (await Kit("a", "b", answers={"a": [status(401)]}).generate()).warnings
+
+
+async def test_exposure_is_counted_in_money() -> None:
+    """A dear loss leaves room for what is cheap, and under a cap of dollars for nothing dearer."""
+    dear, cheap = provider("a", cards=(priced(usd("0.30")),)), provider("b")
+    gone = {"a": [lost(Phase.SENT)], "b": [lost(Phase.SENT)]}
+    kit = Kit(dear, cheap, "c", answers=gone)
+    assert "c:poster" == (await kit.generate()).target
+    kit = Kit(dear, cheap, "c", answers=gone, route={"max_exposure": Decimal("0.33")})
+    assert "at most $0.33" in (await kit.error()).attempts[-1].decision
+    assert ["a"] == kit.asked
+
+
+async def test_a_price_that_nobody_knows_is_counted_as_a_call() -> None:
+    """Where no price is known, two calls are the cap, and the amount of the warning is unknown."""
+    dark = [provider(name, cards=(priced(),)) for name in "abc"]
+    kit = Kit(*dark, answers={"a": [lost(Phase.SENT)]})
+    (warning,) = (await kit.generate()).warnings
+    assert ("paid_maybe", None) == (warning.code, warning.usd)
+    kit = Kit(*dark, answers={name: [lost(Phase.SENT)] for name in "abc"})
+    await kit.error()
+    assert ["a", "b"] == kit.asked
 
 
 async def test_an_unknown_outcome_ends_the_request_where_configured() -> None:

@@ -10,6 +10,7 @@ from tests.engine.kit import CARD, Kit, made, provider, status
 
 from routercore.provider.flow import call
 from routercore.provider.http import post_json
+from routercore.routing.policy import OnLostResult
 from routercore.testing.providers import PNG
 from routercore.testing.transport import Hanging
 from routercore.values.faults import Fault
@@ -61,7 +62,8 @@ async def test_one_bad_image_of_several_is_replaced() -> None:
 
 
 async def test_an_image_that_does_not_arrive_takes_no_other_along() -> None:
-    """Of several results, one whose download hangs is replaced; the paid others are kept."""
+    """Of several results, one whose download hangs is told of, or made again where configured; the
+    paid others are kept."""
 
     def flow(task: Task) -> Any:
         yield from call(post_json(task.url("/images"), {"n": task.n}))
@@ -69,6 +71,12 @@ async def test_an_image_that_does_not_arrive_takes_no_other_along() -> None:
         return Generated(images=(RawImage(data=PNG), slow, RawImage(data=PNG)))
 
     kit = Kit(provider("a", flow=flow), "b", answers={"files": [Hanging()]})
+    result = await kit.generate(n=3)
+    assert (2, [Fault.RESULT_UNAVAILABLE]) == (
+        len(result.images), [failure.fault for failure in result.missing],
+    )  # fmt: skip
+    kit = Kit(provider("a", flow=flow), "b", answers={"files": [Hanging()]},
+              route={"on_lost_result": OnLostResult.FAILOVER})  # fmt: skip
     result = await kit.generate(n=3)
     posts = [r.json["n"] for r in kit.transport.requests if r.method == "POST"]
     assert ([3, 1], 3) == (posts, len(result.images))

@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from routercore.routing.exposure import Exposure, exposure_of
 from routercore.routing.failing import error_of
 from routercore.routing.policy import (
     MAX_PATIENCE,
     RULES,
     Move,
+    OnLostResult,
     OnRefusal,
     OnUnknown,
     Policy,
     Situation,
     charge_of,
     decide,
+    parked_for,
 )
 from routercore.values.errors import AttemptsFailedError
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
 
+PRICE = Decimal("0.04")
 NEXT, STOP, AGAIN, KEY = Move.NEXT, Move.STOP, Move.AGAIN, Move.OTHER_KEY
 CHANCE = random.Random(0)
+
+
+def once() -> Exposure:
+    """One call may have been paid for nothing, under the usual cap."""
+    return exposure_of([PRICE, PRICE], None, None).plus(PRICE)
 
 
 def situation(**known: Any) -> Situation:
     return Situation(**{
         "attempts": 1, "same_target": 1, "remaining": 100.0, "expected": 10.0,
-        "has_other_key": False, "has_next": True, "exposed": 1, **known,
+        "has_other_key": False, "has_next": True, "exposure": once(), "price": PRICE,
+        "next_price": PRICE, **known,
     })  # fmt: skip
 
 
@@ -70,7 +81,7 @@ ROWS = [
     (Fault.REFUSED_RESULT, STOP, STOP, STOP, Charge.UNKNOWN, 400),
     (Fault.NO_IMAGE, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
     (Fault.BAD_IMAGE, NEXT, STOP, NEXT, Charge.CERTAIN, 502),
-    (Fault.RESULT_UNAVAILABLE, NEXT, STOP, NEXT, Charge.CERTAIN, 502),
+    (Fault.RESULT_UNAVAILABLE, STOP, STOP, STOP, Charge.CERTAIN, 502),
     (Fault.PLUGIN, NEXT, STOP, NEXT, Charge.UNKNOWN, 502),
 ]
 
@@ -94,18 +105,83 @@ def test_a_row(
     assert status == RULES[fault].status
 
 
-EXPOSED = [row[0] for row in ROWS if row[1] is NEXT and row[4] is not Charge.NONE]
-TRAVELS_ANYWAY = {Fault.SERVER_ERROR, Fault.REQUEST_TIMEOUT, Fault.JOB_FAILED}
+CHARGED = [row[0] for row in ROWS if row[1] is NEXT and row[4] is not Charge.NONE]
+TRAVELS_ANYWAY = [Fault.SERVER_ERROR, Fault.REQUEST_TIMEOUT, Fault.JOB_FAILED]
+"""Here the upstream itself says that it failed: what came of it is known, if not its price."""
 
 
-@pytest.mark.parametrize("fault", sorted(set(EXPOSED) - TRAVELS_ANYWAY))
-def test_what_may_be_paid_twice_is_configured(fault: Fault) -> None:
-    """Where an attempt may have been paid for, the configuration and the cap decide."""
+@pytest.mark.parametrize("fault", CHARGED)
+def test_what_may_be_paid_twice_is_bounded(fault: Fault) -> None:
+    """Whatever may have been charged goes on only where the next price stays within the cap."""
     failure = failed(fault)
-    assert STOP == move(failure, Policy(on_unknown=OnUnknown.FAIL))
-    assert STOP == move(failure, exposed=2)
-    assert NEXT == move(failure, Policy(max_exposure=3.0), exposed=2)
-    assert NEXT == move(failed(fault, charge=Charge.NONE), Policy(on_unknown=OnUnknown.FAIL))
+    assert STOP == move(failure, exposure=once().plus(PRICE))
+    assert STOP == move(failure, next_price=Decimal("0.05"))
+    assert NEXT == move(failure, exposure=exposure_of([PRICE], Decimal("0.12"), None).plus(PRICE))
+
+
+@pytest.mark.parametrize("fault", CHARGED)
+def test_an_unknown_outcome_is_configured(fault: Fault) -> None:
+    """``on_unknown`` asks of what nobody knows the outcome of; a failure that was told travels."""
+    told = fault in TRAVELS_ANYWAY
+    assert (NEXT if told else STOP) == move(failed(fault), Policy(on_unknown=OnUnknown.FAIL))
+
+
+@pytest.mark.parametrize("fault", sorted(set(CHARGED) - set(TRAVELS_ANYWAY)))
+def test_what_is_not_billed_travels(fault: Fault) -> None:
+    """Where the provider declares that nothing was charged, there is nothing to ask."""
+    free = failed(fault, charge=Charge.NONE)
+    assert NEXT == move(free, Policy(on_unknown=OnUnknown.FAIL), exposure=nothing())
+
+
+def nothing() -> Exposure:
+    return exposure_of([PRICE], None, None)
+
+
+def test_the_cap_in_words() -> None:
+    """The decision says what is at stake, and of how much at most."""
+    on = decide(failed(Fault.REPLY_LOST), situation(), Policy(), CHANCE)
+    assert on.reason.endswith("; $0.04 of at most $0.08 at stake")
+    over = decide(failed(Fault.GATEWAY), situation(exposure=once().plus(PRICE)), Policy(), CHANCE)
+    assert "would exceed max_exposure; $0.08 of at most $0.08 at stake" in over.reason
+
+
+def test_a_lost_result_is_made_again_only_where_configured() -> None:
+    """A picture that was made and paid for is not bought twice unasked."""
+    policy = Policy(on_lost_result=OnLostResult.FAILOVER)
+    assert NEXT == move(failed(Fault.RESULT_UNAVAILABLE), policy)
+    assert STOP == move(failed(Fault.RESULT_UNAVAILABLE), policy, exposure=once().plus(PRICE))
+
+
+def test_a_server_error_that_is_not_billed_is_asked_once_more() -> None:
+    """Where the vendor does not bill a 500, the same target gets one more try before the next."""
+    free = failed(Fault.SERVER_ERROR, charge=Charge.NONE)
+    assert AGAIN == move(free, exposure=nothing())
+    assert NEXT == move(free, exposure=nothing(), same_target=2)
+    assert STOP == move(free, exposure=nothing(), same_target=2, has_next=False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "keys"),
+    [(Fault.RATE_LIMITED, 9), (Fault.QUOTA, 9), (Fault.UNAUTHENTICATED, 1), (Fault.FORBIDDEN, 1)],
+)
+def test_how_many_keys_are_asked(fault: Fault, keys: int) -> None:
+    """A rejected key is worth one more; a used-up one, all of them."""
+    moves = [move(failed(fault), same_target=tries + 1, attempts=1, has_other_key=True)
+             for tries in range(keys)]  # fmt: skip
+    assert [KEY] * keys == moves
+    further = move(failed(fault), same_target=keys + 1, has_other_key=True)
+    assert (KEY if keys > 1 else NEXT) == further
+
+
+def test_how_long_keys_and_targets_rest() -> None:
+    """As long as the upstream says; else by class, and longer each time for what money cures."""
+    assert 7.0 == parked_for(failed(Fault.RATE_LIMITED, retry_after=7.0), 3)
+    assert [20.0, 20.0] == [parked_for(failed(Fault.RATE_LIMITED), n) for n in (0, 3)]
+    assert [600.0, 1200.0, 3600.0] == [parked_for(failed(Fault.QUOTA), n) for n in (0, 1, 9)]
+    assert (0.0, 2.0) == (
+        parked_for(failed(Fault.OVERLOADED), 0),
+        parked_for(failed(Fault.OVERLOADED, retry_after=2.0), 0),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.REFUSED_RESULT])
@@ -130,7 +206,7 @@ def test_what_may_be_charged_is_not_done_again(fault: Fault) -> None:
     failure = failed(fault, charge=Charge.UNKNOWN)
     assert NEXT == move(failure, has_other_key=True)
     assert STOP == move(failure, has_other_key=True, has_next=False)
-    assert STOP == move(failure, has_other_key=True, exposed=2)
+    assert STOP == move(failure, has_other_key=True, exposure=once().plus(PRICE))
 
 
 def test_limits_of_a_request() -> None:

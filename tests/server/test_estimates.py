@@ -67,7 +67,7 @@ def test_every_candidate_has_a_price(three: tuple[httpx2.Client, Upstream], pref
         ("range:poster", 0.02, 0.4, 0.4, "estimate"),
         ("dark:poster", None, None, None, "unknown"),
     ] == [(one["target"], *prices(one)) for one in told["targets"]]
-    assert prices(told["targets"][0]) == prices(told)
+    assert (prices(told["targets"][0]), None) == (prices(told), told["at_most"])
     assert [] == told["rejected"]
     assert 0 == upstream.calls
 
@@ -143,6 +143,7 @@ def test_an_estimate_costs_nothing(tmp_path: Path) -> None:
             assert 404 == ask(client).status_code
             client.headers["authorization"] = "Bearer rc-team"
             told = [ask(client).json()["expected"] for _ in range(3)]
+            assert 0.02 == ask(client).json()["at_most"]
             assert 0 == upstream.calls
             body = {"model": MODEL, "prompt": "x"}
             paid = client.post("/v1/images/generations", json=body).json()["cost"]

@@ -52,6 +52,7 @@ def estimates_row(found: Estimates) -> dict[str, Any]:
         "strategy": found.strategy,
         "currency": "USD",
         **price_row(found.first),
+        "at_most": found.at_most,
         "targets": [
             {"target": one.name, "via": one.target.via, **price_row(one.estimate)}
             for one in found.candidates
@@ -76,6 +77,7 @@ def _show(found: Estimates) -> None:
             amounts = (price.low, price.expected, price.high)
             table.add_row(one.name, *map(_dollars, amounts), price.basis.value)
         out.print(table)
+        out.print(f"At most {_dollars(found.at_most)}, should calls be paid for and lost.")
     else:
         out.print("Nobody can do this request.", style="red")
     show_rejected(found.rejected)

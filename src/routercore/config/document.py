@@ -26,7 +26,7 @@ from routercore.config import text
 from routercore.plugins import PluginChoice
 from routercore.provider.http import origin_of
 from routercore.routing.plan import UnknownPrice
-from routercore.routing.policy import OnRefusal, OnUnknown
+from routercore.routing.policy import OnLostResult, OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
 from routercore.values.ledger import Period
 
@@ -124,11 +124,12 @@ class RouterSection(Section):
     attempt_timeout: Duration = 120.0
     late_results: Duration = 600.0
     max_attempts: Count = 3
-    max_exposure: Annotated[float, Field(ge=1)] = 2.0
     max_image_bytes: ByteCount = 64 * 1024 * 1024
     strategy: str = "fallback"
     on_refusal: OnRefusal = OnRefusal.STOP
     on_unknown: OnUnknown = OnUnknown.FAILOVER
+    on_lost_result: OnLostResult = OnLostResult.STOP
+    max_exposure: Usd | None = None
     unknown_price: UnknownPrice = UnknownPrice.LAST
     max_price: Usd | None = None
     strict: bool = False
@@ -250,6 +251,8 @@ class ModelSection(Section):
     strategy: str | None = None
     on_refusal: OnRefusal | None = None
     on_unknown: OnUnknown | None = None
+    on_lost_result: OnLostResult | None = None
+    max_exposure: Usd | None = None
     unknown_price: UnknownPrice | None = None
     max_price: Usd | None = None
     strict: bool | None = None

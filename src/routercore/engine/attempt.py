@@ -49,6 +49,8 @@ class CallOutcome:
     """What one call brought: images, or a failure, or, when one of several was bad, both."""
 
     images: tuple[Image, ...] = ()
+    n: int = 1
+    """How many were asked for."""
     generated: Generated | None = None
     """What the flow returned, without its images: megabytes are held once."""
     failure: Failure | None = None

@@ -140,7 +140,8 @@ class Engine:
 
     def estimate(self, request: ImageRequest, caller: Caller = LOCAL_CALLER) -> Estimates:
         """What a request may cost at each target. As :meth:`plan`, it asks nobody."""
-        return estimates_of(self.plan(request, caller))
+        route, _ = self._route(request, caller)
+        return estimates_of(self.plan(request, caller), self._policy(route))
 
     async def generate(
         self,
@@ -329,13 +330,16 @@ class Engine:
             max_attempts=self.setup.max_attempts,
             on_refusal=route.on_refusal,
             on_unknown=route.on_unknown,
-            max_exposure=self.setup.max_exposure,
+            on_lost_result=route.on_lost_result,
+            max_exposure=route.max_exposure,
+            unknown_price=self.setup.ledger.unknown_price,
         )
 
     def _target_health(self, operation: Operation, target: Target) -> Health:
         vitals = self._health.of(target.name, operation)
         now = self.clock.monotonic()
-        parked, reason = self._upstreams[target.provider].keys.closed_for(now)
+        keys = self._upstreams[target.provider].keys
+        parked, reason = keys.closed_for(now, vitals.barred)
         broken = vitals.circuit.closed_for(now)
         if broken > parked:
             parked, reason = broken, "its circuit is open"

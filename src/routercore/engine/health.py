@@ -25,6 +25,12 @@ class Vitals:
     """Until when it is asked last, although nothing speaks against its upstream."""
     refused: frozenset[tuple[str, str]] = frozenset()
     """Settings and values that were turned down although the card offers them."""
+    barred: dict[int, float] = field(default_factory=dict)
+    """Until when keys, by their index, may not be used for it."""
+
+    def barred_keys(self, now: float) -> frozenset[int]:
+        """Keys that its upstream has turned away from it."""
+        return frozenset(index for index, until in self.barred.items() if until > now)
 
     def started(self, now: float) -> None:
         """A call begins."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from routercore.values.faults import Fault
+
+NO_KEYS: Mapping[int, float] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -20,6 +24,8 @@ class Key:
     shut_until: float = 0.0
     """Until when nothing is sent with it, even where no better key or target is left."""
     shut_by: Fault = Fault.RATE_LIMITED
+    strikes: int = 0
+    """How often in a row it was turned away, without a success between."""
 
 
 def fingerprint(secret: str | None) -> str:
@@ -62,14 +68,24 @@ class KeyPool:
         if shut and until > key.shut_until:
             key.shut_until, key.shut_by = until, reason
 
-    def closed_for(self, now: float) -> tuple[float, str]:
-        """Seconds until some key may be used, and why not now."""
-        soonest = min(self._keys, key=lambda k: k.parked_until)
-        return max(0.0, soonest.parked_until - now), soonest.reason
+    def closed_for(self, now: float, barred: Mapping[int, float] = NO_KEYS) -> tuple[float, str]:
+        """Seconds until some key may be used, and why not now.
 
-    def soonest(self) -> Key:
+        Args:
+            now: the clock's monotonic time.
+            barred: until when keys may not be used for one target, by their index.
+        """
+        soonest = self.soonest(barred)
+        until = barred.get(soonest.index, 0.0)
+        reason = soonest.reason if soonest.parked_until >= until else Fault.FORBIDDEN.value
+        return max(0.0, max(soonest.parked_until, until) - now), reason
+
+    def soonest(self, barred: Mapping[int, float] = NO_KEYS) -> Key:
         """The key that is free first, parked or not."""
-        return min(self._keys, key=lambda k: (k.parked_until, k.in_flight))
+        return min(
+            self._keys,
+            key=lambda k: (max(k.parked_until, barred.get(k.index, 0.0)), k.in_flight),
+        )
 
     def marked(self, mark: str) -> Key:
         """The key with that fingerprint, or the one that is free first, if it is there no more."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 
 from routercore.engine.attempt import NOTHING, CallOutcome, delivered_usage
 from routercore.engine.fidelity import told, unsaid
 from routercore.engine.transport.base import Phase
+from routercore.routing.exposure import Exposure
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of, gravest
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
 from routercore.values.images import Image, ImageRequest, ImageResult, Warning
-from routercore.values.money import Cost
+from routercore.values.money import Cost, estimate
 
 
 @dataclass(slots=True)
@@ -22,12 +24,12 @@ class SoFar:
     """Takes attempts in as they end, and makes the result of them."""
 
     request: ImageRequest
+    exposure: Exposure
     images: list[Image] = field(default_factory=list)
     outcomes: list[CallOutcome] = field(default_factory=list)
     records: list[AttemptRecord] = field(default_factory=list)
     warnings: list[Warning] = field(default_factory=list)
     cost: Cost = NOTHING
-    exposed: int = 0
     begun: int = 0
     """Attempts so far, those under way among them."""
     sent_partials: int = 0
@@ -61,17 +63,28 @@ class SoFar:
         cost = sum((outcome.cost for outcome in outcomes), NOTHING)
         self.outcomes += outcomes
         self.cost += cost
-        self.exposed += any(charge_of(one) is not Charge.NONE for one in failures)
+        before = self.exposure
+        for outcome in filter(_may_be_lost, outcomes):
+            self.exposure = self.exposure.plus(_most(candidate, outcome))
         phase = max((outcome.contact.phase for outcome in outcomes), default=Phase.NOT_SENT)
         handles = [outcome.handle for outcome in outcomes if outcome.handle]
         ids = [o.contact.upstream_id for o in outcomes if o.contact.upstream_id]
         record = AttemptRecord(
             target=candidate.name, number=number, started_s=started_s, duration_s=duration_s,
             images=len(images), failure=failure, cost=cost, phase=phase.name.lower(),
+            exposed_usd=_difference(before, self.exposure),
             handle=handles[0] if handles else None, upstream_id=ids[0] if ids else None,
         )  # fmt: skip
         self.records.append(record)
         return record
+
+    def _maybe_paid(self) -> Iterator[Warning]:
+        """That more may have been paid than what the images cost."""
+        if self.exposure.lost:
+            usd = self.exposure.usd
+            amount = "an unknown amount" if usd is None else f"${usd:f}"
+            message = f"{amount} may have been paid for attempts that brought nothing"
+            yield Warning(code="paid_maybe", param="cost", message=message, usd=usd)
 
     def _short(self) -> Failure | None:
         """Fewer images than asked for, though nothing failed."""
@@ -104,9 +117,32 @@ class SoFar:
                 *self.warnings,
                 *told(generated),
                 *unsaid(request, self.images, self.warnings),
+                *self._maybe_paid(),
             ),
             attempts=tuple(self.records),
             missing=missing,
             latency_s=latency_s,
             safety_identifier=request.safety_identifier or request.user,
         )
+
+
+def _may_be_lost(outcome: CallOutcome) -> bool:
+    """Whether a call may have been paid for and brought nothing."""
+    failure = outcome.failure
+    return failure is not None and not outcome.images and charge_of(failure) is not Charge.NONE
+
+
+def _most(candidate: Candidate, outcome: CallOutcome) -> Decimal | None:
+    """The most that a call may have cost."""
+    return price_of(candidate, outcome.n) if outcome.cost.usd is None else outcome.cost.usd
+
+
+def price_of(candidate: Candidate, n: int) -> Decimal | None:
+    """The most that ``n`` images may cost at a target."""
+    return estimate(candidate.target.card, replace(candidate.request, n=n)).high
+
+
+def _difference(before: Exposure, after: Exposure) -> Decimal | None:
+    if before.lost == after.lost:
+        return Decimal(0)
+    return None if after.usd is None or before.usd is None else after.usd - before.usd

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,19 +16,20 @@ from routercore.engine.driver import Contact
 from routercore.engine.health import HealthBook, Vitals, contradiction
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
-from routercore.engine.progress import SoFar
+from routercore.engine.progress import SoFar, price_of
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.splitting import seeded, split
+from routercore.routing.exposure import exposure_of
 from routercore.routing.failing import error_of
 from routercore.routing.plan import Candidate, Plan
 from routercore.routing.policy import (
     RULES,
-    Again,
     Decision,
     Move,
     Policy,
     Situation,
     decide,
+    parked_for,
 )
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
 from routercore.values.faults import Failure, Fault, ProviderFailed
@@ -122,7 +123,9 @@ class _Run:
         )  # fmt: skip
         self.clock = runner.clock
         self.began, self.created = self.clock.monotonic(), self.clock.now()
-        self.so_far = SoFar(plan.request)
+        highs = [candidate.estimate.high for candidate in plan.candidates]
+        unknown = policy.unknown_price and policy.unknown_price * plan.request.n
+        self.so_far = SoFar(plan.request, exposure_of(highs, policy.max_exposure, unknown))
 
     async def finish(self) -> ImageResult:
         at = _At()
@@ -132,7 +135,7 @@ class _Run:
             if failure is None or self.so_far.missing <= 0:
                 return self._result(())
             following = self._following(at)
-            decision = self._decide(failure, candidate, at, has_next=following is not None)
+            decision = self._decide(failure, candidate, at, following)
             self.so_far.conclude(decision.reason)
             if decision.move is Move.STOP:
                 return self._stopped(failure)
@@ -146,14 +149,15 @@ class _Run:
         upstream = self.runner.upstreams[candidate.target.provider]
         self.so_far.begun += 1
         now, number = self.clock.monotonic(), self.so_far.begun
-        key = upstream.keys.choose(now, besides=at.used_keys) or upstream.keys.soonest()
+        vitals = self.runner.health.of(candidate.name, self.plan.request.operation)
+        unfit = at.used_keys | vitals.barred_keys(now)
+        key = upstream.keys.choose(now, besides=unfit) or upstream.keys.soonest(vitals.barred)
         at.tries += 1
         at.used_keys |= {key.index}
         self._emit("attempt.started", target=candidate.name, number=number)
-        vitals = self.runner.health.of(candidate.name, self.plan.request.operation)
         vitals.started(now)
         key.in_flight += 1
-        shut = _shut(key, now) if at.tries == 1 else None
+        shut = _shut(vitals, key, now) if at.tries == 1 else None
         try:
             if shut is not None:
                 outcomes = [CallOutcome(failure=shut)]
@@ -165,7 +169,10 @@ class _Run:
         finally:
             vitals.left()
             key.in_flight -= 1
-        failure = self._absorb(candidate, upstream, key, outcomes, now, number)
+        failure = self._absorb(candidate, outcomes, now, number)
+        if shut is None:
+            failures = [outcome.failure for outcome in outcomes if outcome.failure]
+            self._leave_alone(vitals, upstream.keys, key, failures, self.clock.monotonic())
         self._feel(vitals, candidate, failure, began=now)
         return failure
 
@@ -216,7 +223,7 @@ class _Run:
                         contact=contact,
                     )
                 await booking.settle(outcome)
-                return outcome
+                return replace(outcome, n=n)
         except ProviderFailed as error:
             return CallOutcome(failure=error.failure)
 
@@ -238,8 +245,6 @@ class _Run:
     def _absorb(
         self,
         candidate: Candidate,
-        upstream: Upstream,
-        key: Key,
         outcomes: list[CallOutcome],
         began: float,
         number: int,
@@ -251,8 +256,6 @@ class _Run:
             candidate, outcomes, failures,
             number=number, started_s=began - self.began, duration_s=now - began,
         )  # fmt: skip
-        for one in failures:
-            self._park(upstream.keys, key, one, now)
         self._tell(record)
         return record.failure
 
@@ -267,13 +270,21 @@ class _Run:
                    message=failure.message)  # fmt: skip
         return replace(failure, only_here=True)
 
-    def _park(self, keys: KeyPool, key: Key, failure: Failure, now: float) -> None:
-        rule = RULES[failure.fault]
-        told = failure.retry_after if rule.parks_key or rule.same is Again.PATIENT else None
-        seconds = rule.parks_key if told is None else told
-        if seconds:
-            is_shut = told is not None or rule.shuts_key
-            keys.park(key, now + seconds, failure.fault, shut=is_shut)
+    def _leave_alone(
+        self, vitals: Vitals, keys: KeyPool, key: Key, failures: Sequence[Failure], now: float
+    ) -> None:
+        """Park a key, here or altogether, as the failures of its calls ask."""
+        for failure in failures:
+            rule, seconds = RULES[failure.fault], parked_for(failure, key.strikes)
+            if seconds:
+                is_shut = rule.shuts_key or failure.retry_after is not None
+                keys.park(key, now + seconds, failure.fault, shut=is_shut)
+            if rule.bars_key:
+                vitals.barred[key.index] = now + rule.bars_key
+        if any(RULES[failure.fault].shuts_key for failure in failures):
+            key.strikes += 1
+        elif not failures:
+            key.strikes = 0
 
     def _following(self, at: _At) -> int | None:
         """The place of the next candidate that can end in the time that is left.
@@ -287,7 +298,7 @@ class _Run:
         return None
 
     def _decide(
-        self, failure: Failure, candidate: Candidate, at: _At, *, has_next: bool
+        self, failure: Failure, candidate: Candidate, at: _At, following: int | None
     ) -> Decision:
         if self.so_far.sent_partials:
             return Decision(Move.STOP, "partial images were sent already")
@@ -295,14 +306,19 @@ class _Run:
             return Decision(Move.STOP, "what the upstream left out is not paid for twice")
         now = self.clock.monotonic()
         keys = self.runner.upstreams[candidate.target.provider].keys
+        vitals = self.runner.health.of(candidate.name, self.plan.request.operation)
+        unfit = at.used_keys | vitals.barred_keys(now)
+        candidates, missing = self.plan.candidates, self.so_far.missing
         situation = Situation(
             attempts=self.so_far.begun,
             same_target=at.tries,
             remaining=self.deadline - now,
             expected=candidate.expected_latency,
-            has_other_key=keys.choose(now, besides=at.used_keys) is not None,
-            has_next=has_next,
-            exposed=self.so_far.exposed,
+            has_other_key=keys.choose(now, besides=unfit) is not None,
+            has_next=following is not None,
+            exposure=self.so_far.exposure,
+            price=price_of(candidate, missing),
+            next_price=None if following is None else price_of(candidates[following], missing),
         )
         return decide(failure, situation, self.policy, self.runner.random)
 
@@ -328,13 +344,15 @@ class _Run:
         self.runner.observers.emit(name, self.id, **fields)
 
 
-def _shut(key: Key, now: float) -> Failure | None:
-    """The failure of a target whose every key is shut: nothing is sent to it.
+def _shut(vitals: Vitals, key: Key, now: float) -> Failure | None:
+    """The failure of a target whose every key is shut, or kept from it: nothing is sent to it.
 
     Keys that are only parked on a guess are used all the same where no better target is left.
     """
-    wait = key.shut_until - now
+    barred_until = vitals.barred.get(key.index, 0.0)
+    wait = max(key.shut_until, barred_until) - now
     if wait <= 0:
         return None
-    message = f"its key is left alone for {wait:.1f} s more: {key.shut_by}"
-    return Failure(fault=key.shut_by, message=message, retry_after=wait)
+    fault = key.shut_by if key.shut_until >= barred_until else Fault.FORBIDDEN
+    message = f"its key is left alone for {wait:.1f} s more: {fault}"
+    return Failure(fault=fault, message=message, retry_after=wait)

@@ -12,7 +12,7 @@ from pathlib import Path
 from routercore.provider.http import origin_of
 from routercore.provider.spec import HasCompanions, Provider
 from routercore.routing.plan import UnknownPrice
-from routercore.routing.policy import OnRefusal, OnUnknown
+from routercore.routing.policy import OnLostResult, OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
 from routercore.values.catalogue import ModelCard
 from routercore.values.ledger import Budget
@@ -97,6 +97,8 @@ class Route:
     fallback_models: tuple[str, ...] = ()
     on_refusal: OnRefusal = OnRefusal.STOP
     on_unknown: OnUnknown = OnUnknown.FAILOVER
+    on_lost_result: OnLostResult = OnLostResult.STOP
+    max_exposure: Decimal | None = None
     unknown_price: UnknownPrice = UnknownPrice.LAST
     max_price: Decimal | None = None
     strict: bool = False
@@ -257,7 +259,6 @@ class RouterSetup:
     """Seconds for which an accepted job is waited for once its request has ended, where somebody
     takes such pictures over."""
     max_attempts: int = 3
-    max_exposure: float = 2.0
     max_image_bytes: int = 64 * 1024 * 1024
     budget: Budget | None = None
     """Of all callers and providers together."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
+from routercore.routing.exposure import exposure_of
 from routercore.routing.plan import Candidate, Plan, Rejected
+from routercore.routing.policy import Policy
 from routercore.values.images import ImageRequest
 from routercore.values.money import Estimate
 
@@ -20,6 +24,9 @@ class Estimates:
     candidates: tuple[Candidate, ...]
     """In the order of trying; ``estimate`` has the price of each for the whole request."""
     rejected: tuple[Rejected, ...]
+    at_most: Decimal | None
+    """What the request may come to if calls are paid for and lost: every attempt that it may make,
+    within its exposure."""
 
     @property
     def first(self) -> Estimate:
@@ -27,11 +34,20 @@ class Estimates:
         return self.candidates[0].estimate if self.candidates else NOBODY_KNOWS
 
 
-def estimates_of(plan: Plan) -> Estimates:
-    """What the candidates of a plan may cost."""
+def estimates_of(plan: Plan, policy: Policy) -> Estimates:
+    """What the candidates of a plan may cost, and all attempts at them together."""
     return Estimates(
         request=plan.request,
         strategy=plan.strategy,
         candidates=plan.candidates,
         rejected=plan.rejected,
+        at_most=_at_most([one.estimate.high for one in plan.candidates], policy),
     )
+
+
+def _at_most(highs: Sequence[Decimal | None], policy: Policy) -> Decimal | None:
+    known = sorted((high for high in highs if high is not None), reverse=True)
+    if not known or len(known) < len(highs):
+        return None
+    cap = exposure_of(highs, policy.max_exposure, None).cap
+    return max(known[0], min(cap, sum(known[: policy.max_attempts], Decimal(0))))

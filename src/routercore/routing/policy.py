@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from enum import StrEnum
 
+from routercore.routing.exposure import UNBOUNDED, Exposure
 from routercore.values.faults import Charge, Failure, Fault
 
 
@@ -16,6 +18,8 @@ class Again(StrEnum):
     NEVER = "never"
     ONCE = "once"
     """Once, after a moment."""
+    IF_FREE = "if_free"
+    """Once, after a moment, if the provider declares that such a failure is not billed."""
     PATIENT = "patient"
     """Not before the upstream's ``Retry-After``, and only if the deadline allows."""
 
@@ -25,12 +29,15 @@ class Onward(StrEnum):
 
     NO = "no"
     YES = "yes"
+    """Also where nobody knows whether it was charged: the upstream itself says that it failed."""
     IF_ONLY_HERE = "if_only_here"
     """If the provider says that the request is wrong for it alone."""
     REFUSAL = "refusal"
     """If the configuration lets refused prompts travel."""
     EXPOSURE = "exposure"
-    """If the configuration lets a request be paid for twice, and the exposure cap allows."""
+    """If the configuration lets a request go on whose outcome nobody knows."""
+    LOST_RESULT = "lost_result"
+    """If the configuration lets an image be made again that was made, paid for and lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +45,18 @@ class Rule:
     """One row of the table of failures."""
 
     same: Again = Again.NEVER
-    other_key: bool = False
+    other_keys: int = 0
+    """How many further keys of the provider may be asked."""
     onward: Onward = Onward.YES
     breaker: bool = False
     """Counts against the target's health."""
     parks_key: float = 0.0
     """Seconds for which the key is left alone, unless the upstream says how long."""
     shuts_key: bool = False
-    """Whether a parked key is left alone even where no better target is left."""
+    """Whether a parked key is left alone even where no better target is left; each time it fails
+    again that is for twice as long, up to an hour."""
+    bars_key: float = 0.0
+    """Seconds for which the key is not used for this target, and is for others."""
     parks_target: float = 0.0
     """Seconds for which the target is asked last."""
     charge: Charge = Charge.NONE
@@ -54,6 +65,8 @@ class Rule:
     code: str = "upstream_failed"
     """What the client gets if this was the last word."""
 
+
+ALL_KEYS = 99
 
 RULES: Mapping[Fault, Rule] = {
     Fault.INVALID_REQUEST: Rule(
@@ -64,23 +77,25 @@ RULES: Mapping[Fault, Rule] = {
     Fault.LIMITED: Rule(status=429, code="rate_limit_exceeded"),
     Fault.NOT_SENT: Rule(same=Again.ONCE, breaker=True, status=503, code="upstream_unreachable"),
     Fault.RATE_LIMITED: Rule(
-        same=Again.PATIENT, other_key=True, parks_key=20.0, status=429, code="rate_limit_exceeded"
+        same=Again.PATIENT, other_keys=ALL_KEYS, parks_key=20.0, status=429,
+        code="rate_limit_exceeded",
     ),
     Fault.OVERLOADED: Rule(
         same=Again.PATIENT, breaker=True, status=503, code="upstream_overloaded"
     ),
     Fault.QUOTA: Rule(
-        other_key=True, parks_key=600.0, shuts_key=True, status=503, code="provider_unavailable"
+        other_keys=ALL_KEYS, parks_key=600.0, shuts_key=True, status=503,
+        code="provider_unavailable",
     ),
     Fault.UNAUTHENTICATED: Rule(
-        other_key=True, parks_key=600.0, shuts_key=True, status=503, code="provider_unavailable"
+        other_keys=1, parks_key=600.0, shuts_key=True, status=503, code="provider_unavailable"
     ),
-    Fault.FORBIDDEN: Rule(other_key=True, status=503, code="provider_unavailable"),
+    Fault.FORBIDDEN: Rule(other_keys=1, bars_key=600.0, status=503, code="provider_unavailable"),
     Fault.MODEL_NOT_FOUND: Rule(parks_target=600.0, status=503, code="provider_unavailable"),
     Fault.REFUSED: Rule(onward=Onward.REFUSAL, status=400, code="moderation_blocked"),
     Fault.REPLY_LOST: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
     Fault.REPLY_CUT: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
-    Fault.SERVER_ERROR: Rule(breaker=True, charge=Charge.UNKNOWN),
+    Fault.SERVER_ERROR: Rule(same=Again.IF_FREE, breaker=True, charge=Charge.UNKNOWN),
     Fault.GATEWAY: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
     Fault.REQUEST_TIMEOUT: Rule(breaker=True, charge=Charge.UNKNOWN),
     Fault.CONFLICT: Rule(onward=Onward.NO, charge=Charge.UNKNOWN, status=409, code="conflict"),
@@ -97,12 +112,14 @@ RULES: Mapping[Fault, Rule] = {
     ),
     Fault.NO_IMAGE: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
     Fault.BAD_IMAGE: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.CERTAIN),
-    Fault.RESULT_UNAVAILABLE: Rule(onward=Onward.EXPOSURE, charge=Charge.CERTAIN),
+    Fault.RESULT_UNAVAILABLE: Rule(onward=Onward.LOST_RESULT, charge=Charge.CERTAIN),
     Fault.PLUGIN: Rule(onward=Onward.EXPOSURE, charge=Charge.UNKNOWN, code="plugin_failed"),
 }  # fmt: skip
 
 MAX_PATIENCE = 60.0
 """A longer Retry-After is not waited for, whatever the deadline."""
+MAX_PARKED = 3600.0
+"""The longest that a key is left alone without its upstream having said so."""
 ONCE_DELAY = 0.05
 """Full-jitter bound of the delay before a request that never left is sent again."""
 
@@ -117,6 +134,11 @@ class OnUnknown(StrEnum):
     FAIL = "fail"
 
 
+class OnLostResult(StrEnum):
+    STOP = "stop"
+    FAILOVER = "failover"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What a configuration decides about failures."""
@@ -125,8 +147,12 @@ class Policy:
     """Over all targets together."""
     on_refusal: OnRefusal = OnRefusal.STOP
     on_unknown: OnUnknown = OnUnknown.FAILOVER
-    max_exposure: float = 2.0
-    """How many times the dearest candidate's price one request may be exposed to."""
+    on_lost_result: OnLostResult = OnLostResult.STOP
+    max_exposure: Decimal | None = None
+    """Dollars that a request with unknown outcomes may come to; twice its dearest candidate
+    unless given."""
+    unknown_price: Decimal | None = None
+    """Dollars that an image counts for whose price nobody knows."""
 
 
 class Move(StrEnum):
@@ -161,8 +187,12 @@ class Situation:
     """Seconds that a call to this target usually takes."""
     has_other_key: bool = False
     has_next: bool = False
-    exposed: int = 0
-    """Attempts so far, this one included, that may have been paid for and brought nothing."""
+    exposure: Exposure = UNBOUNDED
+    """What is at stake after this failure."""
+    price: Decimal | None = None
+    """The most that asking this target again may cost; ``None`` where nobody knows."""
+    next_price: Decimal | None = None
+    """The most that the next target may cost."""
 
 
 def charge_of(failure: Failure) -> Charge:
@@ -180,10 +210,20 @@ def rule_of(failure: Failure) -> Rule:
     if rule.charge is not Charge.NONE or charge_of(failure) is Charge.NONE:
         return rule
     onward = Onward.EXPOSURE if rule.onward is Onward.YES else rule.onward
-    return replace(rule, same=Again.NEVER, other_key=False, onward=onward)
+    return replace(rule, same=Again.NEVER, other_keys=0, onward=onward)
 
 
-_FREEDOM = (Onward.NO, Onward.REFUSAL, Onward.IF_ONLY_HERE, Onward.EXPOSURE, Onward.YES)
+def parked_for(failure: Failure, strikes: int) -> float:
+    """Seconds for which a failure parks its key, after so many others in a row."""
+    rule = RULES[failure.fault]
+    if failure.retry_after is not None and (rule.parks_key or rule.same is Again.PATIENT):
+        return failure.retry_after
+    return min(rule.parks_key * 2.0**strikes, MAX_PARKED) if rule.shuts_key else rule.parks_key
+
+
+_FREEDOM = (
+    Onward.NO, Onward.REFUSAL, Onward.IF_ONLY_HERE, Onward.LOST_RESULT, Onward.EXPOSURE, Onward.YES,
+)  # fmt: skip
 """From what holds a request back most to what lets it travel."""
 
 
@@ -202,16 +242,18 @@ def decide(failure: Failure, situation: Situation, policy: Policy, rng: random.R
         return Decision(Move.STOP, f"{policy.max_attempts} attempts were made")
     if situation.remaining <= 0:
         return Decision(Move.STOP, "the deadline has passed")
-    if rule.other_key and situation.has_other_key:
+    free_here = situation.exposure.allows(situation.price)
+    if situation.same_target <= rule.other_keys and situation.has_other_key and free_here:
         return Decision(Move.OTHER_KEY, f"{failure.fault}: another key may work")
-    onward = _onward(failure, rule, situation, policy)
-    first_again = rule.same is Again.ONCE and situation.same_target < 2
-    if onward.move is Move.NEXT and situation.has_next and not first_again:
+    onward = _bounded(_onward(failure, rule, policy), failure, situation)
+    again = _again(failure, rule, situation, rng) if free_here else None
+    is_first = again is not None and rule.same is not Again.PATIENT
+    if onward.move is Move.NEXT and situation.has_next and not is_first:
         return onward
-    return _again(failure, rule, situation, rng) or _without_next(onward, situation)
+    return again or _without_next(onward, situation)
 
 
-def _onward(failure: Failure, rule: Rule, situation: Situation, policy: Policy) -> Decision:
+def _onward(failure: Failure, rule: Rule, policy: Policy) -> Decision:
     """Whether the class of the failure lets the request travel on."""
     fault, kind = failure.fault, rule.onward
     if kind is Onward.YES:
@@ -220,25 +262,39 @@ def _onward(failure: Failure, rule: Rule, situation: Situation, policy: Policy) 
         return Decision(Move.NEXT, f"{fault}: wrong for this provider alone")
     if kind is Onward.REFUSAL and policy.on_refusal is OnRefusal.FALLBACK:
         return Decision(Move.NEXT, f"{fault}: the configuration lets it travel")
+    if kind is Onward.LOST_RESULT:
+        if policy.on_lost_result is OnLostResult.FAILOVER:
+            return Decision(Move.NEXT, f"{fault}: it is made again, as on_lost_result says")
+        return Decision(Move.STOP, f"{fault}: it was made and paid for, and on_lost_result is stop")
     if kind is Onward.EXPOSURE:
         if charge_of(failure) is Charge.NONE:
             return Decision(Move.NEXT, f"{fault}: nothing was charged")
         if policy.on_unknown is OnUnknown.FAIL:
             return Decision(Move.STOP, f"{fault}: it may have been charged, and on_unknown is fail")
-        if situation.exposed + 1 > policy.max_exposure:
-            return Decision(Move.STOP, f"{fault}: one more try would exceed max_exposure")
         return Decision(Move.NEXT, f"{fault}: it may have been charged, and on_unknown is failover")
     return Decision(Move.STOP, f"{fault} ends the request")
+
+
+def _bounded(onward: Decision, failure: Failure, situation: Situation) -> Decision:
+    """The cap holds for whatever may have been charged, whatever lets the request travel."""
+    exposure = situation.exposure
+    if onward.move is Move.STOP or not exposure.lost or not situation.has_next:
+        return onward
+    if exposure.allows(situation.next_price):
+        return Decision(Move.NEXT, f"{onward.reason}; {exposure}")
+    reason = f"{failure.fault}: the next target would exceed max_exposure; {exposure}"
+    return Decision(Move.STOP, reason)
 
 
 def _again(
     failure: Failure, rule: Rule, situation: Situation, rng: random.Random
 ) -> Decision | None:
     """Whether the same target is asked once more, and when."""
-    if rule.same is Again.ONCE and situation.same_target < 2:
-        return Decision(
-            Move.AGAIN, f"{failure.fault}: it never left, once more", rng.uniform(0, ONCE_DELAY)
-        )
+    is_free = rule.same is Again.IF_FREE and charge_of(failure) is Charge.NONE
+    if (rule.same is Again.ONCE or is_free) and situation.same_target < 2:
+        why = "it is not billed" if is_free else "it never left"
+        delay = rng.uniform(0, ONCE_DELAY)
+        return Decision(Move.AGAIN, f"{failure.fault}: {why}, once more", delay)
     if rule.same is Again.PATIENT:
         back_off = rng.uniform(0, min(20.0, 2.0**situation.same_target))
         delay = failure.retry_after if failure.retry_after is not None else back_off

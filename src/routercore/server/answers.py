@@ -110,14 +110,15 @@ def _requested(request: ImageRequest) -> dict[str, Any]:
 
 
 def warning_body(warning: Warning, redactor: Redactor) -> dict[str, Any]:
-    """One setting that was not honoured to the letter."""
-    return {
+    """One setting that was not honoured to the letter, or money that may be lost."""
+    body = {
         "code": warning.code,
         "param": warning.param,
         "message": redactor.clean(warning.message),
         "requested": warning.requested,
         "delivered": warning.delivered,
     }
+    return body if warning.usd is None else {**body, "usd": float(warning.usd)}
 
 
 def result_headers(result: ImageResult) -> Mapping[str, str]:

@@ -46,6 +46,7 @@ class EstimatesApi:
             "strategy": found.strategy,
             "currency": "USD",
             **price_body(found.first),
+            "at_most": None if found.at_most is None else float(found.at_most),
             "targets": [self._target(one) for one in found.candidates],
             "rejected": [self._rejected(one) for one in found.rejected],
         }

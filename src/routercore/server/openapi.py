@@ -138,8 +138,8 @@ _PRICE = {
 }  # fmt: skip
 _ESTIMATE = {
     "type": "object",
-    "required": ["object", "model", "operation", "n", "strategy", "currency", *_PRICE, "targets",
-                 "rejected"],
+    "required": ["object", "model", "operation", "n", "strategy", "currency", *_PRICE, "at_most",
+                 "targets", "rejected"],
     "properties": {
         "object": {"const": "image.estimate"},
         "model": {"type": "string"},
@@ -148,6 +148,7 @@ _ESTIMATE = {
         "strategy": {"type": "string"},
         "currency": {"const": "USD"},
         **_PRICE,
+        "at_most": _NUMBER,
         "targets": {"type": "array", "items": {
             "type": "object",
             "required": ["target", "provider", "via", *_PRICE, "warnings"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
 from routercore.values.faults import Failure
@@ -27,6 +28,8 @@ class AttemptRecord:
     cost: Cost = UNKNOWN_COST
     phase: str = "not_sent"
     """How far it came: ``not_sent``, ``sent``, ``headers``, ``body``."""
+    exposed_usd: Decimal | None = Decimal(0)
+    """What it may have cost though it brought nothing; ``None`` where nobody knows."""
     decision: str = ""
     """What policy decided next, in words."""
     handle: Mapping[str, Any] | None = None

@@ -196,6 +196,8 @@ class Warning:
     message: str
     requested: str | None = None
     delivered: str | None = None
+    usd: Any = None
+    """A ``Decimal`` of US dollars, where the warning is of money."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
