@@ -8,6 +8,7 @@ import pytest
 from tests.faults.kit import Stage, faults, images_api, jobs_api
 
 from routercore.engine.transport.base import Transport
+from routercore.routing.policy import OnLostResult
 from routercore.testing.faulty import FaultyUpstream, steps
 
 Transports = Callable[..., Transport]
@@ -36,9 +37,21 @@ async def test_result_that_breaks_off(first: FaultyUpstream, transport: Transpor
 
 @pytest.mark.fault("F26", how="500 for the result's URL, always")
 async def test_result_that_never_comes(first: FaultyUpstream, second: FaultyUpstream) -> None:
-    """After four tries the picture is lost, and so posted; the next target makes another."""
+    """After four tries the picture is lost, and so posted; nobody makes another unasked."""
     first.script(LINKED, steps.error(500, on="result", times=0))
     async with Stage(first, second) as stage:
+        assert ["result_unavailable"] == faults(await stage.fails())
+        assert ["paid-lost"] == await stage.kinds()
+        assert 4 == len(first.seen("result"))
+    assert 0 == second.connections
+
+
+@pytest.mark.fault("F26", how="500 for the result's URL, always, and on_lost_result = failover")
+async def test_result_that_is_made_again(first: FaultyUpstream, second: FaultyUpstream) -> None:
+    """Where the configuration says so, the next target makes another."""
+    first.script(LINKED, steps.error(500, on="result", times=0))
+    again = {"on_lost_result": OnLostResult.FAILOVER}
+    async with Stage(first, second, route_more=again) as stage:
         assert ["result_unavailable", None] == faults(await stage.ask())
         assert ["paid-lost", "posted"] == await stage.kinds()
         assert 4 == len(first.seen("result"))
