@@ -11,7 +11,9 @@ from tests.faults.kit import Stage, by_target, faults, images_api
 from routercore.testing.faulty import FaultyUpstream, steps
 from routercore.testing.faulty.steps import Step
 from routercore.values.errors import RefusedError
+from routercore.values.images import Operation
 
+GENERATE = Operation.GENERATE
 TWO_KEYS = ("sk-first-key", "sk-second-key")
 
 
@@ -78,6 +80,7 @@ async def test_overloaded_for_everybody(first: FaultyUpstream, second: FaultyUps
     async with Stage(first, second) as stage:
         assert ["second:poster"] * 2 == [(await stage.ask()).target for _ in range(2)]
         assert 1 == len(first.seen("make"))
+        assert 1 == stage.router.engine._health.of("first:poster", GENERATE).circuit.row
         stage.hasty.leap(30)
         assert "first:poster" == (await stage.ask()).target
 

@@ -66,6 +66,31 @@ def test_a_probe_that_fails_doubles_the_time() -> None:
     assert all(b / 2 <= length <= b for length, b in zip(lengths, bounds, strict=True))
 
 
+def test_opening_again_soon_lasts_longer() -> None:
+    """What works every second time is left alone for twice as long with each relapse."""
+    circuit, lengths = after(5), []
+    for _ in range(4):
+        now = circuit.open_until
+        closed = circuit.started(now).succeeded(now)
+        circuit = after(5, at=now + 1, circuit=closed)
+        lengths.append(circuit.open_until - now - 1)
+    bounds = [30.0, 60.0, 120.0, 240.0]
+    assert all(b / 2 <= length <= b for length, b in zip(lengths, bounds, strict=True))
+    later = circuit.open_until + STANDARD.window
+    calm = circuit.started(circuit.open_until).succeeded(circuit.open_until)
+    assert after(5, at=later, circuit=calm).open_until - later <= 15.0
+
+
+def test_a_late_end_is_not_taken_for_the_probe() -> None:
+    """A call from before it opened neither ends the probe nor speaks for it."""
+    circuit = after(5)
+    now = circuit.open_until
+    probing = circuit.started(now)
+    for later in (probing.abandoned(began=0.0), probing.failed(now, RNG, began=0.0)):
+        assert later.is_open(now)
+        assert now == later.probe_since
+
+
 def test_an_abandoned_probe_leaves_room_for_the_next() -> None:
     """A cancelled probe says nothing, so another call may probe."""
     circuit = after(5)

@@ -51,12 +51,14 @@ class Vitals:
         else:
             self.circuit = self.circuit.succeeded(now, rules)
 
-    def failed(self, now: float, rng: random.Random, *, speaks_against_it: bool) -> None:
+    def failed(
+        self, now: float, rng: random.Random, *, began: float, speaks_against_it: bool
+    ) -> None:
         """It brought nothing; refusals, limits, keys and cancellations say nothing of a target."""
         if speaks_against_it:
-            self.circuit = self.circuit.failed(now, rng)
+            self.circuit = self.circuit.failed(now, rng, began=began)
         else:
-            self.circuit = self.circuit.abandoned()
+            self.circuit = self.circuit.abandoned(began=began)
 
 
 CONTRADICTABLE = frozenset(

@@ -164,7 +164,7 @@ class _Run:
             else:
                 outcomes = await self._calls(candidate, upstream, key, number)
         except BaseException:
-            vitals.failed(now, self.runner.random, speaks_against_it=False)
+            vitals.failed(now, self.runner.random, began=now, speaks_against_it=False)
             raise
         finally:
             vitals.left()
@@ -185,7 +185,8 @@ class _Run:
             vitals.succeeded(now, now - began, candidate.target.card.latency, rng)
         else:
             rule = RULES[failure.fault]
-            vitals.failed(now, rng, speaks_against_it=rule.breaker and not failure.is_ours)
+            speaks_against_it = rule.breaker and not failure.is_ours
+            vitals.failed(now, rng, began=began, speaks_against_it=speaks_against_it)
             vitals.off_until = max(vitals.off_until, now + rule.parks_target)
 
     async def _calls(
@@ -355,4 +356,4 @@ def _shut(vitals: Vitals, key: Key, now: float) -> Failure | None:
         return None
     fault = key.shut_by if key.shut_until >= barred_until else Fault.FORBIDDEN
     message = f"its key is left alone for {wait:.1f} s more: {fault}"
-    return Failure(fault=fault, message=message, retry_after=wait)
+    return Failure(fault=fault, message=message, retry_after=wait, is_ours=True)

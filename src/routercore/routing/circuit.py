@@ -48,6 +48,10 @@ class Circuit:
     open_until: float = 0.0
     probe_since: float | None = None
     """When the probe of a half-open circuit was let through."""
+    relapses: int = 0
+    """How many times it opened again soon after it had closed."""
+    closed_at: float | None = None
+    """When it last closed, if it ever was open."""
 
     def is_open(self, now: float) -> bool:
         """Whether calls should go elsewhere."""
@@ -65,29 +69,52 @@ class Circuit:
             return replace(self, probe_since=now)
         return self
 
-    def abandoned(self) -> Circuit:
+    def abandoned(self, *, began: float | None = None) -> Circuit:
         """A call ended without telling anything of the target: cancelled, refused, our fault."""
-        return replace(self, probe_since=None)
+        return replace(self, probe_since=None) if self._is_probe(began) else self
 
     def succeeded(self, now: float, rules: CircuitRules = STANDARD) -> Circuit:
         """A call succeeded: closed, whatever it was."""
-        return Circuit(calls=(*self._recent(now, rules), (now, True)))
+        if self.opened:
+            return Circuit(calls=((now, True),), relapses=self.relapses, closed_at=now)
+        return replace(self, calls=(*self._recent(now, rules), (now, True)), row=0)
 
-    def failed(self, now: float, rng: random.Random, rules: CircuitRules = STANDARD) -> Circuit:
+    def failed(
+        self, now: float, rng: random.Random, rules: CircuitRules = STANDARD, *,
+        began: float | None = None,
+    ) -> Circuit:  # fmt: skip
         """A call failed in a way that speaks against the target.
 
-        A late failure of a call that began before the circuit opened does not open it further.
+        A late failure of a call that began before the circuit opened does not open it further. One
+        that opens again soon after it closed stays open for longer each time: what works every
+        second time is no use, and each change of target costs somebody a failed attempt.
+
+        Args:
+            now: when it failed.
+            rng: for the jitter.
+            rules: when to open.
+            began: when it began, which tells the probe from other calls; the probe, if there is
+                one, unless given.
         """
         calls = (*self._recent(now, rules), (now, False))
         after = replace(self, calls=calls, row=self.row + 1)
-        was_probe = self.probe_since is not None
+        was_probe = self._is_probe(began)
         if self.opened and not was_probe:
             return after
         if not was_probe and not after._should_open(rules):
             return after
-        length = min(rules.open_for * 2.0**self.opened, rules.max_open)
+        relapses = self.relapses
+        if not self.opened:
+            is_soon = self.closed_at is not None and now < self.closed_at + rules.window
+            relapses = relapses + 1 if is_soon else 0
+        length = min(rules.open_for * 2.0 ** (self.opened + relapses), rules.max_open)
         until = now + length / 2 + rng.uniform(0, length / 2)
-        return replace(after, opened=self.opened + 1, open_until=until, probe_since=None)
+        return replace(
+            after, opened=self.opened + 1, open_until=until, probe_since=None, relapses=relapses
+        )
+
+    def _is_probe(self, began: float | None) -> bool:
+        return self.probe_since is not None and began in (None, self.probe_since)
 
     def _should_open(self, rules: CircuitRules) -> bool:
         failures = sum(not ok for _, ok in self.calls)

@@ -109,8 +109,8 @@ class Failure:
     only_here: bool = False
     """True for a request that is wrong for this provider and may be right for another."""
     is_ours: bool = False
-    """True where this machine failed, which says nothing of the target: it has no descriptors
-    left, or stood still for so long that it missed the answer."""
+    """True where it was this machine, which says nothing of the target: it has no descriptors
+    left, stood still for so long that it missed the answer, or did not ask."""
 
 
 class ProviderFailed(Exception):
