@@ -11,6 +11,9 @@ from routercore.engine.ledger import Ledger
 from routercore.testing.faulty import Invoiced
 from routercore.values.ledger import ROUTER, Attempt, Kind, Period, Step
 
+JOBS = "jobs"
+"""The provider whose pictures outlive their process, also once they are posted."""
+
 
 @dataclass(slots=True)
 class Books:
@@ -53,8 +56,8 @@ def _where(line: Invoiced, attempt: Attempt | None, delivered: set[str], stored:
         return "delivered"
     if line.nonce in stored:
         return "stored"
-    if attempt is not None and attempt.last.kind is Kind.POSTED:
-        return f"posted at {attempt.hold.provider!r}, and its process died before its caller had it"
+    if attempt is not None and attempt.last.kind is Kind.POSTED and attempt.hold.provider != JOBS:
+        return "posted, and its process died before its caller had it"
     if attempt is not None and attempt.last.kind is Kind.SUSPECT:
         return "of a suspect attempt"
     return "lost"

@@ -211,3 +211,36 @@ async def test_an_answer_that_is_never_understood_ends_the_attempt() -> None:
     error = await made.error()
     assert "reply_cut" == error.attempts[0].failure.fault
     assert 5 == len(made.transport.requests)
+
+
+class Racing(Slow):
+    """Half of what is asked comes at once, the other half takes for ever."""
+
+    def resume(self, task: Task, handle: Mapping[str, Any]) -> Flow[Generated]:
+        response = yield from call(self.poll(handle))
+        while self.status(response).state is not JobState.DONE:
+            yield from wait(1.0)
+            response = yield from call(self.poll(handle))
+        return self.parse(task, handle, response)
+
+
+async def test_what_is_paid_and_not_delivered_is_collected() -> None:
+    """A caller that leaves when half of its pictures are there loses neither half."""
+    made = kit(TAKEN, TAKEN, DONE, *[PENDING] * 9, DONE, DONE, provider=Racing())
+    desk = made.engine.collector.on_late = Desk()
+    task = asyncio.ensure_future(made.engine.generate(asking(n=8)))
+    await made.clock.advance(5)
+    (logged,) = await made.ledger.log(limit=1)
+    assert {Kind.POSTED, Kind.DISPATCHED} == {one.last.kind for one in logged.attempts}
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await made.clock.advance(60)
+    assert (2, []) == (len(desk.taken), await still_open(made))
+
+
+async def test_what_was_delivered_is_not_collected() -> None:
+    """Once the caller has its pictures, nothing is left to be collected by anybody."""
+    made = kit(TAKEN, DONE)
+    await made.generate()
+    assert {} == await collect(made, Desk(), even_if_leased=True)

@@ -82,6 +82,12 @@ class Books:
         """The book of one request, which nothing is written into yet."""
         return RequestBook(self, request, caller, clean(request_id), deadline)
 
+    def hand_over(self, attempt: str, *, is_called_off: bool = False) -> None:
+        """Leave a job to whoever collects, and go on with it here if anybody takes it over."""
+        self.ledger.note(Mark(attempt=attempt, leased_until=self.clock.now()))
+        if self.collector is not None and not is_called_off:
+            self.collector.late(attempt)
+
     def unique(self, name: str) -> str:
         """A name that no other attempt has or had, whatever id its caller chose."""
         return f"{name}.{self._name}{next(self._numbers)}"
@@ -105,7 +111,8 @@ class RequestBook:
         self.began = books.clock.monotonic()
         self.expires = books.clock.now() + timedelta(seconds=deadline - self.began) + GRACE
         self.watch = Watch()
-        self._is_begun = False
+        self._is_begun = self._is_ended = False
+        self._undelivered: list[str] = []
 
     def begin(self) -> None:
         """Write down what is asked for."""
@@ -128,9 +135,12 @@ class RequestBook:
     def end(self, status: str, *, code: str | None = None, result: ImageResult | None = None,
             ) -> None:  # fmt: skip
         """Write down how it ended, if it had begun."""
+        self._is_ended = True
         if not self._is_begun:
             return
         clock = self.books.clock
+        for attempt in self._undelivered:
+            self._part(attempt, is_delivered=result is not None)
         self.books.ledger.note(
             Ended(
                 request=self.id, at=clock.now(), status=status, code=code,
@@ -140,6 +150,19 @@ class RequestBook:
                 cache=result.cache if result else None,
             )
         )  # fmt: skip
+
+    def paid(self, attempt: str) -> None:
+        """A job's pictures are there, and paid for; they can be collected until this has ended."""
+        if self._is_ended:  # Its work went on for others who asked for the same.
+            self._part(attempt, is_delivered=True)
+        else:
+            self._undelivered.append(attempt)
+
+    def _part(self, attempt: str, *, is_delivered: bool) -> None:
+        if is_delivered:
+            self.books.ledger.note(Mark(attempt=attempt, is_done=True))
+        else:
+            self.books.hand_over(attempt)
 
     def booking(self, candidate: Candidate, n: int, name: str, contact: Contact) -> Booking:
         """The money of one call for ``n`` images; enter it before anything is sent."""
@@ -221,6 +244,8 @@ class Booking:
         seconds = self._clock.monotonic() - self._began
         step = settlement(self._id, outcome, at=self._clock.now(), seconds=seconds)
         step = self._still_collectable(step, outcome)
+        if self._has_ticket and outcome.images:
+            step = replace(step, keeps_ticket=True)
         if step.kind is Kind.VOIDED:
             self._book.watch.forget(self._contact)
         try:
@@ -232,7 +257,7 @@ class Booking:
             self._ledger.note(step)
             return
         finally:
-            self._hand_over(step)
+            self._part(step, is_there=bool(outcome.images))
         if attempt.overage:
             self._tell("ledger.overage", held_micros=attempt.hold.micros,
                        posted_micros=attempt.last.micros)  # fmt: skip
@@ -249,7 +274,7 @@ class Booking:
         never_left = self._contact.phase is Phase.NOT_SENT and not self._has_ticket
         step = self._step(Kind.VOIDED if never_left else Kind.SUSPECT, reason=why)
         self._ledger.note(step)
-        self._hand_over(step)
+        self._part(step, is_there=False)
 
     def _still_collectable(self, step: Step, outcome: CallOutcome) -> Step:
         """A picture that was made and not fetched is no loss yet where somebody goes on trying."""
@@ -260,13 +285,12 @@ class Booking:
             return replace(step, kind=Kind.SUSPECT, reason="its picture is still to be fetched")
         return step
 
-    def _hand_over(self, step: Step) -> None:
+    def _part(self, step: Step, *, is_there: bool) -> None:
         """Leave a job that this request no longer waits for to whoever collects."""
-        if step.kind is Kind.SUSPECT and self._has_ticket:
-            self._ledger.note(Mark(attempt=self._id, leased_until=self._clock.now()))
-            collector = self._book.books.collector
-            if collector is not None and not self._contact.is_called_off:
-                collector.late(self._id)
+        if self._has_ticket and is_there:
+            self._book.paid(self._id)
+        elif self._has_ticket and step.kind is Kind.SUSPECT:
+            self._book.books.hand_over(self._id, is_called_off=self._contact.is_called_off)
 
     def _hold(self, *, has_budget: bool) -> Hold:
         candidate, book = self._candidate, self._book

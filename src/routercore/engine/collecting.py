@@ -208,7 +208,7 @@ class Collector:
                 await deliver(made)
             except Exception as error:  # noqa: BLE001 - whatever it is, the picture is not stored
                 return await self._later(attempt, f"it was not taken over: {error!r}"[:200])
-            await self._settle(self._step(attempt, outcome))
+            await self._delivered(attempt, self._step(attempt, outcome))
             return Fate.COLLECTED, ""
         assert outcome.failure is not None  # Without images there is always a reason.
         return await self._failed(attempt, outcome, outcome.failure)
@@ -236,6 +236,9 @@ class Collector:
         is_old = self._clock.now() - attempt.hold.at >= PATIENCE
         if failure.fault in PASSING and not is_old:
             return await self._later(attempt, why)
+        if attempt.last.kind is Kind.POSTED:  # It is paid for, whatever became of the pictures.
+            await self._mark(_mark(attempt, given_up=why))
+            return Fate.GIVEN_UP, why
         step = self._step(attempt, outcome)
         if failure.fault in GONE:
             step = replace(step, kind=Kind.SUSPECT, reason=why)
@@ -260,6 +263,13 @@ class Collector:
             await self._ledger.mark(mark)
         except LedgerStepError as error:
             self._observers.emit("ledger.failed", mark.attempt, error=str(error)[:200])
+
+    async def _delivered(self, attempt: Attempt, step: Step) -> None:
+        """Settle what was handed over, and leave nothing to collect."""
+        if attempt.last.kind is not Kind.POSTED:
+            await self._settle(step)
+        if attempt.last.kind is Kind.POSTED or step.kind is Kind.SUSPECT:
+            await self._mark(replace(_mark(attempt), is_done=True))
 
     async def _settle(self, step: Step) -> None:
         try:

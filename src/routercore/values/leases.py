@@ -7,8 +7,8 @@ from datetime import datetime
 
 from routercore.values.ledger import Attempt, Kind, LedgerStepError
 
-COLLECTABLE = frozenset({Kind.DISPATCHED, Kind.SUSPECT})
-"""Where an attempt may stand whose job can be collected."""
+COLLECTABLE = frozenset({Kind.DISPATCHED, Kind.SUSPECT, Kind.POSTED})
+"""Where an attempt may stand whose job can be collected: posted ones only with a ticket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Mark:
     ticket: str | None = None
     leased_until: datetime | None = None
     given_up: str | None = None
+    is_done: bool = False
+    """Its pictures are in the hands of who asked: nothing is left to collect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,15 +47,17 @@ def marked(attempt: Attempt, mark: Mark) -> Attempt:
     Raises:
         LedgerStepError: it is settled, or another has claimed it.
     """
-    if attempt.last.kind not in COLLECTABLE:
+    is_paid = attempt.last.kind is Kind.POSTED
+    if attempt.last.kind not in COLLECTABLE or (is_paid and attempt.ticket is None):
         raise LedgerStepError(
             f"{mark.attempt!r} is {attempt.last.kind}: nothing is to be collected"
         )
     if attempt.owner != mark.owner:
         raise LedgerStepError(f"{mark.attempt!r} was claimed by another")
+    ticket = attempt.ticket if mark.ticket is None else mark.ticket
     return replace(
         attempt,
-        ticket=attempt.ticket if mark.ticket is None else mark.ticket,
+        ticket=None if mark.is_done else ticket,
         leased_until=attempt.leased_until if mark.leased_until is None else mark.leased_until,
         given_up=attempt.given_up if mark.given_up is None else mark.given_up,
     )

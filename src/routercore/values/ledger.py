@@ -222,6 +222,8 @@ class Step:
     """What it cost, or may have cost; what was held unless given."""
     reason: str = ""
     outcome: Outcome = NO_OUTCOME
+    keeps_ticket: bool = False
+    """Paid for, and not yet in the hands of who asked: its job can still be collected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +243,7 @@ class Attempt:
     entries: tuple[Entry, ...]
     outcome: Outcome = NO_OUTCOME
     ticket: str | None = None
-    """What its accepted job can be collected by, until it is settled; see ``values.tickets``."""
+    """What its accepted job can be collected by, until its pictures were handed over."""
     owner: str = ""
     """Who has claimed it; nobody but the process that holds it unless given."""
     leased_until: datetime | None = None
@@ -322,7 +324,7 @@ def advanced(attempt: Attempt, step: Step) -> Attempt:
         attempt=step.attempt, kind=step.kind, micros=amount, at=step.at, reason=step.reason
     )
     outcome = attempt.outcome if step.outcome is NO_OUTCOME else step.outcome
-    ticket = attempt.ticket if step.kind in OPEN else None  # Nothing is left to collect.
+    ticket = attempt.ticket if step.kind in OPEN or step.keeps_ticket else None
     return replace(attempt, entries=(*attempt.entries, entry), outcome=outcome, ticket=ticket)
 
 

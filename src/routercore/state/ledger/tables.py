@@ -96,6 +96,10 @@ attempts = Table(
     Index("routercore_attempts_at", "at"),
     Index("routercore_attempts_kind", "kind", "expires"),
 )
+Index(
+    "routercore_attempts_ticket", attempts.c.at,
+    sqlite_where=attempts.c.ticket.is_not(None), postgresql_where=attempts.c.ticket.is_not(None),
+)  # fmt: skip
 
 entries = Table(
     "routercore_entries",

@@ -114,6 +114,18 @@ class LedgerJobContract:
                 with pytest.raises(LedgerStepError):
                     await ledger.mark(Mark(attempt=name, ticket=TICKET))
 
+    async def test_what_is_paid_is_collected_until_it_is_delivered(self) -> None:
+        """A posted job whose pictures nobody may have got keeps its ticket until it is done."""
+        async with self.left("a", "b") as ledger:
+            for name in "ab":
+                posted = await ledger.write(step(Kind.POSTED, name, keeps_ticket=True))
+                assert TICKET == posted.ticket
+            done = await ledger.mark(Mark(attempt="a", is_done=True))
+            assert (None, Kind.POSTED) == (done.ticket, done.last.kind)
+            assert ["b"] == [one.hold.attempt for one in await ledger.claim(claim())]
+            with pytest.raises(LedgerStepError):
+                await ledger.mark(Mark(attempt="a", leased_until=NOON))
+
     async def test_without_a_ticket_there_is_nothing_to_claim(self) -> None:
         """What was sent and never accepted waits for somebody to reconcile it."""
         async with self.left() as ledger:

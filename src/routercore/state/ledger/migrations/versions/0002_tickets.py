@@ -18,3 +18,8 @@ def upgrade() -> None:
         ("given_up", sa.Text()),
     ):
         op.add_column("routercore_attempts", sa.Column(name, kind))
+    is_there = sa.text("ticket IS NOT NULL")
+    op.create_index(
+        "routercore_attempts_ticket", "routercore_attempts", ["at"],
+        sqlite_where=is_there, postgresql_where=is_there,
+    )  # fmt: skip
