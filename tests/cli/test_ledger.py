@@ -47,50 +47,50 @@ def spent(folder: Path) -> Path:
     return folder
 
 
-def test_usage_adds_up(spent: Path, run: Run) -> None:
+def test_usage_adds_up(spent: Path, say: Run) -> None:
     """What was paid and what may have been, for people and for programs."""
-    ran = run("usage", "--json")
+    ran = say("usage", "--json")
     expected = {"name": "team", "attempts": 2, "images": 1, "paid": "0.03", "suspect": "0.04",
                 "held": "0.00"}  # fmt: skip
     assert (0, [expected]) == (ran.code, json.loads(ran.text)["usage"])
-    assert "poster" in run("usage", "--by", "model").text
+    assert "poster" in say("usage", "--by", "model").text
 
 
-def test_the_log_shows_requests(spent: Path, run: Run) -> None:
+def test_the_log_shows_requests(spent: Path, say: Run) -> None:
     """The newest request comes first, with its attempts."""
-    rows = json.loads(run("log", "--json").text)["requests"]
+    rows = json.loads(say("log", "--json").text)["requests"]
     assert [("r2", None), ("r1", "completed")] == [(r["request"], r["status"]) for r in rows]
     assert ("suspect", "0.04") == (
         rows[0]["attempts"][0]["state"],
         rows[0]["attempts"][0]["counts"],
     )
-    text = run("log", "--key", "team").text
+    text = say("log", "--key", "team").text
     assert "vendor:poster suspect" in text
 
 
-def test_unknown_outcomes_are_reconciled(spent: Path, run: Run) -> None:
+def test_unknown_outcomes_are_reconciled(spent: Path, say: Run) -> None:
     """An operator with the invoice says what an attempt cost, once."""
-    (found,) = json.loads(run("ledger", "reconcile", "--json").text)["open"]
+    (found,) = json.loads(say("ledger", "reconcile", "--json").text)["open"]
     assert "r2-1" == found["attempt"]
-    assert 0 == run("ledger", "reconcile", "r2-1", "--paid", "0.025").code
-    assert 2 == run("ledger", "reconcile", "r2-1", "--free").code
-    assert "settled" in run("ledger", "reconcile").text
-    assert "0.055" == json.loads(run("usage", "--json").text)["usage"][0]["paid"]
-    assert 0 == run("ledger", "audit").code
+    assert 0 == say("ledger", "reconcile", "r2-1", "--paid", "0.025").code
+    assert 2 == say("ledger", "reconcile", "r2-1", "--free").code
+    assert "settled" in say("ledger", "reconcile").text
+    assert "0.055" == json.loads(say("usage", "--json").text)["usage"][0]["paid"]
+    assert 0 == say("ledger", "audit").code
 
 
-def test_what_reconcile_cannot_mean(spent: Path, run: Run) -> None:
+def test_what_reconcile_cannot_mean(spent: Path, say: Run) -> None:
     """Neither word, both words and no amount are refused, and change nothing."""
     for words in ((), ("--paid", "1", "--free"), ("--paid", "much"), ("--paid", "-1")):
-        assert 2 == run("ledger", "reconcile", "r2-1", *words).code
-    assert 2 == run("ledger", "reconcile", "nobody", "--free").code
+        assert 2 == say("ledger", "reconcile", "r2-1", *words).code
+    assert 2 == say("ledger", "reconcile", "nobody", "--free").code
 
 
-def test_what_was_asked_is_erased(spent: Path, run: Run) -> None:
+def test_what_was_asked_is_erased(spent: Path, say: Run) -> None:
     """Prompts of a user are erased; without saying whose, nothing is."""
-    assert 2 == run("ledger", "erase").code
-    assert {"erased": 2} == json.loads(run("ledger", "erase", "--user", "ada", "--json").text)
-    assert [None, None] == [r["prompt"] for r in json.loads(run("log", "--json").text)["requests"]]
+    assert 2 == say("ledger", "erase").code
+    assert {"erased": 2} == json.loads(say("ledger", "erase", "--user", "ada", "--json").text)
+    assert [None, None] == [r["prompt"] for r in json.loads(say("log", "--json").text)["requests"]]
 
 
 JOB = """
@@ -108,21 +108,58 @@ asyncio.run(main())
 """
 
 
-def test_pictures_of_the_dead_are_collected(folder: Path, run: Run) -> None:
+def test_pictures_of_the_dead_are_collected(folder: Path, say: Run) -> None:
     """A job whose process was killed is saved in a folder, and its price posted; once."""
     config = folder / "routercore.toml"
     job = 'targets = [{ target = "backup:test/paid", options = { job = true, latency = 5 } }]\n'
     ledger = f'[ledger]\nurl = "sqlite:///{folder}/ledger.db"\n'
     config.write_text(f"{ledger}{config.read_text()}[models.slow]\n{job}")
     subprocess.run([sys.executable, "-c", JOB], cwd=folder, check=False, timeout=60)
-    early = run("ledger", "collect", "-o", "rescued")
+    early = say("ledger", "collect", "-o", "rescued")
     assert (0, "there is no job to collect") == (early.code, early.text.strip())
-    assert "to be collected" == run("ledger", "reconcile", "--json").json["open"][0]["job"]
-    ran = run("ledger", "collect", "-o", "rescued", "--even-if-leased", "--json")
+    assert "to be collected" == say("ledger", "reconcile", "--json").json["open"][0]["job"]
+    ran = say("ledger", "collect", "-o", "rescued", "--even-if-leased", "--json")
     assert (0, 1) == (ran.code, ran.json["jobs"]["collected"])
     (row,) = ran.json["collected"]
     (path,) = row["paths"]
     assert b"\x89PNG" == (folder / path).read_bytes()[:4]
-    assert row["usd"] == json.loads(run("usage", "--json").text)["usage"][0]["paid"]
-    assert "no job" in run("ledger", "collect", "-o", "rescued", "--even-if-leased").text
-    assert 0 == run("ledger", "audit").code
+    assert row["usd"] == json.loads(say("usage", "--json").text)["usage"][0]["paid"]
+    assert "no job" in say("ledger", "collect", "-o", "rescued", "--even-if-leased").text
+    assert 0 == say("ledger", "audit").code
+
+
+def test_the_ledger_in_words(spent: Path, say: Run) -> None:
+    """Open attempts in a table, one settled in a line, balances that hold; how many erased."""
+    assert "r2-1" in say("ledger", "reconcile").text
+    assert "r2-1 is voided: $0.00\n" == say("ledger", "reconcile", "r2-1", "--free").text
+    assert "✓ every balance is the sum of its rows\n" == say("ledger", "audit").text
+    assert {"mismatches": []} == say("ledger", "audit", "--json").json
+    assert "erased what was asked in 1 requests\n" == say("ledger", "erase", "--request", "r1").text
+    assert "nothing was asked\n" == say("log", "--key", "nobody").text
+
+
+def test_a_settled_attempt_as_json(spent: Path, say: Run) -> None:
+    """With its state and what it counts for."""
+    after = say("ledger", "reconcile", "r2-1", "--paid", "0.02", "--json").json
+    assert ("posted", "0.02") == (after["state"], after["counts"])
+
+
+def test_a_ledger_that_does_not_add_up(spent: Path, say: Run) -> None:
+    """What was tampered with is named with both figures, and the command ends with one."""
+    import sqlite3
+
+    with sqlite3.connect(spent / "ledger.db") as connection:
+        connection.execute("UPDATE routercore_balances SET posted = 7 WHERE name = 'vendor'")
+    connection.close()
+    ran = say("ledger", "audit")
+    assert (1, True) == (ran.code, "posted=7, suspect=40000), but the rows say " in ran.text), (
+        ran.text
+    )
+    assert 1 == say("ledger", "audit", "--json").code
+
+
+def test_an_empty_ledger(say: Run) -> None:
+    """Nothing was used yet, and that is said."""
+    config = '[ledger]\nurl = "sqlite:///empty.db"\n'
+    Path("routercore.toml").write_text(config)
+    assert "nothing was used\n" == say("usage").text

@@ -132,9 +132,6 @@ def _candidates_table(made: Plan) -> Any:
     table.add_column("adapted", overflow="fold", ratio=4)
     for number, candidate in enumerate(made.candidates, 1):
         notes = [Text(f"{w.param}: {w.message}", "yellow") for w in candidate.warnings]
-        if candidate.health.closed_for:
-            rest = f"rests {candidate.health.closed_for:.0f} s: {candidate.health.reason}"
-            notes.append(Text(rest, "red"))
         table.add_row(
             str(number),
             candidate.name,

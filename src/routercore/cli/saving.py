@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -140,19 +138,15 @@ def _numbered(path: Path, n: int) -> list[Path]:
     return [path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(1, n + 1)]
 
 
-def _alternatives(path: Path) -> Iterator[Path]:
-    yield path
-    for number in count(2):
-        yield path.with_name(f"{path.stem}-{number}{path.suffix}")
-
-
 def _write_new(path: Path, image: Image) -> Path:
     """Write under the first name that is free, whoever else is looking for one."""
-    for candidate in _alternatives(path):
+    candidate, number = path, 1
+    while True:
         try:
             with candidate.open("xb") as file:
                 file.write(image.data)
         except FileExistsError:
-            continue
-        return candidate
-    raise AssertionError("numbers do not end")
+            number += 1
+            candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        else:
+            return candidate

@@ -30,9 +30,10 @@ def serve(
     try:
         from routercore.server import serve as serve_until_told
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("routercore"):
+        package = (error.name or "").partition(".")[0]
+        if package == "routercore":
             raise
-        message = f"the server needs {error.name}; run: pip install 'routercore[server]'"
+        message = f"the server needs {package}; run: pip install 'routercore[server]'"
         console(stderr=True).print(f"error: {message}", style="red", markup=False)
         raise typer.Exit(Code.CONFIGURATION) from error
     with told():
