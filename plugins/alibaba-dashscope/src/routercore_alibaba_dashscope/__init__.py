@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from routercore.provider import (
@@ -24,7 +23,6 @@ from routercore.provider import (
     at,
     bearer,
     call,
-    classify_status,
     compact,
     fail,
     generated,
@@ -34,21 +32,11 @@ from routercore.provider import (
     post_json,
     text_at,
 )
+from routercore_alibaba_dashscope.errors import REFUSAL, failure_of, refusal_state
 from routercore_alibaba_dashscope.models import CARDS, JOBS, URL_LIFETIME
 
 __all__ = ["DashScope"]
 
-REFUSAL = "DataInspectionFailed"
-CODES = (
-    ("InvalidApiKey", Fault.UNAUTHENTICATED),
-    ("Arrearage", Fault.QUOTA),
-    ("AllocationQuota", Fault.QUOTA),
-    ("Throttling", Fault.RATE_LIMITED),
-    ("ModelNotFound", Fault.MODEL_NOT_FOUND),
-    ("AccessDenied", Fault.FORBIDDEN),
-    ("InvalidParameter", Fault.INVALID_REQUEST),
-)
-"""How codes begin; what follows is detail, such as ``.RateQuota``."""
 STATES = {
     "SUCCEEDED": JobState.DONE,
     "FAILED": JobState.FAILED,
@@ -106,7 +94,7 @@ class DashScope(Job):
         state = STATES.get(word, JobState.PENDING)
         code, message = text_at(output, "code"), text_at(output, "message") or word
         if state is JobState.FAILED and code == REFUSAL:
-            state = _refusal_state(message)
+            state = refusal_state(message)
         return JobStatus(state, message, code=code)
 
     def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
@@ -115,12 +103,12 @@ class DashScope(Job):
         urls = [*_urls(body), *(text_at(result, "url") for result in results)]
         failed = next((result for result in results if text_at(result, "code")), body)
         if not any(urls) and text_at(failed, "code"):
-            raise ProviderFailed(_failure(response, failed))
+            raise ProviderFailed(failure_of(response, failed))
         return generated(RawImage(url=url, expires_in=URL_LIFETIME) for url in urls if url)
 
     def classify(self, response: HttpResponse) -> Failure:
         """Also called for errors that come with status 200."""
-        return _failure(response, response.object())
+        return failure_of(response, response.object())
 
 
 def _job(task: Task, parameters: Mapping[str, Any]) -> HttpRequest:
@@ -140,24 +128,6 @@ def _urls(body: Any) -> list[str | None]:
         for choice in list_at(body, "output", "choices")
         for part in list_at(choice, "message", "content")
     ]
-
-
-def _refusal_state(message: str) -> JobState:
-    """Words alone say whether it was the request or the finished picture."""
-    return JobState.REFUSED_RESULT if "output" in message.lower() else JobState.REFUSED
-
-
-def _failure(response: HttpResponse, error: Any) -> Failure:
-    """What an error means, whether it came alone or in the place of a picture."""
-    code, message = text_at(error, "code") or "", text_at(error, "message") or ""
-    failure = classify_status(response, message, code=code or None)
-    if code == REFUSAL:
-        after_work = _refusal_state(message) is JobState.REFUSED_RESULT
-        return replace(failure, fault=Fault.REFUSED_RESULT if after_work else Fault.REFUSED)
-    for start, fault in CODES:
-        if code.startswith(start):
-            return replace(failure, fault=fault)
-    return replace(failure, fault=Fault.SERVER_ERROR) if response.is_success else failure
 
 
 @hookimpl

@@ -12,7 +12,6 @@ from routercore.provider import (
     WILDCARD,
     AnySize,
     Failure,
-    Fault,
     Flow,
     Form,
     Generated,
@@ -29,7 +28,7 @@ from routercore.provider import (
     call,
     classify_status,
     compact,
-    fail,
+    generated,
     get,
     hookimpl,
     list_at,
@@ -96,8 +95,8 @@ class Automatic1111(OneShot):
         body = {
             "prompt": task.prompt,
             "negative_prompt": task.negative_prompt,
-            "width": task.size and task.size.width,
-            "height": task.size and task.size.height,
+            "width": task.width,
+            "height": task.height,
             "seed": task.seed,
             "batch_size": task.n,
             "init_images": [image.base64 for image in task.images] or None,
@@ -116,14 +115,12 @@ class Automatic1111(OneShot):
         first = max(0, whole_at(told, "index_of_first_image") or 0)
         pictures = list_at(body, "images")
         pictures = pictures[first : first + task.n] or pictures
-        images = tuple(
+        images = (
             RawImage(base64=picture, seed=whole_at(told, "all_seeds", number))
             for number, picture in enumerate(pictures)
             if isinstance(picture, str) and picture
         )
-        if not images:
-            raise fail(Fault.NO_IMAGE, "the answer has no image")
-        return Generated(images=images, model=text_at(told, "sd_model_name"))
+        return generated(images, model=text_at(told, "sd_model_name"))
 
     def classify(self, response: HttpResponse) -> Failure:
         body = response.object()
