@@ -231,8 +231,12 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, Usage):
         return plain(value)
     if isinstance(value, tuple):
-        return [plain(one) if isinstance(one, Warning) else one for one in value]
+        return [_said(one) if isinstance(one, Warning) else one for one in value]
     return value
+
+
+def _said(warning: Warning) -> dict[str, Any]:
+    return {name: value for name, value in plain(warning).items() if value is not None}
 
 
 def _sent_json(sent: HttpRequest) -> Any:
