@@ -26,7 +26,7 @@ def test_the_server_does_as_it_says(tmp_path: Path) -> None:
     config = {
         "store": {"url": f"file:{tmp_path}"},
         "server": {"default_model": "test/test"},
-        "router": {"deadline": "2s"},
+        "router": {"deadline": "30s"},
     }
     app = create_app(Router.from_config(config, environ={}))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)

@@ -23,7 +23,7 @@ from routercore.values.catalogue import MaskPolarity, ModelCard
 from routercore.values.errors import RequestError
 from routercore.values.faults import Fault, ProviderFailed
 from routercore.values.images import Generated, ImageRequest, InputImage, Operation, RawImage, Task
-from routercore.values.money import Usage
+from routercore.values.money import SvgUsage, Usage
 
 URL = "https://files.example.com/a.png"
 FOUND = HttpResponse(status=200, body=PNG)
@@ -130,10 +130,13 @@ async def test_tokens_of_all_calls_are_counted() -> None:
     def flow(task: Task) -> Any:
         yield from call(post_json(task.url("/images"), {"n": task.n}))
         usage = Usage(image_out=100 * task.n)
-        return Generated(images=(RawImage(data=PNG),) * task.n, usage=usage)
+        drawn = SvgUsage(model="author", output_tokens=10 * task.n, total_tokens=11 * task.n)
+        images = (RawImage(data=PNG),) * task.n
+        return Generated(images=images, usage=usage, svg_usage=drawn)
 
     result = await Kit(provider("a", flow=flow)).generate(n=6)
     assert Usage(image_out=600) == result.usage
+    assert SvgUsage(model="author", output_tokens=60, total_tokens=66) == result.svg_usage
 
 
 def _mask() -> bytes:

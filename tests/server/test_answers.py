@@ -40,6 +40,13 @@ WHOLE = {
     "size": "64x64",
     "output_format": "png",
     "usage": USAGE,
+    "svg_usage": {
+        "model": "gpt-6",
+        "input_tokens": 9,
+        "output_tokens": 40,
+        "reasoning_tokens": 5,
+        "total_tokens": 49,
+    },
     "safety_identifier": "hash-1",
     "data": [
         {
@@ -57,7 +64,8 @@ def test_everything_that_an_upstream_says(client: httpx2.Client, upstream: Upstr
     body = {"model": MODEL, "prompt": "x", "safety_identifier": "hash-1"}
     answer = client.post(URL, json=body).json()
 
-    names = ("background", "quality", "size", "output_format", "usage", "safety_identifier")
+    names = ("background", "quality", "size", "output_format", "usage", "svg_usage",
+             "safety_identifier")  # fmt: skip
     assert [WHOLE[name] for name in names] == [answer[name] for name in names]
     assert "a small blue square" == answer["data"][0]["revised_prompt"]
     assert 0 <= time.time() - answer["created"] < 60
@@ -67,7 +75,8 @@ def test_nothing_is_invented(client: httpx2.Client) -> None:
     """What an upstream does not say is not in the answer."""
     answer = client.post(URL, json={"model": MODEL, "prompt": "x"}).json()
 
-    assert not {"background", "quality", "usage", "safety_identifier"} & answer.keys()
+    unsaid = {"background", "quality", "usage", "svg_usage", "safety_identifier"}
+    assert not unsaid & answer.keys()
     assert "revised_prompt" not in answer["data"][0]
 
 

@@ -295,6 +295,7 @@ class Collector:
         result = ImageResult(
             id=hold.request, created=now, images=outcome.images, model=ticket.model,
             target=hold.target, cost=outcome.cost, usage=generated.usage if generated else None,
+            svg_usage=generated.svg_usage if generated else None,
             quality=(generated and generated.quality) or ticket.settings.get("quality"),
             background=(generated and generated.background) or ticket.settings.get("background"),
             attempts=(record,), missing=(outcome.failure,) if outcome.failure else (),

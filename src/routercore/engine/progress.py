@@ -16,7 +16,7 @@ from routercore.routing.policy import charge_of, gravest
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
 from routercore.values.images import Image, ImageRequest, ImageResult, Warning
-from routercore.values.money import Cost, estimate
+from routercore.values.money import Cost, SvgUsage, estimate
 
 
 @dataclass(slots=True)
@@ -111,6 +111,7 @@ class SoFar:
             target=self.target,
             cost=self.cost,
             usage=delivered_usage(self.outcomes),
+            svg_usage=_drawn([one.svg_usage for one in generated if one.svg_usage]),
             quality=(last and last.quality) or self.quality,
             background=(last and last.background) or request.background,
             warnings=(
@@ -146,3 +147,8 @@ def _difference(before: Exposure, after: Exposure) -> Decimal | None:
     if before.lost == after.lost:
         return Decimal(0)
     return None if after.usd is None or before.usd is None else after.usd - before.usd
+
+
+def _drawn(usages: list[SvgUsage]) -> SvgUsage | None:
+    """The tokens of all drawings together, if any were counted."""
+    return sum(usages[1:], usages[0]) if usages else None

@@ -10,7 +10,7 @@ from routercore.provider.flow import fail
 from routercore.provider.reading import at, list_at, number_at, text_at
 from routercore.values.faults import Charge, Fault
 from routercore.values.images import Generated, RawImage
-from routercore.values.money import Usage
+from routercore.values.money import SvgUsage, Usage
 
 
 def as_object(load: Callable[[], Any], what: str) -> Mapping[str, Any]:
@@ -33,6 +33,7 @@ def as_images(body: Mapping[str, Any], *, url_lifetime: float | None = None) -> 
     return generated(
         (as_raw_image(item, url_lifetime) for item in list_at(body, "data")),
         usage=as_usage(body.get("usage")),
+        svg_usage=as_svg_usage(body.get("svg_usage")),
         size=text_at(body, "size"),
         quality=text_at(body, "quality"),
         background=text_at(body, "background"),
@@ -91,6 +92,16 @@ def as_usage(value: Any) -> Usage | None:
         text_out=text_out,
         image_out=max(0, total_out - text_out),
     )
+
+
+def as_svg_usage(value: Any) -> SvgUsage | None:
+    """Read what a drawing took; ``None`` where nothing was counted."""
+    kinds = ("input_tokens", "output_tokens", "reasoning_tokens", "total_tokens")
+    counted = {kind: count(value, kind) for kind in kinds}
+    if not any(counted.values()):
+        return None
+    total = counted["total_tokens"] or counted["input_tokens"] + counted["output_tokens"]
+    return SvgUsage(model=text_at(value, "model") or "", **{**counted, "total_tokens": total})
 
 
 def as_cost(value: Any) -> Decimal | None:

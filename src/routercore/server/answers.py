@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from routercore.server.faults import Redactor, failure_body
@@ -47,6 +48,8 @@ def _facts(result: ImageResult, request: ImageRequest, redactor: Redactor) -> di
     facts: dict[str, Any] = {"created": int(result.created.timestamp()), **shape_of(result)}
     if result.usage is not None:
         facts["usage"] = usage_body(result.usage)
+    if result.svg_usage is not None:
+        facts["svg_usage"] = asdict(result.svg_usage)
     if result.safety_identifier is not None:
         facts["safety_identifier"] = result.safety_identifier
     return {**facts, **extras(result, request, redactor)}

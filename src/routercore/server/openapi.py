@@ -70,6 +70,15 @@ _ANSWER = {
         "quality": {"type": "string"},
         "size": {"type": "string"},
         "usage": {"$ref": SCHEMAS + "Usage"},
+        "svg_usage": {
+            "type": "object",
+            "properties": {
+                "model": {"type": "string"},
+                **dict.fromkeys(
+                    ("input_tokens", "output_tokens", "reasoning_tokens", "total_tokens"), _COUNT
+                ),
+            },
+        },
         "safety_identifier": {"type": "string"},
         "id": {"type": "string"},
         "model": {"type": "string"},

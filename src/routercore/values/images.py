@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from routercore.values.catalogue import ModelCard
     from routercore.values.events import AttemptRecord
     from routercore.values.faults import Failure
-    from routercore.values.money import Cost, Usage
+    from routercore.values.money import Cost, SvgUsage, Usage
 
 
 class Operation(StrEnum):
@@ -220,6 +220,7 @@ class Generated:
 
     images: tuple[RawImage, ...]
     usage: Usage | None = None
+    svg_usage: SvgUsage | None = None
     cost_usd: Any = None
     """A ``Decimal`` of US dollars that the vendor itself reported, or ``None``."""
     size: str | None = None
@@ -279,6 +280,7 @@ class ImageResult:
     """``provider:model`` that delivered the (last) images."""
     cost: Cost
     usage: Usage | None = None
+    svg_usage: SvgUsage | None = None
     quality: str | None = None
     background: str | None = None
     warnings: tuple[Warning, ...] = ()
