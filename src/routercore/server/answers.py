@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from routercore.engine.jsons import dumps
 from routercore.server.faults import Redactor, failure_body
-from routercore.server.replies import Part, json_with, to_json
+from routercore.server.replies import Part, json_with
 from routercore.values.images import Image, ImageRequest, ImageResult, Warning
 from routercore.values.money import Usage
 
@@ -24,11 +25,11 @@ def answer_parts(
     inline: bool,
 ) -> list[Part]:
     """The body of an answer: ``urls`` beside each image, and base64 where ``inline``."""
-    parts: list[Part] = [to_json(_facts(result, request, redactor))[:-1], b',"data":[']
+    parts: list[Part] = [dumps(_facts(result, request, redactor))[:-1], b',"data":[']
     for number, (image, url) in enumerate(zip(result.images, urls, strict=True)):
         item = _item(image, url)
         parts += [b","] if number else []
-        parts += json_with(item, b64_json=image.data) if inline else [to_json(item)]
+        parts += json_with(item, b64_json=image.data) if inline else [dumps(item)]
     return [*parts, b"]}"]
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from routercore.engine.jsons import dumps
 from routercore.router import Router
 from routercore.server.answering import Answerer
 from routercore.server.auth import caller_of
@@ -27,7 +28,6 @@ from routercore.server.models import list_body, model_body
 from routercore.server.openapi import document
 from routercore.server.queries import flag, narrowed
 from routercore.server.recording import open_records
-from routercore.server.replies import to_json
 from routercore.server.store import Place
 from routercore.server.tracking import JobsApi
 from routercore.values.errors import ModelNotFoundError, RequestError
@@ -167,4 +167,4 @@ class _Face:
 
 
 def _json(value: Mapping[str, Any] | Sequence[Any]) -> Response:
-    return Response(to_json(value), media_type="application/json")
+    return Response(dumps(value), media_type="application/json")

@@ -19,10 +19,11 @@ from typing import Any
 import pydantic_core
 from starlette.concurrency import run_in_threadpool
 
+from routercore.engine.jsons import dumps
 from routercore.server import log
 from routercore.server.faults import StoreDownError
 from routercore.server.records import Fate, JobState, Outcome, Record
-from routercore.server.replies import Encoded, Part, to_json
+from routercore.server.replies import Encoded, Part
 from routercore.server.store import Store
 from routercore.state.ledger import calls
 from routercore.state.ledger.calls import Bounds, Call
@@ -133,7 +134,7 @@ class DurableRecordStore:
         return Call(
             id=record.id, owner=record.owner, key=record.key, reference=record.reference,
             request_hash=record.request_hash, created=_moment(record.created),
-            state=record.state.value, shape=to_json(record.shape).decode(), answer=answer,
+            state=record.state.value, shape=dumps(record.shape).decode(), answer=answer,
             size=size, alive_until=self._now() + self._lease if is_running else None,
         )  # fmt: skip
 
@@ -190,7 +191,7 @@ class _Pages:
             "frames": [self._all(frame) for frame in outcome.frames],
             "images": self.places,
         }
-        return to_json(told).decode() if self.inline <= MAX_INLINE else None
+        return dumps(told).decode() if self.inline <= MAX_INLINE else None
 
     def _all(self, parts: Iterable[Part]) -> list[str | int]:
         return [self._image(p.data) if isinstance(p, Encoded) else p.decode() for p in parts]

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from routercore.engine.jsons import dumps
 from routercore.server import log
 from routercore.server.answers import header_text
 from routercore.server.bodies import ClientGoneError
@@ -22,7 +23,6 @@ from routercore.server.faults import (
     error_body,
     error_headers,
 )
-from routercore.server.replies import to_json
 from routercore.values.errors import RequestError, RouterError
 
 ID_KEY = "routercore.request_id"
@@ -58,7 +58,7 @@ class Edge:
             await answer(scope, receive, exchange.send)
 
     def _answer(self, error: RouterError) -> Response:
-        body = to_json({"error": error_body(error, self._redactor)})
+        body = dumps({"error": error_body(error, self._redactor)})
         headers = {name: header_text(value) for name, value in error_headers(error).items()}
         return Response(body, error.status, headers, media_type="application/json")
 

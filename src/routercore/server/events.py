@@ -6,9 +6,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from routercore.engine.jsons import dumps
 from routercore.server.answers import NO_TOKENS, extras, shape_of, usage_body
 from routercore.server.faults import Redactor, error_body
-from routercore.server.replies import Part, json_with, to_json
+from routercore.server.replies import Part, json_with
 from routercore.values.errors import RouterError
 from routercore.values.events import Completed, PartialImage, StreamItem
 from routercore.values.images import ImageRequest, ImageResult
@@ -22,7 +23,7 @@ KEEPALIVE: Frame = [b": keepalive\n\n"]
 
 def error_frame(error: RouterError, redactor: Redactor) -> Frame:
     """An error inside a stream; nested, because the Python SDK overlooks a flat one."""
-    body = to_json({"error": error_body(error, redactor)})
+    body = dumps({"error": error_body(error, redactor)})
     return [b"event: error\ndata: ", body, b"\n\n"]
 
 

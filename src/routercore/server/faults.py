@@ -27,44 +27,45 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
 
 
-class AuthenticationError(RequestError):
+class _Wrong(RequestError):
+    """A request that is wrong in a way that has a status and a code of its own."""
+
+    def __init_subclass__(cls, *, status: int, code: str, param: str | None = None) -> None:
+        cls.status, cls.code, cls.param = status, code, param
+
+
+class _Unable(RouterError):
+    """503: nothing is wrong with the request, and a later one may be answered."""
+
+    status = 503
+    type = "service_unavailable_error"
+
+    def __init_subclass__(cls, *, code: str, retry_after: float) -> None:
+        cls.code, cls.retry_after = code, retry_after
+
+
+class AuthenticationError(_Wrong, status=401, code="invalid_api_key"):
     """401: no key, or one that nobody has."""
 
-    status = 401
-    code = "invalid_api_key"
 
-
-class NotFoundError(RequestError):
+class NotFoundError(_Wrong, status=404, code="not_found"):
     """404: the path, or what it names, does not exist."""
 
-    status = 404
-    code = "not_found"
 
-
-class MethodError(RequestError):
+class MethodError(_Wrong, status=405, code="method_not_allowed"):
     """405: the path exists, for other methods."""
-
-    status = 405
-    code = "method_not_allowed"
 
     def __init__(self, message: str, allow: str) -> None:
         super().__init__(message)
         self.allow = allow
 
 
-class GoneError(RequestError):
+class GoneError(_Wrong, status=410, code="result_not_kept"):
     """410: it was there, and is not kept any more."""
 
-    status = 410
-    code = "result_not_kept"
 
-
-class KeyReusedError(RequestError):
+class KeyReusedError(_Wrong, status=422, code="idempotency_key_reused", param="Idempotency-Key"):
     """422: an idempotency key that stands for another request."""
-
-    status = 422
-    code = "idempotency_key_reused"
-    param = "Idempotency-Key"
 
 
 class LostError(RouterError):
@@ -76,25 +77,15 @@ class LostError(RouterError):
     may_retry = False
 
 
-class StoppingError(RouterError):
+class StoppingError(_Unable, code="server_is_stopping", retry_after=1.0):
     """503: the server takes no more requests, and this one was not begun."""
-
-    status = 503
-    type = "service_unavailable_error"
-    code = "server_is_stopping"
-    retry_after = 1.0
 
     def __init__(self) -> None:
         super().__init__("The server is stopping; another will be there in a moment. Try again.")
 
 
-class HandedOverError(RouterError):
+class HandedOverError(_Unable, code="job_handed_over", retry_after=5.0):
     """503: the server stops, and the upstream goes on with what it has accepted."""
-
-    status = 503
-    type = "service_unavailable_error"
-    code = "job_handed_over"
-    retry_after = 5.0
 
     def __init__(self, *, has_key: bool) -> None:
         """``has_key``: whether asking again means this call, and not another one."""
@@ -114,43 +105,24 @@ class ElsewhereError(RouterError):
     retry_after = 5.0
 
 
-class TooLargeError(RequestError):
+class TooLargeError(_Wrong, status=413, code="request_too_large"):
     """413: the body, or a part of it, is larger than allowed."""
 
-    status = 413
-    code = "request_too_large"
 
-
-class MediaTypeError(RequestError):
+class MediaTypeError(_Wrong, status=415, code="unsupported_media_type"):
     """415: a body that is neither JSON nor a form."""
 
-    status = 415
-    code = "unsupported_media_type"
 
-
-class SlowBodyError(RequestError):
+class SlowBodyError(_Wrong, status=408, code="request_timeout"):
     """408: the body did not arrive in time."""
 
-    status = 408
-    code = "request_timeout"
 
-
-class BusyError(RouterError):
+class BusyError(_Unable, code="server_is_overloaded", retry_after=1.0):
     """503: more is being worked on than the server holds in memory."""
 
-    status = 503
-    type = "service_unavailable_error"
-    code = "server_is_overloaded"
-    retry_after = 1.0
 
-
-class StoreDownError(RouterError):
+class StoreDownError(_Unable, code="store_failed", retry_after=5.0):
     """503: where images are kept does not answer."""
-
-    status = 503
-    type = "service_unavailable_error"
-    code = "store_failed"
-    retry_after = 5.0
 
 
 class InternalError(RouterError):

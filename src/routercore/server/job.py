@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from routercore.engine.jsons import dumps
 from routercore.engine.watching import Watch
 from routercore.server.answers import header_text
 from routercore.server.events import KEEPALIVE, KEEPALIVE_SECONDS, Frame, error_frame
 from routercore.server.faults import InternalError, Redactor, error_body, error_headers
 from routercore.server.records import Outcome, Record
-from routercore.server.replies import to_json
 from routercore.values.errors import RouterError
 from routercore.values.limits import UNLIMITED, Admission
 
@@ -126,7 +126,7 @@ class Job:
         return Outcome(
             status=error.status,
             headers={name: header_text(value) for name, value in error_headers(error).items()},
-            parts=(to_json({"error": body}),),
+            parts=(dumps({"error": body}),),
             frames=tuple(self.frames),
             error=body,
             may_repeat=error.may_retry is not False and not isinstance(error, InternalError),

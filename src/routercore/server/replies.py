@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pybase64
-import pydantic_core
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from routercore.engine.jsons import dumps
 from routercore.server.bodies import ClientGoneError
 
 PIECE = 768 * 1024
@@ -42,17 +42,12 @@ def length_of(parts: Iterable[Part]) -> int:
     return sum(part.length if isinstance(part, Encoded) else len(part) for part in parts)
 
 
-def to_json(value: Any) -> bytes:
-    """JSON as it goes on the wire."""
-    return pydantic_core.to_json(value, inf_nan_mode="null")
-
-
 def json_with(fields: Mapping[str, Any], **encoded: bytes) -> list[Part]:
     """A JSON object of ``fields`` and of bytes in base64, as parts to send."""
     parts: list[Part] = [b"{"]
     for name, data in encoded.items():
         parts += [b'"%s":"' % name.encode(), Encoded(data), b'",']
-    rest = to_json(fields)[1:]
+    rest = dumps(fields)[1:]
     if rest == b"}" and encoded:
         parts[-1] = b'"'
     return [*parts, rest]

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from routercore.engine.jsons import dumps
 from routercore.router import Router
 from routercore.server.auth import caller_of
 from routercore.server.events import Frame
@@ -19,7 +20,7 @@ from routercore.server.job import Found, Job
 from routercore.server.jobs import Jobs
 from routercore.server.preferences import preferences_of
 from routercore.server.records import JobState, Outcome, Record
-from routercore.server.replies import EventStreamResponse, PartsResponse, to_json, unless_gone
+from routercore.server.replies import EventStreamResponse, PartsResponse, unless_gone
 
 POLL_SECONDS = 2
 """How long a client should wait before it asks again."""
@@ -51,7 +52,7 @@ class JobsApi:
             raise _not_kept()
         if outcome.error is None:
             return outcome_of(outcome, record, {})
-        body = to_json({"error": outcome.error, **job_body(record, request)})
+        body = dumps({"error": outcome.error, **job_body(record, request)})
         return Response(body, outcome.status, dict(outcome.headers), media_type="application/json")
 
     async def _waited(self, job: Job, request: Request) -> Outcome | None:
@@ -79,7 +80,7 @@ class JobsApi:
         else:
             record = await self._jobs.cancel(found)
         body = {**job_body(record, request), "deleted": is_over}
-        return Response(to_json(body), media_type="application/json")
+        return Response(dumps(body), media_type="application/json")
 
 
 class _Following(Response):
@@ -127,7 +128,7 @@ def accepted(record: Record, request: Request, headers: Mapping[str, str]) -> Re
         JOB_HEADER: record.id,
         **headers,
     }
-    body = to_json(job_body(record, request))
+    body = dumps(job_body(record, request))
     return Response(body, 202, more, media_type="application/json")
 
 
