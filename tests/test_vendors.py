@@ -34,7 +34,7 @@ from routercore.testing.providers import PNG, ScriptedProvider
 from routercore.values.catalogue import ModelCard
 from routercore.values.errors import RefusedError
 from routercore.values.events import Completed, PartialImage, Progress, StreamItem
-from routercore.values.faults import Fault
+from routercore.values.faults import Charge, Fault
 from routercore.values.images import (
     Generated,
     ImageResult,
@@ -338,13 +338,15 @@ async def test_a_rate_limit_sends_the_request_elsewhere(server: type[Vendor]) ->
 
 @pytest.mark.parametrize(("server", "prompt"), cases("failures"))
 async def test_a_failure_sends_the_request_elsewhere(server: type[Vendor], prompt: str) -> None:
-    """What the vendor breaks at is told apart, and is not sent there again."""
+    """What the vendor breaks at is told apart, and is sent there again only where that is free."""
     async with at(server) as setting:
         result = await setting.ask(prompt)
     assert [] == setting.vendor.complaints
     assert server.failures[prompt] == fault(result)
     assert "spare:any" == result.target
-    assert 2 == len(result.attempts)
+    failure = result.attempts[0].failure
+    is_free = fault(result) is Fault.SERVER_ERROR and failure and failure.charge is Charge.NONE
+    assert (3 if is_free else 2) == len(result.attempts)
 
 
 @pytest.mark.parametrize("server", HOSTS)
