@@ -150,6 +150,7 @@ class ServerSection(Section):
     max_buffered_bytes: ByteCount = 1024 * 1024 * 1024
     finish_abandoned: bool = True
     max_abandoned: Count = 100
+    shutdown_grace: Duration = 20.0
     job_lease: Duration = 30.0
     job_retention: Duration = 86_400.0
     max_jobs: Count = 10_000

@@ -114,7 +114,7 @@ class Attempter:
             if failure.fault is Fault.DEADLINE:
                 contact.is_called_off = await work.call_off()
         except asyncio.CancelledError:
-            if generated is None:
+            if generated is None and not contact.is_handed_over:
                 contact.is_called_off = await work.call_off()
             raise
         return CallOutcome(

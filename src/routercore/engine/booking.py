@@ -237,6 +237,7 @@ class Booking:
         except (LedgerUnavailableError, LedgerStepError) as error:
             self._tell("ledger.failed", error=str(error)[:200])
             self._ledger.note(mark)
+        await self._book.watch.accepted()
 
     async def settle(self, outcome: CallOutcome) -> None:
         """Post what the call cost, or what is known of that."""

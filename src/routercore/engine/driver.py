@@ -56,7 +56,6 @@ class Contact:
     """The job's, as soon as one is accepted."""
     is_called_off: bool = False
     """Its job was accepted, and the vendor says that it stops."""
-
     is_handed_over: bool = False
     """Whoever ends it leaves its job to others, and does not call it off."""
 

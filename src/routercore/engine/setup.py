@@ -234,6 +234,9 @@ class ServerSetup:
     they go on in any case."""
     max_abandoned: int = 100
     """How many such calls may run at one time; one more is cancelled."""
+    shutdown_grace: float = 20.0
+    """Seconds that running calls may go on once the server is told to stop; with what follows
+    it stays below the 30 that Kubernetes gives."""
     job_lease: float = 30.0
     """Seconds for which a process is taken to live after it was last heard of by the others."""
     job_retention: float = 86_400.0

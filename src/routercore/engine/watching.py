@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from routercore.engine.driver import Contact
@@ -17,11 +18,19 @@ class Watch:
     """It waits for the work of an equal request, of which nothing is known here."""
     is_accepted: bool = False
     """An upstream has accepted a job for it, which can be collected by whoever comes later."""
+    on_accepted: Callable[[], Awaitable[None]] | None = None
+    """Awaited when that is so, before the job is asked after; must not raise."""
 
     @property
     def is_at_stake(self) -> bool:
         """Whether something was sent that may be paid for, so that giving up may lose a picture."""
         return self.is_joining or any(contact.may_be_paid for contact in self.contacts)
+
+    async def accepted(self) -> None:
+        """A job was accepted, and written down."""
+        self.is_accepted = True
+        if self.on_accepted is not None:
+            await self.on_accepted()
 
     def hand_over(self) -> None:
         """Accepted jobs are left to others: nothing is called off when the request is cancelled."""

@@ -18,6 +18,7 @@ from routercore.router import Router
 from routercore.server.answering import Answerer
 from routercore.server.auth import caller_of
 from routercore.server.credits import credits_body
+from routercore.server.draining import Drain, drained_by_signals
 from routercore.server.edge import Edge, raise_again
 from routercore.server.estimates import EstimatesApi
 from routercore.server.faults import NotFoundError, Redactor
@@ -28,6 +29,7 @@ from routercore.server.models import list_body, model_body
 from routercore.server.openapi import document
 from routercore.server.queries import flag, narrowed
 from routercore.server.recording import open_records
+from routercore.server.recovery import Recovery
 from routercore.server.store import Place
 from routercore.server.tracking import JobsApi
 from routercore.values.errors import ModelNotFoundError, RequestError
@@ -37,7 +39,11 @@ PREFIXES = ("/v1/openai", "/v1")
 
 
 def create_app(
-    router: Router, *, store: Place | None = None, owns_router: bool = False
+    router: Router,
+    *,
+    store: Place | None = None,
+    owns_router: bool = False,
+    drains: bool = False,
 ) -> Starlette:
     """The application; runs by itself or mounted in another one.
 
@@ -46,25 +52,29 @@ def create_app(
         store: the place where images are kept for their URLs; as configured unless given.
         owns_router: close the router when the application shuts down. An application that is
             mounted is not told of that.
+        drains: let the first SIGTERM or SIGINT end what runs before the process hears of it.
     """
     face = _Face(router, store)
     app = Starlette(
         routes=face.routes(),
-        middleware=[Middleware(Edge, redactor=face.redactor)],
+        middleware=[Middleware(Edge, redactor=face.redactor, drain=face.drain)],
         exception_handlers={HTTPException: raise_again},
-        lifespan=_lifespan(face, router if owns_router else None),
+        lifespan=_lifespan(face, router if owns_router else None, drains=drains),
     )
     app.router.redirect_slashes = False
     app.state.router = router
     return app
 
 
-def _lifespan(face: _Face, router: Router | None) -> Callable[[Starlette], Any]:
+def _lifespan(face: _Face, router: Router | None, *, drains: bool) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with router or nullcontext():
             await face.shelf.open()
-            yield
+            face.recovery.open()
+            with drained_by_signals(face.drain) if drains else nullcontext():
+                yield
+            await face.recovery.close()
             await face.jobs.close()
             await face.shelf.close()
 
@@ -86,6 +96,8 @@ class _Face:
             self.records, self.redactor, finish_abandoned=server.finish_abandoned,
             max_abandoned=server.max_abandoned, tend_seconds=server.job_lease / 3,
         )  # fmt: skip
+        self.recovery = Recovery(router, self.records, self.answerer, self.shelf.store)
+        self.drain = Drain(self.jobs, self.recovery, server.shutdown_grace)
         self._images = ImagesApi(router, self.shelf, self.answerer, self.redactor, self.jobs)
         self._estimates = EstimatesApi(router, self._images.memory, self.redactor)
         self._tracking = JobsApi(router, self.jobs)

@@ -75,13 +75,28 @@ class DurableRecordStore:
         return record if known is draft else await self._record(known)
 
     async def settle(self, record: Record) -> None:
-        answer, size = None, 0
-        if record.outcome is not None:
-            size = record.outcome.size
-            pages = _Pages(self._images, record.owner, record.outcome)
-            answer = await run_in_threadpool(pages.written)
-        call = self._call(record, answer=answer, size=size)
+        call = await self._settled(record)
         await self._ledger.transact(partial(calls.settle, call=call))
+
+    async def _settled(self, record: Record) -> Call:
+        """The row of a call that has ended; its images are in their place."""
+        if record.outcome is None:
+            return self._call(record)
+        pages = _Pages(self._images, record.owner, record.outcome)
+        answer = await run_in_threadpool(pages.written)
+        return self._call(record, answer=answer, size=record.outcome.size)
+
+    async def complete(self, record: Record, was: Record | None) -> bool:
+        call = await self._settled(record)
+        if call.answer is None:
+            raise StoreDownError("The images of a late result cannot be kept.")
+        before = None if was is None else to_json(was.shape).decode()
+        state = None if was is None else was.state.value
+        work = partial(calls.complete, call=call, state=state, shape=before)
+        return await self._ledger.transact(work)
+
+    async def free_left(self) -> None:
+        await self._ledger.transact(partial(calls.free_left, now=self._now()))
 
     async def get(self, id: str) -> Record | None:
         return await self._found(partial(calls.get, id=id))

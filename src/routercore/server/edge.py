@@ -15,11 +15,13 @@ from routercore.engine.jsons import dumps
 from routercore.server import log
 from routercore.server.answers import header_text
 from routercore.server.bodies import ClientGoneError
+from routercore.server.draining import Drain
 from routercore.server.faults import (
     InternalError,
     MethodError,
     NotFoundError,
     Redactor,
+    StoppingError,
     error_body,
     error_headers,
 )
@@ -34,18 +36,22 @@ _REFERENCE = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 class Edge:
     """ASGI middleware; also what makes the application safe to mount in another one."""
 
-    def __init__(self, app: ASGIApp, redactor: Redactor) -> None:
+    def __init__(self, app: ASGIApp, redactor: Redactor, drain: Drain) -> None:
         self._app = app
         self._redactor = redactor
+        self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(send, _reference(scope["headers"]))
+        exchange = _Exchange(send, _reference(scope["headers"]), self._drain)
         scope[ID_KEY], scope[REFERENCE_KEY] = exchange.id, exchange.reference
         try:
-            await self._app(scope, receive, exchange.send)
+            if self._drain.is_on:
+                raise StoppingError
+            with self._drain.exchange():
+                await self._app(scope, receive, exchange.send)
         except ClientGoneError:
             return
         except Exception as error:
@@ -66,8 +72,9 @@ class Edge:
 class _Exchange:
     """One request and what its answer gets on the way out."""
 
-    def __init__(self, send: Send, reference: str | None) -> None:
+    def __init__(self, send: Send, reference: str | None, drain: Drain) -> None:
         self._send = send
+        self._drain = drain
         self.reference = reference
         self._began = time.perf_counter()
         self.id = f"req_{secrets.token_hex(12)}"
@@ -82,6 +89,8 @@ class _Exchange:
                 (b"x-request-id", (self.reference or self.id).encode()),
                 (b"openai-processing-ms", b"%d" % milliseconds),
             ]
+            if self._drain.is_on:
+                message["headers"].append((b"connection", b"close"))
         await self._send(message)
 
 

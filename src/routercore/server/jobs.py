@@ -7,6 +7,7 @@ import time
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from routercore.server import log
@@ -97,6 +98,7 @@ class Jobs:
                 return await self._known(record, order)
             job.is_recorded = True
         self._running[draft.id] = job
+        job.watch.on_accepted = partial(self.record, job)
         job.task = asyncio.create_task(self._run(job, work, held.pop_all()))
         self._tend()
         return Found(draft, job, is_new=True)
@@ -213,6 +215,11 @@ class Jobs:
     def _cancel(self, job: Job) -> None:
         if job.task is not None:
             job.task.cancel()
+
+    async def idle(self) -> None:
+        """Return once nothing is under way."""
+        while tasks := [job.task for job in self._running.values() if job.task is not None]:
+            await asyncio.wait(tasks)
 
     async def close(self) -> None:
         """Give up what was not sent, leave to others what an upstream has accepted, and end.

@@ -93,6 +93,20 @@ class RecordStore(Protocol):
         """Put the end of a call in the place of its beginning; done twice, it counts once."""
         ...
 
+    async def complete(self, record: Record, was: Record | None) -> bool:
+        """Put a result that came late in the place of ``was``, or of nothing.
+
+        False where something else is there by now: look again.
+
+        Raises:
+            RouterError: it cannot be kept.
+        """
+        ...
+
+    async def free_left(self) -> None:
+        """Let jobs of calls be collected whose process is gone, without waiting any longer."""
+        ...
+
     async def get(self, id: str) -> Record | None:
         """The record of that id."""
         ...
@@ -175,6 +189,17 @@ class MemoryRecordStore:
             self._sizes[record.id] = record.outcome.size
             self.held += record.outcome.size
         self._shrink()
+
+    async def complete(self, record: Record, was: Record | None) -> bool:
+        if was is not (self._running.get(record.id) or self._ended.get(record.id)):
+            return False
+        await self.forget(record.id)
+        await self.claim(record)
+        await self.settle(record)
+        return True
+
+    async def free_left(self) -> None:
+        """What is not ended when its process is will never be."""
 
     async def get(self, id: str) -> Record | None:
         self._expire()

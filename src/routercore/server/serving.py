@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.supervisors import Multiprocess
 
 from routercore.engine.ledger import Ledger
 from routercore.engine.setup import LedgerSetup, RouterSetup, StoreSetup
@@ -25,9 +26,10 @@ from routercore.values.errors import ConfigError
 
 VARIABLE = "ROUTERCORE_SERVE"
 """How worker processes are told what to serve."""
+WORKER = "routercore.server.serving:worker_app"
 LEDGER_FILE = "routercore-ledger.db"
-SHUTDOWN_SECONDS = 30
-"""How long running requests may go on once the server is told to stop."""
+CLOSING_SECONDS = 2
+"""How long connections may stay open once all requests have been seen to."""
 
 
 def serve(
@@ -58,14 +60,34 @@ def serve(
     refuse_unusable(open_store(setup.store), setup.store)
     named = str(config) if config is not None else None
     os.environ[VARIABLE] = json.dumps({"config": named, "log_level": log_level})
-    uvicorn.run(
-        "routercore.server.serving:worker_app",
-        factory=True,
-        host=host,
-        port=setup.server.port if port is None else port,
-        workers=workers,
+    settings: dict[str, Any] = {
+        "factory": True,
+        "host": host,
+        "port": setup.server.port if port is None else port,
         **uvicorn_settings(log_level),
-    )
+    }
+    if workers == 1:
+        uvicorn.run(WORKER, **settings)
+    else:
+        what = uvicorn.Config(WORKER, workers=workers, **settings)
+        _Workers(what, [what.bind_socket()]).run()
+
+
+class _Workers(Multiprocess):
+    """Worker processes under a parent that passes on whatever signal comes while they end."""
+
+    def join_all(self) -> None:
+        for worker in self.processes:
+            while worker.process.is_alive():
+                worker.process.join(0.1)
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        again, self.signal_queue = self.signal_queue, []
+        if again:
+            for worker in self.processes:
+                if worker.process.is_alive():
+                    worker.process.terminate()
 
 
 def uvicorn_settings(log_level: str) -> Mapping[str, Any]:
@@ -78,7 +100,7 @@ def uvicorn_settings(log_level: str) -> Mapping[str, Any]:
         "date_header": True,
         "lifespan": "on",
         "timeout_keep_alive": 75,
-        "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+        "timeout_graceful_shutdown": CLOSING_SECONDS,
         "h11_max_incomplete_event_size": 32 * 1024,
         "ws": "none",
     }
@@ -88,7 +110,7 @@ def worker_app() -> Starlette:
     """The application of one worker process; uvicorn calls this."""
     told = json.loads(os.environ[VARIABLE])
     listen(told["log_level"])
-    return create_app(_router(told["config"]), owns_router=True)
+    return create_app(_router(told["config"]), owns_router=True, drains=True)
 
 
 def _router(config: str | Path | None) -> Router:

@@ -11,7 +11,17 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from routercore.state.ledger import tables
 from routercore.values.leases import COLLECTABLE
@@ -109,6 +119,31 @@ def settle(connection: Connection, call: Call) -> bool:
         update(tables.calls).where(_CALLS.id == call.id, _CALLS.state == RUNNING).values(**ended)
     )
     return done.rowcount > 0
+
+
+def complete(connection: Connection, call: Call, state: str | None, shape: str | None) -> bool:
+    """Put a late end in the place of the call as it was, or of nothing; false if it is not so."""
+    if state is None:
+        if get(connection, call.id) is not None:
+            return False
+        connection.execute(insert(tables.calls).values(**asdict(call)))
+        return True
+    as_it_was = _CALLS.id == call.id, _CALLS.state == state, _CALLS.shape == shape
+    done = connection.execute(update(tables.calls).where(*as_it_was).values(**asdict(call)))
+    return done.rowcount > 0
+
+
+def free_left(connection: Connection, now: datetime) -> None:
+    """Let the jobs of calls be claimed whose lease has run out: nobody is at work on them."""
+    nobody = or_(_CALLS.alive_until.is_(None), _CALLS.alive_until <= now)
+    is_left = (_CALLS.state == RUNNING) & nobody
+    connection.execute(
+        update(tables.attempts)
+        .where(_ATTEMPTS.request.in_(select(_CALLS.id).where(is_left)))
+        .where(_ATTEMPTS.kind.in_(COLLECTABLE), _ATTEMPTS.ticket.is_not(None))
+        .where(_ATTEMPTS.leased_until.is_(None))
+        .values(leased_until=now)
+    )
 
 
 def get(connection: Connection, id: str) -> Call | None:
