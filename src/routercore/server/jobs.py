@@ -192,8 +192,12 @@ class Jobs:
                 log.record_failed(job.record.id, error)
 
     async def delivered(self, job: Job) -> None:
-        """Its client has the answer: what was remembered for it alone is forgotten."""
-        if job.is_passing and not job.waiting:
+        """Its client has the answer: what was remembered for it alone is forgotten.
+
+        Not so after a failure that an accepted job may still turn into a picture.
+        """
+        failed = job.outcome is not None and job.outcome.error is not None
+        if job.is_passing and not job.waiting and not (failed and job.watch.is_accepted):
             async with job.recording:
                 if job.is_recorded:
                     await self._store.forget(job.record.id)
