@@ -149,6 +149,7 @@ def test_while_streaming(upstream: Upstream, tmp_path: Path) -> None:
     with serving(tmp_path, upstream) as client:
         with asking(client, stream=True, partial_images=2) as raw:
             assert raw.recv(100)
+        assert found(client)
         followed = client.get("/v1/images/jobs/mine/events").text
 
     names = [name for name, _ in events(followed)]

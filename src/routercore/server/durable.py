@@ -90,7 +90,7 @@ class DurableRecordStore:
         call = await self._settled(record)
         if call.answer is None:
             raise StoreDownError("The images of a late result cannot be kept.")
-        before = None if was is None else to_json(was.shape).decode()
+        before = None if was is None else dumps(was.shape).decode()
         state = None if was is None else was.state.value
         work = partial(calls.complete, call=call, state=state, shape=before)
         return await self._ledger.transact(work)

@@ -59,6 +59,8 @@ class Jobs:
         self._finish_abandoned, self._max_abandoned = finish_abandoned, max_abandoned
         self._tend_seconds, self._swept = tend_seconds, time.monotonic()
         self._running: dict[str, Job] = {}
+        self._keeping: dict[str, Job] = {}
+        """Ended ones on their way into the store."""
         self._elsewhere = Elsewhere(store, redactor)
         self._unsettled: dict[str, Record] = {}
         self._chores: set[asyncio.Task[None]] = set()
@@ -114,9 +116,7 @@ class Jobs:
         Raises:
             NotFoundError: the caller has none of that name.
         """
-        local = self._running.get(name)
-        if local is None or local.record.owner != owner:
-            local = self._called(owner, name)
+        local = self._called(owner, name)
         if local is not None:
             return Found(local.record, local)
         record = await self._store.find(owner, name)
@@ -125,10 +125,11 @@ class Jobs:
         return Found(record, self._running.get(record.id))
 
     def _called(self, owner: str, name: str) -> Job | None:
-        """The last one under way here that its client called so."""
-        mine = [job for job in self._running.values() if job.record.owner == owner]
-        named = [job for job in mine if job.record.reference == name]
-        return max(named, key=lambda job: job.record.created, default=None)
+        """The one of that id here, or the last that its client called so."""
+        here = {**self._keeping, **self._running}.values()
+        mine = [job for job in here if job.record.owner == owner]
+        named = [job for job in mine if name in (job.record.id, job.record.reference)]
+        return max(named, key=lambda j: (j.record.id == name, j.record.created), default=None)
 
     async def current(self, found: Found) -> Found:
         """The same; where another process is at it, with a job that can be waited for."""
@@ -158,6 +159,7 @@ class Jobs:
             return
         elif job.outcome is not None:
             if self._outlives(job):
+                self._keeping[job.record.id] = job
                 self._do(self.record(job))
         elif not job.watch.is_at_stake:
             job.is_dropped = True
@@ -190,6 +192,8 @@ class Jobs:
                         await self._store.settle(job.record)
             except RouterError as error:
                 log.record_failed(job.record.id, error)
+            finally:
+                self._keeping.pop(job.record.id, None)
 
     async def delivered(self, job: Job) -> None:
         """Its client has the answer: what was remembered for it alone is forgotten.
