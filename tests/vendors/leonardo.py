@@ -45,6 +45,12 @@ class Server(Vendor):
         "edit": Work(
             model="16e7060a-803e-4df3-97ee-edcfa5dc9cc8", settings={"size": "768x768"}, images=1
         ),
+        "inpaint": Work(
+            model="16e7060a-803e-4df3-97ee-edcfa5dc9cc8",
+            settings={"size": "512x512"},
+            images=1,
+            has_mask=True,
+        ),
     }
     instead: ClassVar = {
         "rate limit": error(429, "Too many requests", Retry_After="2"),
@@ -73,6 +79,18 @@ class Server(Vendor):
         place = {"id": "u1", "url": f"{self.host_origin}/bucket", "fields": signed, "key": "u1"}
         return Reply(200, {"uploadInitImage": place})
 
+    @on("POST", "/api/rest/v1/canvas-init-image")
+    def canvas(self, request: Request) -> Reply:
+        kind = word("png", "jpg", "jpeg", "webp")
+        fields = {"initExtension": kind, "maskExtension": kind}
+        self.accept(request.json, fields, fields)
+        signed = json.dumps({"key": "uploads/u1", "Policy": "p", "X-Amz-Signature": "s"})
+        url = f"{self.host_origin}/bucket"
+        return Reply(200, {"uploadCanvasInitImage": {
+            "initImageId": "u1", "initUrl": url, "initFields": signed, "initKey": "k",
+            "maskImageId": "m1", "maskUrl": url, "maskFields": signed, "maskKey": "k",
+        }})  # fmt: skip
+
     @on("POST", "/bucket", open=True)
     def bucket(self, request: Request) -> Reply:
         form = request.form
@@ -88,7 +106,10 @@ class Server(Vendor):
     @on("POST", "/api/rest/v1/generations")
     def create(self, request: Request) -> Reply:
         picture = word(*self.uploads)
-        body = self.accept(request.json, {**FIELDS, "init_image_id": picture}, ("prompt",))
+        masked = {"canvasRequest": flag, "canvasRequestType": word("INPAINT"),
+                  "canvasInitId": picture, "canvasMaskId": word("m1")}  # fmt: skip
+        fields = {**FIELDS, "init_image_id": picture, **masked}
+        body = self.accept(request.json, fields, ("prompt",))
         if body.get("num_images", 1) > 4 and max(body["width"], body["height"]) > 768:
             self.complain("more than four images with an edge of more than 768")
         job = self.submit(body["prompt"], body=body)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from routercore.provider import (
-    Charge,
     Failure,
     Fault,
     Flow,
     Generated,
     HttpRequest,
     HttpResponse,
-    InputImage,
     Job,
     JobState,
     JobStatus,
     ModelCard,
-    Part,
     Provider,
     RawImage,
     Task,
@@ -30,17 +26,15 @@ from routercore.provider import (
     call,
     classify_openai,
     compact,
-    fail,
-    fields,
     generated,
     hookimpl,
     list_at,
     named_job,
-    post_form,
     post_json,
     text_at,
 )
 from routercore_leonardo.models import CARDS
+from routercore_leonardo.uploads import uploaded
 
 __all__ = ["Leonardo"]
 
@@ -62,13 +56,11 @@ class Leonardo(Job):
         return CARDS
 
     def build(self, task: Task) -> HttpRequest:
-        return _request(task, None)
+        return _request(task, {})
 
     def submit(self, task: Task) -> Flow[HttpResponse]:
-        picture = None
-        for image in task.images:
-            picture = yield from _upload(task, image)
-        return (yield from call(_request(task, picture)))
+        pictures = yield from uploaded(task)
+        return (yield from call(_request(task, pictures)))
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
         job = named_job(response, "sdGenerationJob", "generationId")
@@ -103,7 +95,7 @@ class Leonardo(Job):
         return failure
 
 
-def _request(task: Task, picture: str | None) -> HttpRequest:
+def _request(task: Task, pictures: Mapping[str, Any]) -> HttpRequest:
     body = {
         "prompt": task.prompt,
         "negative_prompt": task.negative_prompt,
@@ -112,37 +104,10 @@ def _request(task: Task, picture: str | None) -> HttpRequest:
         "height": task.height,
         "num_images": task.n,
         "seed": task.seed,
-        "init_image_id": picture,
+        **pictures,
         **task.options,
     }
     return post_json(task.url("/generations"), compact(body))
-
-
-def _upload(task: Task, image: InputImage) -> Flow[str]:
-    """Put a picture into the vendor's bucket by a presigned form, and return its id."""
-    kind = image.media_type.rpartition("/")[2]
-    wanted = post_json(task.url("/init-image"), {"extension": kind}, billable=False)
-    place = at((yield from call(wanted)).object(), "uploadInitImage")
-    id, url = text_at(place, "id"), text_at(place, "url")
-    if id is None or url is None:
-        raise fail(Fault.SERVER_ERROR, "no place to upload the image to", charge=Charge.NONE)
-    file = Part("file", image.data, f"image.{kind}", image.media_type)
-    form = [*fields(_signed(at(place, "fields"))), file]
-    # Raw, because a bucket that refuses says nothing about the key of the API.
-    stored = yield from call(post_form(url, form, billable=False), raw=True)
-    if not stored.is_success:
-        raise fail(Fault.SERVER_ERROR, "the bucket did not take the image", charge=Charge.NONE,
-                   status=stored.status)  # fmt: skip
-    return id
-
-
-def _signed(given: Any) -> dict[str, Any]:
-    """The fields of the presigned form, which come as JSON inside JSON."""
-    try:
-        given = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
-        return {}
-    return given if isinstance(given, dict) else {}
 
 
 @hookimpl

@@ -6,10 +6,10 @@ Ids: https://docs.leonardo.ai/docs/legacy-generation; fields: leonardo-ai-sdk 7.
 
 from __future__ import annotations
 
-from routercore.provider import WILDCARD, Form, ModelCard, Operation, SizeRange
+from routercore.provider import WILDCARD, Form, MaskPolarity, ModelCard, Operation, SizeRange
 
 SIZES = SizeRange(min_edge=32, max_edge=1536, multiple_of=8)
-BOTH = frozenset({Operation.GENERATE, Operation.EDIT})
+ALL = frozenset(Operation)
 GENERATE = frozenset({Operation.GENERATE})
 UNVERIFIED = frozenset({"prices", "formats", "max_prompt"})
 
@@ -19,7 +19,7 @@ def _card(id: str, name: str, *aliases: str, edits: bool = False) -> ModelCard:
         id=id,
         name=name,
         aliases=aliases,
-        operations=BOTH if edits else GENERATE,
+        operations=ALL if edits else GENERATE,
         sizes=SIZES,
         formats=("jpeg",),
         choose_format=False,
@@ -27,10 +27,11 @@ def _card(id: str, name: str, *aliases: str, edits: bool = False) -> ModelCard:
         max_n=4,  # Eight while no edge is over 768 pixels, which the usual sizes are.
         max_prompt=1500,
         max_images=1 if edits else 0,
+        mask=MaskPolarity.WHITE if edits else None,
         seed=True,
         negative_prompt=True,
         latency=15.0,
-        unverified=UNVERIFIED | {"operations"} if edits else UNVERIFIED,
+        unverified=UNVERIFIED | {"operations", "mask"} if edits else UNVERIFIED,
     )
 
 
