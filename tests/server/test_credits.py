@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import httpx2
@@ -123,6 +123,31 @@ def test_a_key_that_has_expired(tmp_path: Path, written: object, status: int) ->
     assert status == told.status_code
     if status == 200:
         assert told.json()["api_keys"][0]["expires_at"].startswith("9000-01-01T")
+
+
+def test_hours_of_a_key(tmp_path: Path) -> None:
+    """Outside its hours a key is known, and not let in."""
+    hours = f"{datetime.now(UTC) - timedelta(hours=2):%H:%M}-{datetime.now(UTC):%H:%M}"
+    keys = {
+        "past": {"key": "key-of-past", "hours": hours},
+        "rest": {"key": "key-of-rest", "hours": "-".join(reversed(hours.split("-")))},
+    }
+    config = {"keys": keys, "store": {"url": f"file:{tmp_path}"}}
+    with served(Router.from_config(config, environ={})) as client:
+        past, rest = (client.get("/v1/models", headers=headers(name)) for name in keys)
+
+    assert (403, 200) == (past.status_code, rest.status_code)
+    error = past.json()["error"]
+    assert ("key_not_allowed_now", "invalid_request_error") == (error["code"], error["type"])
+    assert hours.replace("-", " to ") + " UTC" in error["message"]
+
+
+@pytest.mark.parametrize("written", ["always", "8-18", "25:00-26:00", "08:00-08:00",
+                                     "08:00-18:00 Nowhere/Town", 8])  # fmt: skip
+def test_hours_that_are_none(written: object) -> None:
+    """Hours are two times of day, and perhaps a zone that this machine knows."""
+    with pytest.raises(ConfigError, match=r"keys\.team\.hours"):
+        Router.from_config({"keys": {"team": {"key": "key-of-team", "hours": written}}})
 
 
 @pytest.mark.parametrize("written", ["soon", "2026-01-01T00:00:00", 7])

@@ -346,7 +346,7 @@ def _limits(section: LimitsSection) -> Limits:
 def _caller(name: str, section: KeySection) -> Caller:
     return Caller(
         name=name, limits=_limits(section.limits), budget=_budget(section.budget),
-        expires=section.expires, models=section.models,
+        expires=section.expires, hours=section.hours, models=section.models,
     )  # fmt: skip
 
 

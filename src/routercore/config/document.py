@@ -28,6 +28,7 @@ from routercore.provider.http import origin_of
 from routercore.routing.plan import UnknownPrice
 from routercore.routing.policy import OnLostResult, OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
+from routercore.values.hours import Hours
 from routercore.values.ledger import Period
 
 
@@ -78,6 +79,7 @@ Rate = Annotated[
     tuple[float, float], BeforeValidator(text.rate), WithJsonSchema({"type": "string"})
 ]
 Moment = Annotated[AwareDatetime, BeforeValidator(_midnight)]
+OfDay = Annotated[Hours, BeforeValidator(Hours.parse), WithJsonSchema({"type": "string"})]
 Url = Annotated[str, AfterValidator(_url)]
 Origin = Annotated[str, AfterValidator(_url), AfterValidator(origin_of)]
 Count = Annotated[int, Field(ge=1)]
@@ -267,6 +269,7 @@ class KeySection(Section):
     limits: LimitsSection = LimitsSection()
     budget: BudgetSection | None = None
     expires: Moment | None = None
+    hours: OfDay | None = None
     models: tuple[str, ...] = ("*",)
 
     @model_validator(mode="after")

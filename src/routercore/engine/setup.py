@@ -15,6 +15,7 @@ from routercore.routing.plan import UnknownPrice
 from routercore.routing.policy import OnLostResult, OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
 from routercore.values.catalogue import ModelCard
+from routercore.values.hours import Hours
 from routercore.values.ledger import Budget
 
 
@@ -113,6 +114,8 @@ class Caller:
     budget: Budget | None = None
     expires: datetime | None = None
     """From when on nobody is let in as this caller."""
+    hours: Hours | None = None
+    """When on a day the caller is let in; always unless given."""
     models: tuple[str, ...] = ("*",)
     """Patterns of the public model names that may be used."""
 

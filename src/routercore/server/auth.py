@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from routercore.engine.setup import LOCAL_CALLER, Caller
 from routercore.router import Router
-from routercore.server.faults import AuthenticationError
+from routercore.server.faults import AuthenticationError, OutsideHoursError
 
 MAX_KEY = 512
 
@@ -16,6 +16,7 @@ def caller_of(router: Router, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
 
     Raises:
         AuthenticationError: there is no key, or none that is known.
+        OutsideHoursError: it is known, and not to be used now.
     """
     if not router.engine.setup.callers:
         return LOCAL_CALLER
@@ -25,6 +26,8 @@ def caller_of(router: Router, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
     caller = router.authenticate(_bearer(given))
     if caller is None:
         raise AuthenticationError("Incorrect API key provided.")
+    if caller.hours is not None and router.engine.clock.now() not in caller.hours:
+        raise OutsideHoursError(f"This API key may be used from {caller.hours}.")
     return caller
 
 

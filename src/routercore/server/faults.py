@@ -48,6 +48,10 @@ class AuthenticationError(_Wrong, status=401, code="invalid_api_key"):
     """401: no key, or one that nobody has."""
 
 
+class OutsideHoursError(_Wrong, status=403, code="key_not_allowed_now"):
+    """403: a key that is good at other hours."""
+
+
 class NotFoundError(_Wrong, status=404, code="not_found"):
     """404: the path, or what it names, does not exist."""
 
