@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from routercore import PartialImage, SyncRouter
+from routercore import AttemptsFailedError, Collected, PartialImage, SyncRouter
 from routercore.provider import HttpRequest, hookimpl
+from routercore.providers.test.provider import TestProvider
 from routercore.testing.providers import ScriptedProvider
 from routercore.testing.transport import FakeTransport, Hanging
 
@@ -93,3 +94,41 @@ def test_closing_ends_what_other_threads_wait_for() -> None:
     router.close()
     thread.join(SECONDS)
     assert ["this router is closed"] == ended
+
+
+class Unstoppable(TestProvider):
+    """Its jobs cannot be called off."""
+
+    name = "unstoppable"
+    cancel = None
+
+
+class JobPlugin:
+    @hookimpl
+    def routercore_providers(self) -> Any:
+        return [Unstoppable()]
+
+
+JOB = {
+    "providers": {"slow": {"plugin": "unstoppable", "options": {"job": True, "latency": 1.0}}},
+    "models": {"art": {"targets": ["slow:test/paid"]}},
+    "router": {"deadline": "0.3s"},
+}
+
+
+def test_late_pictures_are_taken_over() -> None:
+    """The picture of a job that outlived its request arrives, with whose it is."""
+    arrived, late = threading.Event(), list[Collected]()
+
+    def take(collected: Collected) -> None:
+        late.append(collected)
+        arrived.set()
+
+    plugin = [("jobs", JobPlugin())]
+    with SyncRouter.from_config(JOB, environ={}, plugins=plugin) as router:
+        router.on_late_result(take)
+        with pytest.raises(AttemptsFailedError):
+            router.generate("a heron", model="art", size="64x64", request_id="req_late")
+        assert arrived.wait(SECONDS)
+        assert {} == {fate: jobs for fate, jobs in router.collect(take).items() if jobs}
+    assert [("req_late", 1)] == [(one.request_id, len(one.result.images)) for one in late]

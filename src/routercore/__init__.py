@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from routercore.engine.collecting import Collected
     from routercore.engine.setup import Caller
     from routercore.router import Router
     from routercore.routing.estimates import Estimates
@@ -39,6 +40,7 @@ __all__ = [
     "AttemptsFailedError",
     "BudgetError",
     "Caller",
+    "Collected",
     "Completed",
     "ConfigError",
     "Estimates",
@@ -64,6 +66,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "routercore.engine.collecting": ("Collected",),
     "routercore.engine.setup": ("Caller",),
     "routercore.router": ("Router",),
     "routercore.routing.estimates": ("Estimates",),

@@ -67,6 +67,7 @@ async def attempts(scene: Scene) -> list[Attempt]:
         await ledger.close()
 
 
+@pytest.mark.fault("F44", how="a kill while an accepted job is asked after")
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_another_process_collects(
     upstream: FaultyUpstream, tmp_path: Path, processes: int
