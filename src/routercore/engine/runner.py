@@ -35,6 +35,9 @@ from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, P
 from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import ImageResult
 
+CLOCK_STEP = 0.001
+"""Seconds by which a sleep may end early."""
+
 
 class UpstreamLimits(Protocol):
     """Paces the calls with one upstream key."""
@@ -149,7 +152,7 @@ class _Run:
         upstream = self.runner.upstreams[candidate.target.provider]
         self.so_far.begun += 1
         now, number = self.clock.monotonic(), self.so_far.begun
-        vitals = self.runner.health.of(candidate.name, self.plan.request.operation)
+        vitals = self._vitals(candidate)
         unfit = at.used_keys | vitals.barred_keys(now)
         key = upstream.keys.choose(now, besides=unfit) or upstream.keys.soonest(vitals.barred)
         at.tries += 1
@@ -170,9 +173,7 @@ class _Run:
             vitals.left()
             key.in_flight -= 1
         failure = self._absorb(candidate, outcomes, now, number)
-        if shut is None:
-            failures = [outcome.failure for outcome in outcomes if outcome.failure]
-            self._leave_alone(vitals, upstream.keys, key, failures, self.clock.monotonic())
+        _count_strikes(key, [outcome.failure for outcome in outcomes if outcome.failure])
         self._feel(vitals, candidate, failure, began=now)
         return failure
 
@@ -210,6 +211,7 @@ class _Run:
         try:
             async with self.book.booking(candidate, n, idempotency_key, contact) as booking:
                 async with self.runner.limits.slot(upstream.setup, key.index, n, deadline):
+                    self._refuse_shut(candidate, key)
                     await booking.dispatched()
                     outcome = await upstream.attempter.call(
                         candidate,
@@ -223,6 +225,8 @@ class _Run:
                         on_accepted=booking.accepted,
                         contact=contact,
                     )
+                    # Before the slot is free: whoever waits for it must know already.
+                    self._leave_alone(candidate, upstream.keys, key, outcome.failure)
                 await booking.settle(outcome)
                 return replace(outcome, n=n)
         except ProviderFailed as error:
@@ -265,27 +269,38 @@ class _Run:
         found = contradiction(failure, candidate.request)
         if found is None:
             return failure
-        self.runner.health.of(candidate.name, self.plan.request.operation).refused |= {found}
+        self._vitals(candidate).refused |= {found}
         param, value = found
         self._emit("capability.contradicted", target=candidate.name, param=param, value=value,
                    message=failure.message)  # fmt: skip
         return replace(failure, only_here=True)
 
+    def _refuse_shut(self, candidate: Candidate, key: Key) -> None:
+        """Hold a call to what was heard of its key while it waited for its turn.
+
+        Raises:
+            ProviderFailed: nothing may be sent with it now.
+        """
+        shut = _shut(self._vitals(candidate), key, self.clock.monotonic() + CLOCK_STEP)
+        if shut is not None:
+            raise ProviderFailed(shut)
+
     def _leave_alone(
-        self, vitals: Vitals, keys: KeyPool, key: Key, failures: Sequence[Failure], now: float
+        self, candidate: Candidate, keys: KeyPool, key: Key, failure: Failure | None
     ) -> None:
-        """Park a key, here or altogether, as the failures of its calls ask."""
-        for failure in failures:
-            rule, seconds = RULES[failure.fault], parked_for(failure, key.strikes)
-            if seconds:
-                is_shut = rule.shuts_key or failure.retry_after is not None
-                keys.park(key, now + seconds, failure.fault, shut=is_shut)
-            if rule.bars_key:
-                vitals.barred[key.index] = now + rule.bars_key
-        if any(RULES[failure.fault].shuts_key for failure in failures):
-            key.strikes += 1
-        elif not failures:
-            key.strikes = 0
+        """Park a key, here or altogether, as the failure of its call asks."""
+        if failure is None:
+            return
+        now = self.clock.monotonic()
+        rule, seconds = RULES[failure.fault], parked_for(failure, key.strikes)
+        if seconds:
+            is_shut = rule.shuts_key or failure.retry_after is not None
+            keys.park(key, now + seconds, failure.fault, shut=is_shut)
+        if rule.bars_key:
+            self._vitals(candidate).barred[key.index] = now + rule.bars_key
+
+    def _vitals(self, candidate: Candidate) -> Vitals:
+        return self.runner.health.of(candidate.name, self.plan.request.operation)
 
     def _following(self, at: _At) -> int | None:
         """The place of the next candidate that can end in the time that is left.
@@ -307,7 +322,7 @@ class _Run:
             return Decision(Move.STOP, "what the upstream left out is not paid for twice")
         now = self.clock.monotonic()
         keys = self.runner.upstreams[candidate.target.provider].keys
-        vitals = self.runner.health.of(candidate.name, self.plan.request.operation)
+        vitals = self._vitals(candidate)
         unfit = at.used_keys | vitals.barred_keys(now)
         candidates, missing = self.plan.candidates, self.so_far.missing
         situation = Situation(
@@ -343,6 +358,15 @@ class _Run:
 
     def _emit(self, name: str, **fields: object) -> None:
         self.runner.observers.emit(name, self.id, **fields)
+
+
+def _count_strikes(key: Key, failures: Sequence[Failure]) -> None:
+    """Remember how often in a row a key was turned away; what was not asked says nothing."""
+    heard = [failure for failure in failures if not failure.is_ours]
+    if any(RULES[failure.fault].shuts_key for failure in heard):
+        key.strikes += 1
+    elif not failures:
+        key.strikes = 0
 
 
 def _shut(vitals: Vitals, key: Key, now: float) -> Failure | None:
