@@ -26,6 +26,19 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def wait_until_served(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        assert process.poll() is None
+        try:
+            if httpx2.get(f"{url}/health").status_code == 200:
+                return
+        except httpx2.TransportError:
+            continue
+    raise AssertionError("the server does not answer")
+
+
 class Served:
     """One server at one port, started as often as wanted; a context manager."""
 
@@ -52,15 +65,7 @@ class Served:
         """Begin, and wait until it answers."""
         command = [sys.executable, "-m", "tests.server.process", json.dumps(self.told)]
         self.process = subprocess.Popen(command, cwd=ROOT)
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            assert self.process.poll() is None
-            try:
-                if httpx2.get(f"{self.url}/health").status_code == 200:
-                    return
-            except httpx2.TransportError:
-                continue
-        raise AssertionError("the server does not answer")
+        wait_until_served(self.url, self.process)
 
     def tell(self, what: signal.Signals = signal.SIGTERM) -> None:
         """Send it a signal."""

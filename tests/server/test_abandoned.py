@@ -73,6 +73,7 @@ def serving(
         yield client
 
 
+@pytest.mark.fault("F39", how="a client that hangs up while the upstream works")
 @pytest.mark.parametrize("on_disk", [True, False])
 @pytest.mark.parametrize("stream", [True, False])
 def test_after_it_was_sent(upstream: Upstream, tmp_path: Path, stream: bool, on_disk: bool) -> None:
@@ -108,6 +109,7 @@ async def test_the_ledger_knows_it_by_the_same_id(upstream: Upstream, tmp_path: 
     assert "completed" == logged.ended.status
 
 
+@pytest.mark.fault("F39", how="a client that hangs up while its call waits for its turn")
 def test_before_it_was_sent(upstream: Upstream, tmp_path: Path) -> None:
     """A call that waits for its turn is given up: nothing is paid, and its places are free."""
     caller = Caller(name="a", limits=Limits(concurrency=2))
@@ -142,6 +144,7 @@ def test_between_two_attempts(upstream: Upstream, tmp_path: Path) -> None:
     assert 1 == upstream.calls
 
 
+@pytest.mark.fault("F39", how="a client that hangs up in the middle of a stream")
 def test_while_streaming(upstream: Upstream, tmp_path: Path) -> None:
     """Hanging up in the middle of a stream loses neither what came nor what comes."""
     whole = upstream_stream("image_generation", 2)
@@ -157,11 +160,12 @@ def test_while_streaming(upstream: Upstream, tmp_path: Path) -> None:
     assert 1 == upstream.calls
 
 
+@pytest.mark.fault("F39", how="a client that hangs up while it is answered")
 @pytest.mark.parametrize("on_disk", [True, False])
 def test_during_the_download(upstream: Upstream, tmp_path: Path, on_disk: bool) -> None:
     """An answer that was not read to its end is kept; one that was is forgotten."""
     with serving(tmp_path, upstream, on_disk=on_disk) as client:
-        body = {"n": 4, "response_format": "b64_json"}
+        body: dict[str, Any] = {"n": 4, "response_format": "b64_json"}
         upstream.script.append(_large(4))
         with asking(client, **body) as raw:
             assert raw.recv(1000)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
-from tests.server.process import Served
+from tests.server.process import PATIENCE, Served, free_port, wait_until_served
 
 from routercore.testing.faulty import FaultyUpstream, nonce_of, steps
 
@@ -71,6 +73,7 @@ def files(folder: Path) -> list[Path]:
     return list(folder.rglob("*.png"))
 
 
+@pytest.mark.fault("F58", how="fifty requests at once under one key, at two servers on one ledger")
 async def test_one_key_in_two_processes(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
@@ -89,6 +92,7 @@ async def test_one_key_in_two_processes(
     assert 422 == other.status_code
 
 
+@pytest.mark.fault("F58", how="the same key after a restart, and with another body")
 async def test_a_replay_after_a_restart(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
@@ -111,6 +115,7 @@ async def test_a_replay_after_a_restart(
     assert 1 == len(files(tmp_path))
 
 
+@pytest.mark.fault("F43", how="SIGTERM with thirty requests under way")
 async def test_a_drain(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
@@ -142,6 +147,7 @@ async def refusal(client: httpx2.AsyncClient, server: Served) -> httpx2.Response
     return answer
 
 
+@pytest.mark.fault("F43", how="SIGTERM with thirty accepted jobs that outlast the drain")
 async def test_handing_over(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
@@ -170,6 +176,7 @@ async def test_handing_over(
     assert [] == upstream.seen("cancel")
 
 
+@pytest.mark.fault("F43", how="SIGTERM while one request is sent and one waits")
 async def test_what_has_not_left(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
@@ -201,6 +208,7 @@ async def test_what_has_not_left(
     assert 2 == len(upstream.invoice())
 
 
+@pytest.mark.fault("F58", how="the same key after a crash while an accepted job runs")
 @pytest.mark.parametrize("n", [1, 3])
 async def test_a_crash(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path, n: int
@@ -249,6 +257,7 @@ async def test_a_crash_of_one_of_two(
     assert 1 == len(upstream.seen("make"))
 
 
+@pytest.mark.fault("F58", how="the same key after a crash that lost the answer")
 async def test_a_crash_after_sending(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path
 ) -> None:
@@ -287,3 +296,18 @@ async def test_a_second_signal(
         assert -what == server.ended()
         with pytest.raises(httpx2.TransportError):
             await first
+
+
+def test_workers(tmp_path: Path) -> None:
+    """A signal to the parent of several processes ends them all."""
+    port = free_port()
+    config = tmp_path / "routercore.toml"
+    config.write_text(f'[store]\nurl = "file:{tmp_path}/images"\n')
+    command = [sys.executable, "-m", "routercore", "serve", "--config", str(config),
+               "--port", str(port), "--workers", "2", "--log-level", "error"]  # fmt: skip
+    with subprocess.Popen(command) as parent:
+        wait_until_served(f"http://127.0.0.1:{port}", parent)
+        parent.send_signal(signal.SIGTERM)
+        assert 0 == parent.wait(PATIENCE)
+    with pytest.raises(httpx2.TransportError):
+        httpx2.get(f"http://127.0.0.1:{port}/health")

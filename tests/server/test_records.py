@@ -253,6 +253,22 @@ async def test_a_sweep_spares_what_is_under_way(shop: Shop) -> None:
     assert [False] == await shop.kept("1")
 
 
+async def test_a_late_result(shop: Shop) -> None:
+    """It takes the place of what was seen there, or of nothing, and of nothing else."""
+    outcome = Outcome(status=200, headers={}, parts=(b"late",), frames=())
+    late = shop.record("1", state=JobState.COMPLETED, outcome=outcome, shape={"n": 1})
+    was = await shop.store.claim(shop.record("1"))
+    was = await shop.store.get("1") or was
+
+    took = [await shop.store.complete(late, None), await shop.store.complete(late, was)]
+    again = await shop.store.complete(late, was)
+    alone = await shop.store.complete(replace(late, id="2", key=None), None)
+
+    found = [await shop.store.get(id) for id in ("1", "2")]
+    assert ([False, True], False, True) == (took, again, alone)
+    assert [outcome.parts] * 2 == [one.outcome.parts for one in found if one and one.outcome]
+
+
 @pytest.mark.parametrize("kind", DURABLE)
 class TestDurable:
     """What a database adds: other processes, and later ones."""
@@ -350,7 +366,7 @@ class TestDurable:
     @pytest.mark.parametrize(("has_ticket", "fate"), [(False, Fate.LOST), (True, Fate.PENDING)])
     async def test_a_call_that_was_sent(self, shop: Shop, has_ticket: bool, fate: Fate) -> None:
         """Its key is never free; an accepted job will be collected, all else is lost."""
-        from routercore.values.leases import Mark
+        from routercore.values.leases import Claim, Mark
         from routercore.values.ledger import Hold, Kind, Step
 
         now = datetime.fromtimestamp(shop.now, UTC)
@@ -358,7 +374,7 @@ class TestDurable:
         ledger = shop.ledgers[0]
         await ledger.reserve(
             Hold(attempt="x", request="1", caller="a", provider="p", model="m", target="p:m",
-                 micros=1, at=now, expires=now + timedelta(seconds=60))
+                 micros=1, at=now, expires=now + timedelta(hours=1))
         )  # fmt: skip
         await ledger.write(Step(attempt="x", kind=Kind.DISPATCHED, at=now))
         if has_ticket:
@@ -366,5 +382,8 @@ class TestDurable:
         shop.now += 90
 
         known = await shop.store.claim(shop.record("2", key="k"))
+        await shop.store.free_left()
+        claim = Claim(owner="me", now=now + timedelta(seconds=90), until=now + timedelta(hours=1))
 
+        assert has_ticket is bool(await ledger.claim(claim))
         assert ("1", True, fate) == (known.id, known.is_left, await shop.store.fate("1"))

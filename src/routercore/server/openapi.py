@@ -190,6 +190,11 @@ _KEY = {
     "name": "Idempotency-Key", "in": "header", "required": False,
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,255}$"},
 }  # fmt: skip
+_REFERENCE = {
+    "name": "X-Request-Id", "in": "header", "required": False,
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
+    "description": "what the client calls this request; it is found as a job by it",
+}  # fmt: skip
 _MODELS = {
     "type": "object",
     "required": ["object", "data"],
@@ -259,7 +264,7 @@ def _making(name: str) -> dict[str, Any]:
     operation = _asking(name, "Answer")
     operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": _EVENT}
     operation["responses"]["202"] = _accepted()
-    operation["parameters"] = [_PREFER, _KEY]
+    operation["parameters"] = [_PREFER, _KEY, _REFERENCE]
     return operation
 
 

@@ -1,0 +1,146 @@
+"""Pictures that come after their request become the answer of its call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pydantic_core
+import pytest
+from tests.serving import router_of, setup
+from tests.upstreams import picture
+
+from routercore.engine.collecting import Collected
+from routercore.engine.setup import LedgerSetup
+from routercore.router import Router
+from routercore.server.answering import Answerer
+from routercore.server.faults import Redactor
+from routercore.server.files import Shelf
+from routercore.server.recording import open_records
+from routercore.server.records import JobState, Outcome, Record, RecordStore
+from routercore.server.recovery import Recovery
+from routercore.server.replies import small
+from routercore.values.images import Image, ImageResult
+from routercore.values.money import Basis, Cost
+from routercore.values.sizes import Size
+
+SHAPE = {"origin": "http://here", "request": {"model": "poster", "n": 3}, "form": "url"}
+
+
+class Desk:
+    """A recovery with what it stands on."""
+
+    def __init__(self, router: Router, folder: Path) -> None:
+        self.folder = folder
+        self.shelf = Shelf(router.engine.setup)
+        self.records: RecordStore = open_records(
+            router.engine.setup, router.engine.ledger, self.shelf.store
+        )
+        answerer = Answerer(self.shelf, Redactor(()), ("b64_json",))
+        self.recovery = Recovery(router, self.records, answerer, self.shelf.store)
+
+    async def begun(self, **changes: Any) -> Record:
+        settings = {"id": "req_1", "owner": "a", "key": "k", "created": time.time(), **changes}
+        return await self.records.claim(Record(**{"shape": SHAPE, **settings}))
+
+    async def body(self, id: str = "req_1") -> Mapping[str, Any]:
+        record = await self.records.get(id)
+        assert record is not None
+        assert record.outcome is not None
+        body: Mapping[str, Any] = pydantic_core.from_json(b"".join(small(record.outcome.parts)))
+        return body
+
+    def pictures(self) -> int:
+        return len(list(self.folder.rglob("*.png")))
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Desk]:
+    pytest.importorskip("sqlalchemy")
+    url = f"sqlite:///{tmp_path}/ledger.db" if request.param == "sqlite" else None
+    async with router_of(setup(tmp_path / "images", ledger=LedgerSetup(url=url))) as router:
+        desk = Desk(router, tmp_path)
+        yield desk
+        await desk.shelf.close()
+
+
+def collected(attempt: str = "1", edge: int = 64) -> Collected:
+    """What a collector hands over for one job."""
+    image = Image(data=picture(edge, edge), format="png", size=Size(edge, edge), seed=edge)
+    result = ImageResult(
+        id="req_1", created=datetime.now(UTC), images=(image,), model="poster",
+        target="near:poster", cost=Cost(usd=Decimal("0.04"), basis=Basis.TABLE),
+    )  # fmt: skip
+    return Collected(request_id="req_1", caller="a", attempt=attempt, result=result)
+
+
+@pytest.mark.fault("F32", how="a job that is done after its request has failed")
+async def test_a_failed_call_gets_its_picture(desk: Desk) -> None:
+    """In the form that was asked for, with its events, under its key."""
+    record = await desk.begun()
+    failed = Outcome(status=504, headers={}, parts=(b"{}",), frames=(), error={"code": "x"})
+    await desk.records.settle(replace(record, state=JobState.FAILED, outcome=failed))
+
+    await desk.recovery.take(collected())
+
+    known = await desk.begun(id="req_2")
+    body = await desk.body()
+    assert ("req_1", JobState.COMPLETED) == (known.id, known.state)
+    assert ["url"] == [key for key in body["data"][0] if key in ("url", "b64_json")]
+    assert ("http://here/files/", 3) == (body["data"][0]["url"][:18], body["requested"]["n"])
+    assert known.outcome is not None
+    assert known.outcome.frames
+
+
+async def test_the_parts_of_a_call(desk: Desk) -> None:
+    """Of a request that was split every job adds its pictures and its price, once."""
+    await desk.begun()
+    parts = [collected(str(edge), edge) for edge in (16, 32, 48)]
+
+    await asyncio.gather(*(desk.recovery.take(part) for part in [*parts, *parts]))
+
+    body = await desk.body()
+    assert {"16x16", "32x32", "48x48"} == {image["size"] for image in body["data"]}
+    assert (3, {16, 32, 48}) == (len(body["data"]), {image["seed"] for image in body["data"]})
+    assert 0.12 == pytest.approx(body["cost"])
+
+
+async def test_a_call_that_nobody_remembers(desk: Desk) -> None:
+    """It is found by the request's id, in the form that answers usually have."""
+    await desk.recovery.take(collected())
+
+    found = await desk.records.find("a", "req_1")
+    assert found is not None
+    assert "b64_json" in (await desk.body())["data"][0]
+    assert await desk.records.find("b", "req_1") is None
+
+
+async def test_a_call_that_another_upstream_answered(desk: Desk) -> None:
+    """Its answer stays as it was; the late picture is found by the id of its attempt."""
+    record = await desk.begun()
+    answer = Outcome(status=200, headers={}, parts=(b'{"data":[]}',), frames=())
+    await desk.records.settle(replace(record, state=JobState.COMPLETED, outcome=answer))
+
+    for _ in range(2):
+        await desk.recovery.take(collected("req_1-1-0.x1"))
+
+    assert {"data": []} == await desk.body()
+    assert 1 == len((await desk.body("req_1-1-0.x1"))["data"])
+
+
+async def test_an_ephemeral_picture(desk: Desk) -> None:
+    """Nobody is left to have it, so nothing of it stays."""
+    await desk.begun(shape={**SHAPE, "form": "b64_ephemeral"})
+
+    await desk.recovery.take(collected())
+
+    assert 0 == desk.pictures()
+    record = await desk.records.get("req_1")
+    assert record is not None
+    assert record.outcome is None
