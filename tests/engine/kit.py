@@ -59,7 +59,8 @@ class Kit:
 
     def __init__(
         self, *providers: ProviderSetup | str, answers: dict[str, Sequence[Answer]] | None = None,
-        route: dict[str, Any] | None = None, books: Ledger | None = None, **setup: Any,
+        route: dict[str, Any] | None = None, books: Ledger | None = None, clock: Any = None,
+        **setup: Any,
     ) -> None:  # fmt: skip
         made_up = [one if isinstance(one, ProviderSetup) else provider(one) for one in providers]
         targets = tuple(TargetSetup(name=f"{one.name}:poster") for one in made_up)
@@ -67,7 +68,7 @@ class Kit:
         self.answers: dict[str, deque[Answer]] = defaultdict(deque)
         for name, given in (answers or {}).items():
             self.answers[name].extend(given)
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.transport = FakeTransport(self._answer)
         self.events: list[Event] = []
         setup = {"routes": routes, **setup}

@@ -125,3 +125,26 @@ def test_while_open_at_most_one_probe_is_let_through(
         else:
             circuit, probing = circuit.abandoned(), False
         assert circuit.closed_for(now) <= max(STANDARD.max_open, 1.0)
+
+
+def test_it_opens_at_most_once_in_fifteen_seconds() -> None:
+    """A target that works by halves does not go in and out with every call."""
+    circuit = after(5)
+    probe = circuit.open_until
+    closed = circuit.started(probe).succeeded(probe)
+    assert not after(20, at=STANDARD.open_for - 0.1, circuit=closed).is_open(probe)
+    assert after(20, at=STANDARD.open_for, circuit=closed).is_open(STANDARD.open_for)
+
+
+def test_what_failed_before_it_opened_is_forgotten() -> None:
+    """A target that is back is not put out again by one failure."""
+    circuit = after(5)
+    closed = circuit.started(circuit.open_until).succeeded(circuit.open_until)
+    assert not after(1, at=60.0, circuit=closed).is_open(60.0)
+
+
+def test_what_began_before_it_opened_does_not_close_it() -> None:
+    """A success that was under way when it opened says little of the target now."""
+    circuit = after(5, at=10.0)
+    assert circuit.succeeded(12.0, began=9.0).is_open(12.0)
+    assert not circuit.succeeded(12.0, began=11.0).is_open(12.0)

@@ -41,15 +41,15 @@ class Vitals:
         """A call is over, whatever came of it."""
         self.in_flight -= 1
 
-    def succeeded(self, now: float, seconds: float, usual: float, rng: random.Random,
+    def succeeded(self, now: float, began: float, usual: float, rng: random.Random,
                   rules: CircuitRules = STANDARD) -> None:  # fmt: skip
         """It brought what was asked; a call that took many times the usual speaks against it."""
-        old = self.latency
+        old, seconds = self.latency, now - began
         self.latency = seconds if old is None else old + DECAY * (seconds - old)
         if seconds > rules.slow_factor * usual:
-            self.circuit = self.circuit.failed(now, rng, rules)
+            self.circuit = self.circuit.failed(now, rng, rules, began=began)
         else:
-            self.circuit = self.circuit.succeeded(now, rules)
+            self.circuit = self.circuit.succeeded(now, rules, began=began)
 
     def failed(
         self, now: float, rng: random.Random, *, began: float, speaks_against_it: bool

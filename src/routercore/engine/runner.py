@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -31,6 +31,7 @@ from routercore.routing.policy import (
     decide,
     parked_for,
 )
+from routercore.routing.quota import RetryQuota
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
 from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import ImageResult
@@ -59,6 +60,7 @@ class Upstream:
 
     attempter: Attempter
     keys: KeyPool
+    retries: RetryQuota = field(default_factory=RetryQuota)
 
     @property
     def setup(self) -> ProviderSetup:
@@ -128,6 +130,8 @@ class _Run:
         self.began, self.created = self.clock.monotonic(), self.clock.now()
         highs = [candidate.estimate.high for candidate in plan.candidates]
         unknown = policy.unknown_price and policy.unknown_price * plan.request.n
+        self.asked: set[str] = set()
+        """Providers that were called already."""
         self.so_far = SoFar(plan.request, exposure_of(highs, policy.max_exposure, unknown))
 
     async def finish(self) -> ImageResult:
@@ -142,6 +146,7 @@ class _Run:
             self.so_far.conclude(decision.reason)
             if decision.move is Move.STOP:
                 return self._stopped(failure)
+            self._count(decision.move, at, following)
             if decision.delay:
                 await self.clock.sleep(decision.delay)
             if decision.move is Move.NEXT and following is not None:
@@ -165,6 +170,7 @@ class _Run:
             if shut is not None:
                 outcomes = [CallOutcome(failure=shut)]
             else:
+                self._ask(candidate.target.provider, now)
                 outcomes = await self._calls(candidate, upstream, key, number)
         except BaseException:
             vitals.failed(now, self.runner.random, began=now, speaks_against_it=False)
@@ -177,13 +183,18 @@ class _Run:
         self._feel(vitals, candidate, failure, began=now)
         return failure
 
+    def _ask(self, provider: str, now: float) -> None:
+        if provider not in self.asked:
+            self.asked.add(provider)
+            self.runner.upstreams[provider].retries.asked(now)
+
     def _feel(
         self, vitals: Vitals, candidate: Candidate, failure: Failure | None, *, began: float
     ) -> None:
         """Let the target's health know how an attempt went."""
         now, rng = self.clock.monotonic(), self.runner.random
         if failure is None:
-            vitals.succeeded(now, now - began, candidate.target.card.latency, rng)
+            vitals.succeeded(now, began, candidate.target.card.latency, rng)
         else:
             rule = RULES[failure.fault]
             speaks_against_it = rule.breaker and not failure.is_ours
@@ -309,9 +320,23 @@ class _Run:
         """
         whole, left = self.deadline - self.began, self.deadline - self.clock.monotonic()
         for index, candidate in enumerate(self.plan.candidates):
-            if index > at.index and not left < candidate.expected_latency <= whole:
+            is_in_time = not left < candidate.expected_latency <= whole
+            if index > at.index and is_in_time and self._may_ask(candidate):
                 return index
         return None
+
+    def _may_ask(self, candidate: Candidate) -> bool:
+        """Whether asking a target is no retry at its provider, or one that its quota allows."""
+        provider = candidate.target.provider
+        quota = self.runner.upstreams[provider].retries
+        return provider not in self.asked or quota.allows(self.clock.monotonic())
+
+    def _count(self, move: Move, at: _At, following: int | None) -> None:
+        """Have a provider's quota pay for what would be a retry there."""
+        index = following if move is Move.NEXT and following is not None else at.index
+        provider = self.plan.candidates[index].target.provider
+        if provider in self.asked:
+            self.runner.upstreams[provider].retries.retried(self.clock.monotonic())
 
     def _decide(
         self, failure: Failure, candidate: Candidate, at: _At, following: int | None
@@ -330,6 +355,7 @@ class _Run:
             same_target=at.tries,
             remaining=self.deadline - now,
             expected=candidate.expected_latency,
+            may_retry=self.runner.upstreams[candidate.target.provider].retries.allows(now),
             has_other_key=keys.choose(now, besides=unfit) is not None,
             has_next=following is not None,
             exposure=self.so_far.exposure,

@@ -52,6 +52,8 @@ class Circuit:
     """How many times it opened again soon after it had closed."""
     closed_at: float | None = None
     """When it last closed, if it ever was open."""
+    opened_at: float | None = None
+    """When it last opened."""
 
     def is_open(self, now: float) -> bool:
         """Whether calls should go elsewhere."""
@@ -73,10 +75,15 @@ class Circuit:
         """A call ended without telling anything of the target: cancelled, refused, our fault."""
         return replace(self, probe_since=None) if self._is_probe(began) else self
 
-    def succeeded(self, now: float, rules: CircuitRules = STANDARD) -> Circuit:
-        """A call succeeded: closed, whatever it was."""
+    def succeeded(
+        self, now: float, rules: CircuitRules = STANDARD, *, began: float | None = None
+    ) -> Circuit:
+        """A call succeeded: closed, unless the call ``began`` before the circuit opened."""
         if self.opened:
-            return Circuit(calls=((now, True),), relapses=self.relapses, closed_at=now)
+            if began is not None and began < (self.opened_at or 0.0):
+                return self
+            return Circuit(calls=((now, True),), relapses=self.relapses, closed_at=now,
+                           opened_at=self.opened_at)  # fmt: skip
         return replace(self, calls=(*self._recent(now, rules), (now, True)), row=0)
 
     def failed(
@@ -101,7 +108,7 @@ class Circuit:
         was_probe = self._is_probe(began)
         if self.opened and not was_probe:
             return after
-        if not was_probe and not after._should_open(rules):
+        if not was_probe and not after._should_open(now, rules):
             return after
         relapses = self.relapses
         if not self.opened:
@@ -110,13 +117,16 @@ class Circuit:
         length = min(rules.open_for * 2.0 ** (self.opened + relapses), rules.max_open)
         until = now + length / 2 + rng.uniform(0, length / 2)
         return replace(
-            after, opened=self.opened + 1, open_until=until, probe_since=None, relapses=relapses
-        )
+            after, opened=self.opened + 1, open_until=until, probe_since=None, relapses=relapses,
+            opened_at=now,
+        )  # fmt: skip
 
     def _is_probe(self, began: float | None) -> bool:
         return self.probe_since is not None and began in (None, self.probe_since)
 
-    def _should_open(self, rules: CircuitRules) -> bool:
+    def _should_open(self, now: float, rules: CircuitRules) -> bool:
+        if self.opened_at is not None and now < self.opened_at + rules.open_for:
+            return False  # To go in and out faster than that helps nobody.
         failures = sum(not ok for _, ok in self.calls)
         enough = len(self.calls) >= rules.min_calls
         return self.row >= rules.consecutive or (

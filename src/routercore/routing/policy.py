@@ -185,6 +185,8 @@ class Situation:
     """Seconds until the deadline."""
     expected: float
     """Seconds that a call to this target usually takes."""
+    may_retry: bool = True
+    """Whether the provider's quota of retries has one left."""
     has_other_key: bool = False
     has_next: bool = False
     exposure: Exposure = UNBOUNDED
@@ -242,15 +244,17 @@ def decide(failure: Failure, situation: Situation, policy: Policy, rng: random.R
         return Decision(Move.STOP, f"{policy.max_attempts} attempts were made")
     if situation.remaining <= 0:
         return Decision(Move.STOP, "the deadline has passed")
-    free_here = situation.exposure.allows(situation.price)
-    if situation.same_target <= rule.other_keys and situation.has_other_key and free_here:
+    may_stay = situation.may_retry and situation.exposure.allows(situation.price)
+    if situation.same_target <= rule.other_keys and situation.has_other_key and may_stay:
         return Decision(Move.OTHER_KEY, f"{failure.fault}: another key may work")
     onward = _bounded(_onward(failure, rule, policy), failure, situation)
-    again = _again(failure, rule, situation, rng) if free_here else None
+    again = _again(failure, rule, situation, rng)
     is_first = again is not None and rule.same is not Again.PATIENT
-    if onward.move is Move.NEXT and situation.has_next and not is_first:
+    if onward.move is Move.NEXT and situation.has_next and not (is_first and may_stay):
         return onward
-    return again or _without_next(onward, situation)
+    if again is not None and not situation.may_retry:
+        return Decision(Move.STOP, f"{failure.fault}: its provider's retries are used up for now")
+    return (again if may_stay else None) or _without_next(onward, situation)
 
 
 def _onward(failure: Failure, rule: Rule, policy: Policy) -> Decision:
