@@ -181,11 +181,22 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert "Not a directory" in message
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only for the superuser")
+@pytest.fixture
+def nobody(tmp_path: Path) -> Iterator[None]:
+    """Nothing is read-only for the superuser, who is somebody else meanwhile."""
+    tmp_path.chmod(0o500)
+    is_superuser = os.geteuid() == 0
+    if is_superuser:
+        os.seteuid(65534)
+    yield
+    if is_superuser:
+        os.seteuid(0)
+    tmp_path.chmod(0o700)
+
+
+@pytest.mark.usefixtures("nobody")
 def test_a_folder_that_is_read_only(tmp_path: Path) -> None:
     """A folder that exists and may only be read is found out as well."""
-    tmp_path.chmod(0o500)
-
     assert "Permission denied" in unusable(StoreSetup(directory=tmp_path))
 
 

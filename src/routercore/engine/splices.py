@@ -77,7 +77,7 @@ class SplicedResponse(HttpResponse):
         return self._splices.whole()
 
     @body.setter
-    def body(self, value: bytes) -> None:
+    def body(self, value: bytes) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The splices have it."""
 
     def json(self) -> Any:

@@ -81,6 +81,7 @@ class Job:
     def end(self, record: Record, outcome: Outcome) -> None:
         """It has come to something."""
         self.record, self.outcome = record, outcome
+        self.watch.on_accepted = None  # It knows the job: pictures would stay until that is seen.
         self._ring()
 
     def _ring(self) -> None:
