@@ -17,7 +17,6 @@ from routercore.engine.health import HealthBook, Vitals, contradiction
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
 from routercore.engine.progress import SoFar, price_of
-from routercore.engine.resting import shut
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.splitting import seeded, split
 from routercore.routing.exposure import exposure_of
@@ -30,6 +29,7 @@ from routercore.routing.policy import (
     Policy,
     Situation,
     decide,
+    parked_for,
 )
 from routercore.routing.quota import RetryQuota
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
@@ -165,10 +165,10 @@ class _Run:
         self._emit("attempt.started", target=candidate.name, number=number)
         vitals.started(now)
         key.in_flight += 1
-        resting = shut(vitals, key, now) if at.tries == 1 else None
+        shut = _shut(vitals, key, now) if at.tries == 1 else None
         try:
-            if resting is not None:
-                outcomes = [CallOutcome(failure=resting)]
+            if shut is not None:
+                outcomes = [CallOutcome(failure=shut)]
             else:
                 self._ask(candidate.target.provider, now)
                 outcomes = await self._calls(candidate, upstream, key, number)
@@ -296,6 +296,23 @@ class _Run:
         if shut is not None:
             raise ProviderFailed(shut)
 
+    def _leave_alone(
+        self, candidate: Candidate, keys: KeyPool, key: Key, failure: Failure | None
+    ) -> None:
+        """Park a key, here or altogether, as the failure of its call asks."""
+        if failure is None:
+            return
+        now = self.clock.monotonic()
+        rule, seconds = RULES[failure.fault], parked_for(failure, key.strikes)
+        if seconds:
+            is_shut = rule.shuts_key or failure.retry_after is not None
+            keys.park(key, now + seconds, failure.fault, shut=is_shut)
+        if rule.bars_key:
+            self._vitals(candidate).barred[key.index] = now + rule.bars_key
+
+    def _vitals(self, candidate: Candidate) -> Vitals:
+        return self.runner.health.of(candidate.name, self.plan.request.operation)
+
     def _following(self, at: _At) -> int | None:
         """The place of the next candidate that can end in the time that is left.
 
@@ -376,3 +393,17 @@ def _count_strikes(key: Key, failures: Sequence[Failure]) -> None:
         key.strikes += 1
     elif not failures:
         key.strikes = 0
+
+
+def _shut(vitals: Vitals, key: Key, now: float) -> Failure | None:
+    """The failure of a target whose every key is shut, or kept from it: nothing is sent to it.
+
+    Keys that are only parked on a guess are used all the same where no better target is left.
+    """
+    barred_until = vitals.barred.get(key.index, 0.0)
+    wait = max(key.shut_until, barred_until) - now
+    if wait <= 0:
+        return None
+    fault = key.shut_by if key.shut_until >= barred_until else Fault.FORBIDDEN
+    message = f"its key is left alone for {wait:.1f} s more: {fault}"
+    return Failure(fault=fault, message=message, retry_after=wait, is_ours=True)
