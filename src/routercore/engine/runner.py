@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +17,7 @@ from routercore.engine.health import HealthBook, Vitals, contradiction
 from routercore.engine.keys import Key, KeyPool
 from routercore.engine.observers import Observers
 from routercore.engine.progress import SoFar, price_of
+from routercore.engine.resting import count_strikes, leave_alone, shut
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.splitting import seeded, split
 from routercore.routing.exposure import exposure_of
@@ -29,7 +30,6 @@ from routercore.routing.policy import (
     Policy,
     Situation,
     decide,
-    parked_for,
 )
 from routercore.routing.quota import RetryQuota
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
@@ -165,10 +165,10 @@ class _Run:
         self._emit("attempt.started", target=candidate.name, number=number)
         vitals.started(now)
         key.in_flight += 1
-        shut = _shut(vitals, key, now) if at.tries == 1 else None
+        resting = shut(vitals, key, now) if at.tries == 1 else None
         try:
-            if shut is not None:
-                outcomes = [CallOutcome(failure=shut)]
+            if resting is not None:
+                outcomes = [CallOutcome(failure=resting)]
             else:
                 self._ask(candidate.target.provider, now)
                 outcomes = await self._calls(candidate, upstream, key, number)
@@ -179,7 +179,7 @@ class _Run:
             vitals.left()
             key.in_flight -= 1
         failure = self._absorb(candidate, outcomes, now, number)
-        _count_strikes(key, [outcome.failure for outcome in outcomes if outcome.failure])
+        count_strikes(key, [outcome.failure for outcome in outcomes if outcome.failure])
         self._feel(vitals, candidate, failure, began=now)
         return failure
 
@@ -237,7 +237,9 @@ class _Run:
                         contact=contact,
                     )
                     # Before the slot is free: whoever waits for it must know already.
-                    self._leave_alone(candidate, upstream.keys, key, outcome.failure)
+                    if outcome.failure is not None:
+                        vitals, now = self._vitals(candidate), self.clock.monotonic()
+                        leave_alone(vitals, upstream.keys, key, outcome.failure, now)
                 await booking.settle(outcome)
                 return replace(outcome, n=n)
         except ProviderFailed as error:
@@ -292,23 +294,9 @@ class _Run:
         Raises:
             ProviderFailed: nothing may be sent with it now.
         """
-        shut = _shut(self._vitals(candidate), key, self.clock.monotonic() + CLOCK_STEP)
-        if shut is not None:
-            raise ProviderFailed(shut)
-
-    def _leave_alone(
-        self, candidate: Candidate, keys: KeyPool, key: Key, failure: Failure | None
-    ) -> None:
-        """Park a key, here or altogether, as the failure of its call asks."""
-        if failure is None:
-            return
-        now = self.clock.monotonic()
-        rule, seconds = RULES[failure.fault], parked_for(failure, key.strikes)
-        if seconds:
-            is_shut = rule.shuts_key or failure.retry_after is not None
-            keys.park(key, now + seconds, failure.fault, shut=is_shut)
-        if rule.bars_key:
-            self._vitals(candidate).barred[key.index] = now + rule.bars_key
+        resting = shut(self._vitals(candidate), key, self.clock.monotonic() + CLOCK_STEP)
+        if resting is not None:
+            raise ProviderFailed(resting)
 
     def _vitals(self, candidate: Candidate) -> Vitals:
         return self.runner.health.of(candidate.name, self.plan.request.operation)
@@ -384,26 +372,3 @@ class _Run:
 
     def _emit(self, name: str, **fields: object) -> None:
         self.runner.observers.emit(name, self.id, **fields)
-
-
-def _count_strikes(key: Key, failures: Sequence[Failure]) -> None:
-    """Remember how often in a row a key was turned away; what was not asked says nothing."""
-    heard = [failure for failure in failures if not failure.is_ours]
-    if any(RULES[failure.fault].shuts_key for failure in heard):
-        key.strikes += 1
-    elif not failures:
-        key.strikes = 0
-
-
-def _shut(vitals: Vitals, key: Key, now: float) -> Failure | None:
-    """The failure of a target whose every key is shut, or kept from it: nothing is sent to it.
-
-    Keys that are only parked on a guess are used all the same where no better target is left.
-    """
-    barred_until = vitals.barred.get(key.index, 0.0)
-    wait = max(key.shut_until, barred_until) - now
-    if wait <= 0:
-        return None
-    fault = key.shut_by if key.shut_until >= barred_until else Fault.FORBIDDEN
-    message = f"its key is left alone for {wait:.1f} s more: {fault}"
-    return Failure(fault=fault, message=message, retry_after=wait, is_ours=True)
