@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.engine.kit import Kit, asking, dollars, status
 from routercore.engine.collecting import Fate
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.transport.base import Phase
+from routercore.provider.flow import Flow, accepted, call
 from routercore.provider.http import HttpResponse
 from routercore.testing.providers import PNG
 from routercore.testing.transport import Answer, json_answer, lost
@@ -186,6 +188,34 @@ async def test_a_handle_that_cannot_be_kept(handle: dict[str, Any], why: str) ->
     assert [PNG] == [image.data for image in result.images]
     (event,) = [event for event in made.events if event.name == "job.not_kept"]
     assert why in event.fields["reason"]
+
+
+async def test_a_provider_that_cannot_resume_keeps_its_job_to_itself() -> None:
+    """What no process could pick up again is not put on the ledger to be picked up."""
+
+    class Forgetful(Slow):
+        resume = None  # type: ignore[assignment]
+
+        def generate(self, task: Task) -> Flow[Generated]:
+            response = yield from call(self.build(task))
+            yield from accepted(MappingProxyType(dict(self.handle(task, response))))
+            response = yield from call(self.poll(self.handle(task, response)))
+            return self.parse(task, {}, response)
+
+    made = kit(TAKEN, DONE, provider=Forgetful())
+    assert 1 == len((await made.generate()).images)
+    assert ["job.not_kept"] == [event.name for event in made.events if "job." in event.name]
+
+
+async def test_a_handle_may_be_any_mapping() -> None:
+    """A handle that is no dictionary, and could be one, is kept as one."""
+
+    class Frozen(Slow):
+        def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
+            return MappingProxyType(dict(super().handle(task, response)))
+
+    async with orphaned(DONE, provider=Frozen()) as made:
+        assert {Fate.COLLECTED: 1} == await collect(made, Desk())
 
 
 async def test_the_ticket_is_written_before_the_first_poll() -> None:

@@ -21,6 +21,7 @@ from routercore.engine.setup import Caller, RouterSetup
 from routercore.engine.tickets import Ticket, TicketError, written
 from routercore.engine.transport.base import Phase
 from routercore.engine.watching import Watch
+from routercore.provider.spec import Resumes
 from routercore.routing.plan import Candidate
 from routercore.values.accounts import Asked, Ended
 from routercore.values.errors import LedgerUnavailableError
@@ -223,11 +224,12 @@ class Booking:
 
         Never raises: the picture is being made, and must not be lost for a line in a book.
         """
-        setup = self._book.books.setup
-        provider = self._candidate.target.provider
-        secrets = [key for one in setup.providers if one.name == provider for key in one.keys]
+        name, providers = self._candidate.target.provider, self._book.books.setup.providers
+        setup = next(one for one in providers if one.name == name)
         try:
-            mark = Mark(attempt=self._id, ticket=written(ticket, secrets))
+            if not isinstance(setup.provider, Resumes):
+                raise TicketError("its provider cannot resume a job")
+            mark = Mark(attempt=self._id, ticket=written(ticket, setup.keys))
         except TicketError as error:
             self._tell("job.not_kept", reason=str(error))
             return

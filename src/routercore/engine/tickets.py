@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -94,7 +94,9 @@ def written(ticket: Ticket, secrets: Sequence[str]) -> str:
         TicketError: its handle is not JSON, is too long, or has a credential in it.
     """
     try:
-        text = json.dumps(asdict(ticket), allow_nan=False, separators=(",", ":"))
+        plain = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
+        plain["handle"] = dict(ticket.handle)
+        text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError) as error:
         raise TicketError(f"its handle is not JSON: {str(error)[:200]}") from error
     if len(text) > MAX_TICKET:
