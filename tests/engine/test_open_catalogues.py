@@ -57,3 +57,26 @@ def test_the_wildcard_is_no_model() -> None:
         CATALOGUE.find(WILDCARD)
     with pytest.raises(ModelNotFoundError):
         CATALOGUE.find("vendor/new")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "vendor/new?webhook=https://evil.example", "vendor/../../keys", "..", "vendor/./new",
+        "vendor//new", "/new", "new/", "vendor%2F..%2Fkeys", "vendor/new#", "vendor\\..\\keys",
+        "vendor/new\r\nx: y", "vendor/\x00",
+    ],
+)  # fmt: skip
+def test_an_unlisted_name_cannot_lead_elsewhere(model: str) -> None:
+    """A name that a caller makes up may become part of a URL, and says nothing there but itself."""
+    with pytest.raises(ModelNotFoundError):
+        CATALOGUE.find(f"open:{model}")
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["civitai:1@2", "@cf/vendor/model", "XL\\base (1.0) [abc].safetensors", "vendor/model:free"],
+)
+def test_names_as_vendors_make_them(model: str) -> None:
+    """Signs that are in the names of models stay in them."""
+    assert [f"open:{model}"] == served_by(f"open:{model}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -11,6 +12,9 @@ from routercore.engine.setup import Caller, ProviderSetup, Route, RouterSetup, T
 from routercore.routing.plan import Target
 from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.errors import ModelNotFoundError
+
+_OF_URLS = frozenset("?#%")
+_NO_NAMES = frozenset({"", ".", "..", WILDCARD})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +137,7 @@ class Catalogue:
         for card in cards.values():
             if model in card.names and card.id != WILDCARD:
                 return card
-        if WILDCARD in cards and model not in ("", WILDCARD):
+        if WILDCARD in cards and _is_plain(model):
             return cards[WILDCARD].named(model)
         return None
 
@@ -155,6 +159,13 @@ class Catalogue:
             for card in cards.values():
                 if card.id != WILDCARD and card.is_public:
                     yield Target(provider=provider, card=card)
+
+
+def _is_plain(model: str) -> bool:
+    """Whether an unlisted name names a model, and cannot say more where it becomes part of a URL:
+    callers make it up, and a query or a path of theirs would lead elsewhere with our key."""
+    steps = {*re.split(r"[/\\]", model)}
+    return model.isprintable() and not _OF_URLS & {*model} and not _NO_NAMES & steps
 
 
 def _cards(setup: ProviderSetup) -> dict[str, ModelCard]:
