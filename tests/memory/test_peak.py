@@ -77,15 +77,15 @@ class World:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 
-    def peak(self, send: Callable[[], httpx2.Response]) -> int:
+    def peak(self, send: Callable[[], httpx2.Response], status: int = 200) -> int:
         """By how much the server grew at most, while it answered."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
-        self.send(send)
+        self.send(send, status)
         return self.memory("VmHWM") - self.before
 
-    def send(self, send: Callable[[], httpx2.Response]) -> None:
+    def send(self, send: Callable[[], httpx2.Response], status: int = 200) -> None:
         response = send()
-        assert 200 == response.status_code, response.text[:500]
+        assert status == response.status_code, response.text[:500]
 
     def generate(self, **more: object) -> httpx2.Response:
         body = {"model": MODEL, "prompt": "x", **more}
@@ -128,5 +128,14 @@ def test_four_images_of_4_mb(world: World, form: str | None) -> None:
     world.answer.write_bytes(answer_of(*pictures))
     wish = {"response_format": form} if form else {}
     peaks = [world.peak(lambda: world.generate(n=4, **wish)) / payload for _ in range(3)]
+
+    assert max(peaks) < MOST, peaks
+
+
+def test_edits_that_fail(world: World) -> None:
+    """Nor do edits that an upstream fails at: nothing of them stays behind."""
+    image = noise(50 * MB - 100_000)
+    world.answer.write_bytes(b'{"error": {"message": "the painter is ill", "code": "x"}}')
+    peaks = [world.peak(lambda: world.edit(image), 502) / len(image) for _ in range(3)]
 
     assert max(peaks) < MOST, peaks

@@ -158,7 +158,8 @@ class Driver:
             except StopIteration as end:
                 value: T = end.value
                 return value
-            reply, failed = None, None
+            finally:
+                reply, failed = None, None  # A failure that its own frame knows outlives them all.
             try:
                 reply = await self._perform(effect, stream)
             except ProviderFailed as error:

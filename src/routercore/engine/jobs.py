@@ -61,7 +61,8 @@ class Work:
                 return whole(await self.driver.run(self._flow(task), deadline))
             except ProviderFailed as error:
                 if self.handle is None:
-                    await self._find(task, error, deadline)
+                    if not await self._find(task, error.failure, deadline):
+                        raise
                 elif not self._may_resume(error.failure):
                     raise _in_limbo(error) from error
             pause = min(back_off, deadline - self.clock.monotonic())
@@ -84,22 +85,19 @@ class Work:
         self._rereads -= failure.fault is Fault.REPLY_CUT
         return self._left >= 0 and self._rereads >= 0
 
-    async def _find(self, task: Task, error: ProviderFailed, deadline: float) -> None:
-        """Ask the vendor for the job of a submit whose answer was lost.
-
-        Raises:
-            ProviderFailed: the submit's own failure, where nothing is found.
-        """
+    async def _find(self, task: Task, failure: Failure, deadline: float) -> bool:
+        """Ask the vendor for the job of a submit whose answer was lost; false if there is none."""
         provider = self.provider
-        is_lost = error.failure.fault in LOST_REPLIES
+        is_lost = failure.fault in LOST_REPLIES
         if not is_lost or not isinstance(provider, Finds) or not isinstance(provider, Resumes):
-            raise error
+            return False
         found: Mapping[str, Any] | None = None
         with suppress(ProviderFailed):
             found = await self.driver.run(lambda: provider.find(task), deadline)
         if found is None:
-            raise error
+            return False
         await self.driver.tell(Accepted(found))
+        return True
 
     async def call_off(self) -> bool:
         """Tell the vendor to stop a job that nobody waits for any more; true if it says it does.
