@@ -19,6 +19,7 @@ from routercore.config.text import amount_of_bytes, duration, rate
 from routercore.engine.setup import BucketSetup, LedgerSetup, RouterSetup, StoreSetup
 from routercore.plugins import load_plugins
 from routercore.provider import ModelCard, Row, bearer, hookimpl
+from routercore.routing.policy import Hedge
 from routercore.values.accounts import Prompts
 from routercore.values.errors import ConfigError
 from routercore.values.ledger import Budget, Period
@@ -391,13 +392,19 @@ def test_terms_come_from_the_router_unless_a_model_has_its_own() -> None:
     document = {
         "router": {"strategy": "cost", "on_unknown": "fail", "max_exposure": 0.5},
         "models": {
-            "a": {"targets": targets, "max_exposure": "0.25", "on_lost_result": "failover"},
+            "a": {
+                "targets": targets,
+                "max_exposure": "0.25",
+                "on_lost_result": "failover",
+                "hedge": {"after": "20s", "max_extra": 0.05},
+            },
             "b": {"targets": targets, "strategy": "weighted"},
         },
     }
     routes = {route.name: route for route in built(document).routes}
     assert ("cost", "weighted") == (routes["a"].strategy, routes["b"].strategy)
     assert "fail" == routes["b"].on_unknown
+    assert (Hedge(20.0, Decimal("0.05")), None) == (routes["a"].hedge, routes["b"].hedge)
     assert ["failover", "stop"] == [routes[name].on_lost_result for name in "ab"]
     assert [Decimal("0.25"), Decimal("0.5")] == [routes[name].max_exposure for name in "ab"]
 

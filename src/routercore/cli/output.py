@@ -159,6 +159,7 @@ def attempt_row(attempt: AttemptRecord) -> dict[str, Any]:
         "fault": failure and failure.fault.value,
         "message": failure and failure.message,
         "status": failure and failure.status,
+        "hedge": attempt.is_hedge,
         "exposed_usd": attempt.exposed_usd,
         "decision": attempt.decision or None,
     }

@@ -40,6 +40,7 @@ from routercore.provider.cards import card_from
 from routercore.provider.http import origin_matches, origin_of
 from routercore.provider.row import Row
 from routercore.provider.spec import Provider
+from routercore.routing.policy import Hedge
 from routercore.values.catalogue import ModelCard
 from routercore.values.ledger import Budget, micros
 
@@ -241,6 +242,7 @@ class _Builder:
             on_unknown=_own(section.on_unknown, router.on_unknown),
             on_lost_result=_own(section.on_lost_result, router.on_lost_result),
             max_exposure=_own(section.max_exposure, router.max_exposure),
+            hedge=Hedge(section.hedge.after, section.hedge.max_extra) if section.hedge else None,
             unknown_price=_own(section.unknown_price, router.unknown_price),
             max_price=_own(section.max_price, router.max_price),
             strict=_own(section.strict, router.strict),

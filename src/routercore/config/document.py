@@ -245,6 +245,13 @@ def _target(value: Any) -> Any:
 Target = Annotated[TargetSection, BeforeValidator(_target)]
 
 
+class HedgeSection(Section):
+    """``hedge = { after = "20s", max_extra = 0.05 }``."""
+
+    after: Duration
+    max_extra: Usd
+
+
 class ModelSection(Section):
     """``[models.NAME]``; terms left out are those of ``[router]``."""
 
@@ -256,6 +263,7 @@ class ModelSection(Section):
     on_unknown: OnUnknown | None = None
     on_lost_result: OnLostResult | None = None
     max_exposure: Usd | None = None
+    hedge: HedgeSection | None = None
     unknown_price: UnknownPrice | None = None
     max_price: Usd | None = None
     strict: bool | None = None

@@ -17,10 +17,10 @@ from routercore.engine.keys import Key
 from routercore.engine.ledger import Ledger
 from routercore.engine.models import Catalogue
 from routercore.engine.observers import Observers
-from routercore.engine.runner import Upstream
 from routercore.engine.settling import settlement
 from routercore.engine.setup import RouterSetup, TargetSetup
 from routercore.engine.tickets import Ticket, TicketError, read
+from routercore.engine.upstreams import Upstream
 from routercore.provider.rungs import PATIENT_FAULTS
 from routercore.routing.plan import Target
 from routercore.values.errors import LedgerUnavailableError

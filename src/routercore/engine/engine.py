@@ -24,10 +24,11 @@ from routercore.engine.keys import KeyPool
 from routercore.engine.ledger import Ledger
 from routercore.engine.models import Catalogue, ModelEntry
 from routercore.engine.observers import Observers
-from routercore.engine.runner import Runner, Upstream, UpstreamLimits
+from routercore.engine.runner import Runner
 from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
 from routercore.engine.streaming import stream_items
 from routercore.engine.transport.base import Transport
+from routercore.engine.upstreams import Upstream, UpstreamLimits
 from routercore.engine.watching import Watch
 from routercore.engine.wishes import refuse_wrong
 from routercore.routing.estimates import Estimates, estimates_of
@@ -332,6 +333,7 @@ class Engine:
             on_unknown=route.on_unknown,
             on_lost_result=route.on_lost_result,
             max_exposure=route.max_exposure,
+            hedge=route.hedge,
             unknown_price=self.setup.ledger.unknown_price,
         )
 

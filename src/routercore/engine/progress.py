@@ -51,6 +51,7 @@ class SoFar:
         number: int,
         started_s: float,
         duration_s: float,
+        is_hedge: bool = False,
     ) -> AttemptRecord:
         """Take in what the calls of an attempt brought, and record it."""
         images = [image for outcome in outcomes for image in outcome.images]
@@ -72,7 +73,7 @@ class SoFar:
         record = AttemptRecord(
             target=candidate.name, number=number, started_s=started_s, duration_s=duration_s,
             images=len(images), failure=failure, cost=cost, phase=phase.name.lower(),
-            exposed_usd=_difference(before, self.exposure),
+            is_hedge=is_hedge, exposed_usd=_difference(before, self.exposure),
             handle=handles[0] if handles else None, upstream_id=ids[0] if ids else None,
         )  # fmt: skip
         self.records.append(record)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Protocol
+from typing import Any
 
-from routercore.engine.attempt import Attempter, CallOutcome, together
+from routercore.engine.attempt import NOTHING, CallOutcome, together
 from routercore.engine.booking import RequestBook
 from routercore.engine.clock import Clock
+from routercore.engine.course import Course
 from routercore.engine.driver import Contact
 from routercore.engine.health import HealthBook, Vitals, contradiction
-from routercore.engine.keys import Key, KeyPool
+from routercore.engine.hedging import race
+from routercore.engine.keys import Key
 from routercore.engine.observers import Observers
 from routercore.engine.progress import SoFar, price_of
 from routercore.engine.resting import count_strikes, leave_alone, shut
-from routercore.engine.setup import ProviderSetup
 from routercore.engine.splitting import seeded, split
+from routercore.engine.transport.base import Phase
+from routercore.engine.upstreams import Upstream, UpstreamLimits
 from routercore.routing.exposure import exposure_of
 from routercore.routing.failing import error_of
 from routercore.routing.plan import Candidate, Plan
@@ -30,41 +33,15 @@ from routercore.routing.policy import (
     Policy,
     Situation,
     decide,
+    gravest,
 )
-from routercore.routing.quota import RetryQuota
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
-from routercore.values.faults import Failure, Fault, ProviderFailed
-from routercore.values.images import ImageResult
+from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
+from routercore.values.images import ImageResult, Operation
+from routercore.values.money import UNKNOWN_COST
 
 CLOCK_STEP = 0.001
 """Seconds by which a sleep may end early."""
-
-
-class UpstreamLimits(Protocol):
-    """Paces the calls with one upstream key."""
-
-    def slot(
-        self, setup: ProviderSetup, key: int, images: int, deadline: float
-    ) -> AbstractAsyncContextManager[object]:
-        """Hold room for one call of so many images.
-
-        Raises:
-            ProviderFailed: ``limited``, if there is no room before ``deadline``.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Upstream:
-    """One configured provider at work."""
-
-    attempter: Attempter
-    keys: KeyPool
-    retries: RetryQuota = field(default_factory=RetryQuota)
-
-    @property
-    def setup(self) -> ProviderSetup:
-        return self.attempter.setup
 
 
 @dataclass(slots=True)
@@ -74,6 +51,9 @@ class _At:
     index: int = 0
     tries: int = 0
     used_keys: frozenset[int] = frozenset()
+    is_hedge: bool = False
+    contacts: list[Contact] = field(default_factory=list)
+    """How far its calls came."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,30 +110,58 @@ class _Run:
         self.began, self.created = self.clock.monotonic(), self.clock.now()
         highs = [candidate.estimate.high for candidate in plan.candidates]
         unknown = policy.unknown_price and policy.unknown_price * plan.request.n
-        self.asked: set[str] = set()
-        """Providers that were called already."""
+        self.course = Course(plan=plan, upstreams=runner.upstreams, clock=self.clock,
+                             began=self.began, deadline=deadline)  # fmt: skip
         self.so_far = SoFar(plan.request, exposure_of(highs, policy.max_exposure, unknown))
 
     async def finish(self) -> ImageResult:
         at = _At()
         while True:
+            failure, at = await self._tried(at)
             candidate = self.plan.candidates[at.index]
-            failure = await self._attempt(candidate, at)
             if failure is None or self.so_far.missing <= 0:
                 return self._result(())
-            following = self._following(at)
+            following = self.course.following(at.index)
             decision = self._decide(failure, candidate, at, following)
             self.so_far.conclude(decision.reason)
             if decision.move is Move.STOP:
                 return self._stopped(failure)
-            self._count(decision.move, at, following)
-            if decision.delay:
-                await self.clock.sleep(decision.delay)
             if decision.move is Move.NEXT and following is not None:
                 at = _At(index=following)
+            self.course.pay(at.index)
+            if decision.delay:
+                await self.clock.sleep(decision.delay)
 
-    async def _attempt(self, candidate: Candidate, at: _At) -> Failure | None:
+    async def _tried(self, at: _At) -> tuple[Failure | None, _At]:
+        """What came of a target, or of it and its hedge; and the last of the two."""
+        hedge, places = self.policy.hedge, [at]
+        if hedge is None or not self._may_hedge(at):
+            return await self._attempt(at), at
+
+        def second() -> Coroutine[Any, Any, Failure | None] | None:
+            index = self.course.hedge(at.index, hedge.max_extra)
+            if index is None or self.so_far.begun >= self.policy.max_attempts:
+                return None
+            places.append(_At(index=index, is_hedge=True))
+            return self._attempt(places[1])
+
+        ended = await race(
+            self.clock, hedge.after, self._attempt(at), second, is_won=lambda one: one is None
+        )
+        failures = [one for one in ended if one is not None]
+        is_won = self.so_far.missing <= 0
+        return (None if is_won or not failures else gravest(failures)), places[-1]
+
+    def _may_hedge(self, at: _At) -> bool:
+        """Single new pictures, at a first try: a stream has begun to show one, an edit's inputs
+        weigh megabytes, and several pictures may come in part."""
+        request = self.plan.request
+        is_plain = request.operation is Operation.GENERATE and request.n == 1
+        return is_plain and not self.stream and at.tries == 0
+
+    async def _attempt(self, at: _At) -> Failure | None:
         """One try at one target; its failure, or ``None`` when nothing is missing any more."""
+        candidate = self.plan.candidates[at.index]
         upstream = self.runner.upstreams[candidate.target.provider]
         self.so_far.begun += 1
         now, number = self.clock.monotonic(), self.so_far.begun
@@ -170,23 +178,29 @@ class _Run:
             if resting is not None:
                 outcomes = [CallOutcome(failure=resting)]
             else:
-                self._ask(candidate.target.provider, now)
-                outcomes = await self._calls(candidate, upstream, key, number)
-        except BaseException:
+                self.course.ask(candidate.target.provider)
+                outcomes = await self._calls(candidate, upstream, key, number, at.contacts)
+        except BaseException as error:
             vitals.failed(now, self.runner.random, began=now, speaks_against_it=False)
+            if isinstance(error, asyncio.CancelledError):
+                self._cancelled(candidate, at, now, number)
             raise
         finally:
             vitals.left()
             key.in_flight -= 1
-        failure = self._absorb(candidate, outcomes, now, number)
+        failure = self._absorb(candidate, at, outcomes, now, number)
         count_strikes(key, [outcome.failure for outcome in outcomes if outcome.failure])
         self._feel(vitals, candidate, failure, began=now)
         return failure
 
-    def _ask(self, provider: str, now: float) -> None:
-        if provider not in self.asked:
-            self.asked.add(provider)
-            self.runner.upstreams[provider].retries.asked(now)
+    def _cancelled(self, candidate: Candidate, at: _At, began: float, number: int) -> None:
+        """Record an attempt that was cut short: its hedge, or what it hedged, was faster."""
+        phase = max((contact.phase for contact in at.contacts), default=Phase.NOT_SENT)
+        charge = Charge.NONE if phase is Phase.NOT_SENT else Charge.UNKNOWN
+        failure = Failure(fault=Fault.CANCELLED, message="it was cancelled", charge=charge)
+        outcome = CallOutcome(failure=failure, contact=Contact(phase=phase),
+                              cost=NOTHING if charge is Charge.NONE else UNKNOWN_COST)  # fmt: skip
+        self._absorb(candidate, at, [outcome], began, number)
 
     def _feel(
         self, vitals: Vitals, candidate: Candidate, failure: Failure | None, *, began: float
@@ -202,7 +216,12 @@ class _Run:
             vitals.off_until = max(vitals.off_until, now + rule.parks_target)
 
     async def _calls(
-        self, candidate: Candidate, upstream: Upstream, key: Key, number: int
+        self,
+        candidate: Candidate,
+        upstream: Upstream,
+        key: Key,
+        number: int,
+        contacts: list[Contact],
     ) -> list[CallOutcome]:
         """The calls of one attempt, side by side: several where ``n`` is more than one call's."""
         made = len(self.so_far.images)
@@ -210,15 +229,22 @@ class _Run:
         calls = []
         for index, n in enumerate(sizes):
             own = seeded(candidate, made)
-            calls.append(partial(self._call, own, upstream, key, n, f"{self.id}-{number}-{index}"))
+            contacts.append(Contact())
+            name = f"{self.id}-{number}-{index}"
+            calls.append(partial(self._call, own, upstream, key, n, name, contacts[-1]))
             made += n
         return await together(calls)
 
     async def _call(
-        self, candidate: Candidate, upstream: Upstream, key: Key, n: int, idempotency_key: str
+        self,
+        candidate: Candidate,
+        upstream: Upstream,
+        key: Key,
+        n: int,
+        idempotency_key: str,
+        contact: Contact,
     ) -> CallOutcome:
         deadline = min(self.deadline, self.clock.monotonic() + self.runner.attempt_timeout)
-        contact = Contact()
         try:
             async with self.book.booking(candidate, n, idempotency_key, contact) as booking:
                 async with self.runner.limits.slot(upstream.setup, key.index, n, deadline):
@@ -263,6 +289,7 @@ class _Run:
     def _absorb(
         self,
         candidate: Candidate,
+        at: _At,
         outcomes: list[CallOutcome],
         began: float,
         number: int,
@@ -271,7 +298,7 @@ class _Run:
         now = self.clock.monotonic()
         failures = [self._learnt(candidate, o.failure) for o in outcomes if o.failure]
         record = self.so_far.absorb(
-            candidate, outcomes, failures,
+            candidate, outcomes, failures, is_hedge=at.is_hedge,
             number=number, started_s=began - self.began, duration_s=now - began,
         )  # fmt: skip
         self._tell(record)
@@ -300,31 +327,6 @@ class _Run:
 
     def _vitals(self, candidate: Candidate) -> Vitals:
         return self.runner.health.of(candidate.name, self.plan.request.operation)
-
-    def _following(self, at: _At) -> int | None:
-        """The place of the next candidate that can end in the time that is left.
-
-        Where not even the whole time is as long as it usually takes, nobody can tell.
-        """
-        whole, left = self.deadline - self.began, self.deadline - self.clock.monotonic()
-        for index, candidate in enumerate(self.plan.candidates):
-            is_in_time = not left < candidate.expected_latency <= whole
-            if index > at.index and is_in_time and self._may_ask(candidate):
-                return index
-        return None
-
-    def _may_ask(self, candidate: Candidate) -> bool:
-        """Whether asking a target is no retry at its provider, or one that its quota allows."""
-        provider = candidate.target.provider
-        quota = self.runner.upstreams[provider].retries
-        return provider not in self.asked or quota.allows(self.clock.monotonic())
-
-    def _count(self, move: Move, at: _At, following: int | None) -> None:
-        """Have a provider's quota pay for what would be a retry there."""
-        index = following if move is Move.NEXT and following is not None else at.index
-        provider = self.plan.candidates[index].target.provider
-        if provider in self.asked:
-            self.runner.upstreams[provider].retries.retried(self.clock.monotonic())
 
     def _decide(
         self, failure: Failure, candidate: Candidate, at: _At, following: int | None

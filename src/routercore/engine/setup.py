@@ -12,7 +12,7 @@ from pathlib import Path
 from routercore.provider.http import origin_of
 from routercore.provider.spec import HasCompanions, Provider
 from routercore.routing.plan import UnknownPrice
-from routercore.routing.policy import OnLostResult, OnRefusal, OnUnknown
+from routercore.routing.policy import Hedge, OnLostResult, OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
 from routercore.values.catalogue import ModelCard
 from routercore.values.hours import Hours
@@ -100,6 +100,7 @@ class Route:
     on_unknown: OnUnknown = OnUnknown.FAILOVER
     on_lost_result: OnLostResult = OnLostResult.STOP
     max_exposure: Decimal | None = None
+    hedge: Hedge | None = None
     unknown_price: UnknownPrice = UnknownPrice.LAST
     max_price: Decimal | None = None
     strict: bool = False

@@ -50,4 +50,5 @@ def _at_most(highs: Sequence[Decimal | None], policy: Policy) -> Decimal | None:
     if not known or len(known) < len(highs):
         return None
     cap = exposure_of(highs, policy.max_exposure, None).cap
-    return max(known[0], min(cap, sum(known[: policy.max_attempts], Decimal(0))))
+    extra = policy.hedge.max_extra if policy.hedge else Decimal(0)
+    return max(known[0], min(cap + extra, sum(known[: policy.max_attempts], Decimal(0))))

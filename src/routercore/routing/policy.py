@@ -139,6 +139,16 @@ class OnLostResult(StrEnum):
     FAILOVER = "failover"
 
 
+@dataclass(frozen=True, slots=True)
+class Hedge:
+    """When a second copy of a slow call is sent to the next target, and for how much at most."""
+
+    after: float
+    """Seconds that the first copy has to itself."""
+    max_extra: Decimal
+    """Dollars that the second copy may cost; one whose price nobody knows is not sent."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What a configuration decides about failures."""
@@ -153,6 +163,7 @@ class Policy:
     unless given."""
     unknown_price: Decimal | None = None
     """Dollars that an image counts for whose price nobody knows."""
+    hedge: Hedge | None = None
 
 
 class Move(StrEnum):

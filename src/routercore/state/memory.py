@@ -143,7 +143,7 @@ class MemoryUpstreamLimits:
     def slot(
         self, setup: ProviderSetup, key: int, images: int, deadline: float
     ) -> AbstractAsyncContextManager[None]:
-        """See :class:`routercore.engine.runner.UpstreamLimits`."""
+        """See :class:`routercore.engine.upstreams.UpstreamLimits`."""
         pace = self._paces.get((setup.name, key))
         if pace is None:
             pace = self._paces[setup.name, key] = Pace(setup.limits, self._clock)

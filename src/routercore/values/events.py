@@ -30,6 +30,8 @@ class AttemptRecord:
     """How far it came: ``not_sent``, ``sent``, ``headers``, ``body``."""
     exposed_usd: Decimal | None = Decimal(0)
     """What it may have cost though it brought nothing; ``None`` where nobody knows."""
+    is_hedge: bool = False
+    """Whether it was a second copy, beside one that was slow."""
     decision: str = ""
     """What policy decided next, in words."""
     handle: Mapping[str, Any] | None = None

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from routercore.engine.clock import Clock
-from routercore.engine.runner import UpstreamLimits
 from routercore.engine.setup import Limits, ProviderSetup
+from routercore.engine.upstreams import UpstreamLimits
 from routercore.testing.leaping import LoopClock, run_leaping
 from routercore.testing.providers import ScriptedProvider
 from routercore.values.faults import Fault, ProviderFailed
