@@ -43,9 +43,10 @@ class Served:
     """One server at one port, started as often as wanted; a context manager."""
 
     def __init__(self, folder: Path, upstream: str, shape: str = "images", **server: Any) -> None:
-        """``server``: settings of ``[server]``; ``deadline`` and ``concurrency`` beside them."""
+        """``server``: settings of ``[server]``; ``deadline``, ``concurrency`` and ``ledger``
+        beside them."""
         self.port = free_port()
-        more = {name: server.pop(name, None) for name in ("deadline", "concurrency")}
+        more = {name: server.pop(name, None) for name in ("deadline", "concurrency", "ledger")}
         self.told = {"folder": str(folder), "upstream": upstream, "shape": shape,
                      "port": self.port, "server": server, **more}  # fmt: skip
         self.process: subprocess.Popen[bytes] | None = None
@@ -89,7 +90,7 @@ def main() -> None:
     from dataclasses import replace
 
     import uvicorn
-    from tests.faults.jobs import JobService
+    from tests.faults.jobs import CancellableJobs
     from tests.serving import card, provider, route, router_of, setup
 
     from routercore.engine.setup import LedgerSetup, Limits, ProviderSetup, ServerSetup
@@ -101,14 +102,15 @@ def main() -> None:
     folder, upstream = Path(told["folder"]), told["upstream"]
     own = card(prices=(usd("0.04"),), latency=1.0)
     if told["shape"] == "jobs":
-        service = JobService(name="near", origin=upstream, cards=(own,))
+        service = CancellableJobs(name="near", origin=upstream, cards=(own,))
         near = ProviderSetup(name="near", provider=service, keys=("sk-jobs",), base_url=upstream)
     else:
         near = provider("near", upstream, own)
     near = replace(near, limits=Limits(concurrency=told["concurrency"]))
     what = setup(
         folder / "images", near, routes=(route("near"),), server=ServerSetup(**told["server"]),
-        ledger=LedgerSetup(url=f"sqlite:///{folder}/ledger.db"), deadline=told["deadline"] or 180.0,
+        ledger=LedgerSetup(url=told["ledger"] or f"sqlite:///{folder}/ledger.db"),
+        deadline=told["deadline"] or 180.0,
     )  # fmt: skip
     app = create_app(router_of(what), owns_router=True, drains=True)
     uvicorn.run(app, host="127.0.0.1", port=told["port"], **uvicorn_settings("warning"))

@@ -176,6 +176,23 @@ async def test_handing_over(
     assert [] == upstream.seen("cancel")
 
 
+async def test_nobody_to_hand_over_to(
+    upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path
+) -> None:
+    """Where the ledger is in memory a job that outlasts the drain is called off, and said so."""
+    upstream.script(steps.pending(times=0))
+    server = Served(tmp_path, upstream.base_url, "jobs", shutdown_grace=0.2, ledger="memory:")
+    with server:
+        waiting = asyncio.create_task(ask(client, server))
+        await upstream.arrived(1, "poll")
+        server.tell()
+        told = await waiting
+        server.ended()
+
+    assert (409, "outcome_unknown") == (told.status_code, told.json()["error"]["code"])
+    assert 1 == len(upstream.seen("cancel"))
+
+
 @pytest.mark.fault("F43", how="SIGTERM while one request is sent and one waits")
 async def test_what_has_not_left(
     upstream: FaultyUpstream, client: httpx2.AsyncClient, tmp_path: Path

@@ -39,6 +39,8 @@ LEASE_SECONDS = 30.0
 class DurableRecordStore:
     """See :class:`routercore.server.records.RecordStore`."""
 
+    is_durable = True
+
     def __init__(
         self,
         ledger: SqlLedger,

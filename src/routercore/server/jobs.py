@@ -232,12 +232,14 @@ class Jobs:
     async def close(self) -> None:
         """Give up what was not sent, leave to others what an upstream has accepted, and end.
 
-        Whoever waits is told what becomes of it.
+        Whoever waits is told what becomes of it. Where nothing outlives this process, there is
+        nobody to leave anything to, and accepted jobs are called off.
         """
         self._is_closing = True
         tasks = [job.task for job in self._running.values() if job.task is not None]
         for job in [*self._running.values()]:
-            job.watch.hand_over()
+            if self._store.is_durable:
+                job.watch.hand_over()
             self._cancel(job)
         if tasks:
             await asyncio.wait(tasks)
@@ -293,7 +295,7 @@ class Jobs:
         if not job.watch.is_at_stake:
             job.is_dropped = True
             return JobState.CANCELLED, job.failed(StoppingError(), self._redactor)
-        if job.watch.is_accepted:
+        if job.watch.is_accepted and self._store.is_durable:
             await self.record(job)
             told = HandedOverError(has_key=job.record.key is not None)
             return JobState.IN_PROGRESS, job.failed(told, self._redactor)

@@ -82,6 +82,11 @@ class Record:
 class RecordStore(Protocol):
     """Remembers calls; in this process's memory, or in the ledger's database."""
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether it outlives its process."""
+        ...
+
     async def claim(self, record: Record) -> Record:
         """Add ``record``, unless its owner has one of the same key: that is returned instead.
 
@@ -146,6 +151,8 @@ class MemoryRecordStore:
     Where bytes run short the oldest results go first, and their records stay: a key that was used
     keeps its call from being made and paid for again.
     """
+
+    is_durable = False
 
     def __init__(
         self,
