@@ -287,6 +287,34 @@ def test_a_sweep_leaves_what_is_not_ours(s3: str, fresh: str) -> None:
         assert Bucket(bucket(s3, prefix=fresh), 20).read(name) is not None
 
 
+def test_a_sweep_of_a_folder_leaves_what_is_not_ours(tmp_path: Path) -> None:
+    """Other files stay however old they are; images that were never finished go."""
+    clock = Time()
+    store = Store(Folder(tmp_path), StoreSetup(retention=60), clock)
+    name = store.put(IMAGE, "anna")
+    theirs, unfinished = (tmp_path / name[:2] / one for one in ("holiday.png", f".{name}.part"))
+    theirs.write_bytes(b"theirs")
+    unfinished.write_bytes(b"half")
+
+    clock.ahead = 3600
+    assert 2 == store.sweep()
+    assert [theirs] == list(tmp_path.glob("??/*"))
+
+
+def test_a_folder_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    """An image that is there, and that this process cannot open now, is not said to be gone."""
+    store = Store(Folder(tmp_path), StoreSetup(secret="a-configured-secret"))
+    name = store.put(IMAGE, "anna")
+    _, most = before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, most))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            store.get(name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert store.get(name) is not None
+
+
 def test_a_drawing_in_a_bucket_is_a_download(s3: str, fresh: str) -> None:
     """Also at the bucket itself an SVG is never shown in place."""
     store = open_store(StoreSetup(bucket=bucket(s3, prefix=fresh, presigned=True)))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
 
-from routercore.server.store import Kept
+from routercore.server.store import NAME, Kept
 
 
 def default_directory() -> Path:
@@ -37,8 +38,10 @@ class Folder:
         try:
             flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
             descriptor = os.open(self._path(name), flags)
-        except OSError:
-            return None
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ELOOP):  # A link is none of ours.
+                return None
+            raise
         with open(descriptor, "rb") as file:
             return Kept(file.read(), os.fstat(descriptor).st_mtime)
 
@@ -53,7 +56,7 @@ class Folder:
         deleted = 0
         for path in self._directory.glob("[0-9a-f][0-9a-f]/*"):
             with contextlib.suppress(OSError):
-                if path.lstat().st_mtime < before:
+                if _is_ours(path.name) and path.lstat().st_mtime < before:
                     path.unlink()
                     deleted += 1
         return deleted
@@ -77,3 +80,8 @@ class Folder:
 
     def _path(self, name: str) -> Path:
         return self._directory / name[:2] / name
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file is an image of the store's, finished or not."""
+    return NAME.fullmatch(name.removeprefix(".").removesuffix(".part")) is not None
