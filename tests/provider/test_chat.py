@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +27,7 @@ from routercore.provider import (
     Usage,
     bearer,
 )
+from routercore.provider.chat import as_chat_images
 from routercore.testing.flows import play
 from routercore.testing.providers import PNG_BASE64
 
@@ -121,6 +124,8 @@ AT_LINK = RawImage(url=LINK)
         ({"content": f'<img src="{DATA_URL}"> <img src="{LINK}">'}, [IMAGE]),
         ({"content": f"Download: {LINK}?x=1 (see https://relay.example/terms)"},
          [RawImage(url=f"{LINK}?x=1")]),
+        ({"content": f"**{LINK}**, and https://cdn.example/get?file=b.png."},
+         [RawImage(url=LINK), RawImage(url="https://cdn.example/get?file=b.png")]),
         ({"content": "https://cdn.example/results/17\n"},
          [RawImage(url="https://cdn.example/results/17")]),
         ({"images": None, "content": f"![it]({LINK})"}, [AT_LINK]),
@@ -214,3 +219,12 @@ def test_what_a_service_adds() -> None:
     (request,) = play(row, row.generate(task(card=card, quality="high")), []).requests
 
     assert "high" == request.json["image_quality"]
+
+
+@pytest.mark.parametrize("text", ["http://" * 14_000, "data:image/ " * 100_000, "![](x " * 100_000])
+def test_no_text_is_read_for_long(text: str) -> None:
+    """However often the beginning of a picture is in it, a text is gone through about once."""
+    began = time.process_time()
+    with contextlib.suppress(ProviderFailed):
+        as_chat_images({"choices": [{"message": {"content": text}}]})
+    assert time.process_time() - began < 1

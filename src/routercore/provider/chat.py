@@ -26,7 +26,9 @@ REFUSALS = frozenset(
 """Reasons to finish without the picture: OpenAI's word, and Google's, which gateways pass on."""
 ENDS = "\"'()<> \t\r\n"
 """What cannot be in a URL inside a text."""
-_PICTURE = re.compile(r"https?://[^\s\"'()<>\[\]]+\.(?:png|jpe?g|webp|gif|svg)(?:\?[^\s\"'()<>]*)?")
+_DATA_URL = "data:image/"
+_URL = re.compile(r"https?://[^\s\"'()<>\[\]?]+(?:\?[^\s\"'()<>]*)?")
+_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".svg")
 
 
 def chat_body(task: Task, fields: Mapping[str, str | None]) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _in_text(text: str) -> Iterator[str]:
     """Pictures in a text. It may be megabytes, so it is searched, not matched."""
     found = [*_in_markdown(text)] or [*_data_urls(text)]
     if not found and len(text) < 100_000:
-        found = [match[0] for match in _PICTURE.finditer(text)]
+        found = [*_picture_urls(text)]
     alone = text.strip()
     if not found and alone.startswith(("https://", "http://")) and len(alone.split()) == 1:
         found = [alone]
@@ -141,12 +143,21 @@ def _in_markdown(text: str) -> Iterator[str]:
 
 
 def _data_urls(text: str) -> Iterator[str]:
-    start = text.find("data:image/")
+    """Each is searched for its end no further than the next begins: there may be many."""
+    start = text.find(_DATA_URL)
     while start >= 0:
-        ends = (text.find(sign, start) for sign in ENDS)
-        end = min((one for one in ends if one >= 0), default=len(text))
-        yield text[start:end]
-        start = text.find("data:image/", end)
+        following = text.find(_DATA_URL, start + 1)
+        stop = following if following >= 0 else len(text)
+        ends = (text.find(sign, start, stop) for sign in ENDS)
+        yield text[start : min((one for one in ends if one >= 0), default=stop)]
+        start = following
+
+
+def _picture_urls(text: str) -> Iterator[str]:
+    for match in _URL.finditer(text):
+        url = match[0].rstrip(".,;:!*")
+        if url.endswith(_ENDINGS) or url.partition("?")[0].endswith(_ENDINGS):
+            yield url
 
 
 def _raw(found: str, url_lifetime: float | None) -> RawImage:
