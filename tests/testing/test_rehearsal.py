@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from routercore.provider import Event, Observer, hookimpl
 from routercore.testing.rehearsal import CALM, OUTAGES, Act, Outage, Pace, Scene, rehearse
 from routercore.values.errors import ConfigError, ModelNotFoundError, UnsupportedError
 
@@ -131,3 +132,22 @@ def test_what_cannot_be_rehearsed() -> None:
         next(rehearse({"models": {"a": {"targets": ["nobody:x"]}}}, environ={}))
     with pytest.raises(UnsupportedError, match="size"):
         next(rehearse(CONFIG, environ={}, size="9999x9999", strict=True))
+
+
+def test_observers_hear_nothing() -> None:
+    """What plugins count or bill is what happened, and none of a rehearsal did."""
+    heard: list[Event] = []
+
+    class Listening:
+        name = "listening"
+
+        def notify(self, event: Event) -> None:
+            heard.append(event)
+
+    class Plugin:
+        @hookimpl
+        def routercore_observers(self) -> list[Observer]:
+            return [Listening()]
+
+    play("poster", "down", plugins=[("listening", Plugin())])
+    assert [] == heard

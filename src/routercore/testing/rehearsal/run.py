@@ -203,9 +203,8 @@ async def _scene(
         return outage.act_at(now - pace.begins) if is_out else Act.WORKS
 
     clock, stage = LoopClock(start=datetime.now(UTC)), Stage(acts, chance)
-    async with Router(
-        setup, loaded.contributions, transport=stage, clock=clock, random=chance
-    ) as router:
+    unheard = replace(loaded.contributions, observers=())  # None of it really happened.
+    async with Router(setup, unheard, transport=stage, clock=clock, random=chance) as router:
         plan = router.plan(request)
         if not plan.candidates:
             raise unsupported(plan)
