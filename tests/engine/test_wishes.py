@@ -13,7 +13,8 @@ from routercore.values.errors import RequestError
     ["model", "n", "prompt", "size", "num_images", "webhook_url", "Base-URL", "deployment",
      "api_version", "inference_profile", "numberResults", "negativePrompt", "webhookURL",
      "uploadEndpoint", "account_id", "bill_to", "provider_id", "workflow", "slots", "models",
-     "extra_headers", "proxy", "url", "messages", "refiner_checkpoint"],
+     "extra_headers", "proxy", "url", "messages", "refiner_checkpoint", "width",
+     "image_size", "Height", "megapixels"],
 )  # fmt: skip
 def test_options_with_a_place_of_their_own_are_refused(name: str) -> None:
     """Limits, prices and addresses cannot be passed by through an option; the option is named."""
@@ -36,6 +37,7 @@ def test_other_options_pass() -> None:
         {"override_settings": {"sd_model_checkpoint": "other.safetensors"}},
         {"nodes": [{"inputs": [{"webhookUrl": "https://elsewhere.example"}]}]},
         {"tasks": [{"numberResults": 20}]},
+        {"image_config": {"image_size": "4K"}},
         {"plugins": ({"headers": {"x": "y"}},)},
     ],
 )

@@ -13,7 +13,9 @@ COUNTS = frozenset(
      "candidatecount"}
 )  # fmt: skip
 """The vendors' words for how many pictures, which may also lie deeper."""
-RESERVED = COUNTS | {f.name.replace("_", "") for f in fields(Settings)} | {
+SIZES = frozenset({"width", "height", "imagesize", "megapixels"})
+"""Their words for how large, by which many of them bill; ``image_size`` may also lie deeper."""
+RESERVED = COUNTS | SIZES | {f.name.replace("_", "") for f in fields(Settings)} | {
     "model", "stream", "image", "messages", "modalities",
 }  # fmt: skip
 """Settings with a place of their own: as options they would pass by limits, prices and the check
@@ -60,7 +62,7 @@ def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:
     """
     for name, value in options.items():
         plain, inner = _plain(name), {_plain(one) for one in _names_in(value)}
-        if plain in RESERVED or inner & COUNTS:
+        if plain in RESERVED or inner & {*COUNTS, "imagesize"}:
             message = f"{name!r} is no option of {provider!r}: ask for it as a setting of its own"
             raise RequestError(message, param=f"options.{provider}.{name}", code="invalid_value")
         if any(_leads_elsewhere(one) for one in (plain, *inner)):
