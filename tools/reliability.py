@@ -58,9 +58,10 @@ def proofs() -> Proofs:
             for kind, names, how in _marks(test):
                 for one in names:
                     found.setdefault((kind, one), []).append(Proof(node, claims[node], how))
-    for row, what in rows()["faults"].items():
-        for node in what.get("tests", ()):
-            found.setdefault(("faults", row), []).append(Proof(node, claims.get(node, "")))
+    for kind in ("faults", "invariants"):
+        for row, what in rows()[kind].items():
+            for node in what.get("tests", ()):
+                found.setdefault((kind, row), []).append(Proof(node, claims.get(node, "")))
     return found
 
 
@@ -83,7 +84,7 @@ def _marks(
         kind = MARKS.get(mark.func.attr)
         if kind is not None:
             hows = [ast.literal_eval(one.value) for one in mark.keywords if one.arg == "how"]
-            names = [a.value for a in mark.args if isinstance(a, ast.Constant)]
+            names = [str(a.value) for a in mark.args if isinstance(a, ast.Constant)]
             starred = any(isinstance(a, ast.Starred) for a in mark.args)
             yield kind, names + (_all_scenarios() if starred else []), "".join(hows)
 
@@ -133,7 +134,8 @@ def page(table: dict[str, Any], found: Proofs, last: dict[str, dict[str, int]]) 
     lines += ["", INVARIANTS, "", "| | invariant | what is held to it | test | runs |",
               "|---|---|---|---|---|"]  # fmt: skip
     for name, what in table["invariants"].items():
-        lines += _lines([name, what], found.get(("invariants", name), []), last, how=False)
+        lines += _lines([name, what["what"]], found.get(("invariants", name), []), last,
+                        what.get("out"), how=False)  # fmt: skip
     return "\n".join(lines) + "\n"
 
 

@@ -74,9 +74,7 @@ class CircuitMachine(RuleBasedStateMachine):
     def fail(self, which: int, fault: Fault) -> None:
         """It fails in a way that speaks against the target."""
         began = self.end(which)
-        self.vitals.failed(
-            self.now, self.rng, began=began, speaks_against_it=RULES[fault].breaker
-        )
+        self.vitals.failed(self.now, self.rng, began=began, speaks_against_it=RULES[fault].breaker)
 
     @precondition(lambda self: self.running)
     @rule(which=st.integers(0, 9), fault=st.sampled_from(INNOCENT))
@@ -84,9 +82,7 @@ class CircuitMachine(RuleBasedStateMachine):
         """A mistake of the caller's, a limit, a bad key or a cancellation opens nothing."""
         before = state(self.vitals.circuit, self.now)
         began = self.end(which)
-        self.vitals.failed(
-            self.now, self.rng, began=began, speaks_against_it=RULES[fault].breaker
-        )
+        self.vitals.failed(self.now, self.rng, began=began, speaks_against_it=RULES[fault].breaker)
         assert before == state(self.vitals.circuit, self.now)
 
     @rule(seconds=st.floats(0.01, 100.0))
