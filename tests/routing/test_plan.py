@@ -17,6 +17,7 @@ from routercore.routing.plan import (
     Candidate,
     Health,
     Plan,
+    Strategy,
     Target,
     Terms,
     Turn,
@@ -176,6 +177,18 @@ def test_unknown_prices() -> None:
     targets = [target("u"), target("k", prices=(usd("0.5"),))]
     assert "uk" == names(plan(targets))
     assert "k" == names(plan(targets, terms=Terms(unknown_price=UnknownPrice.EXCLUDE)))
+
+
+@pytest.mark.parametrize("strategy", builtin_strategies(), ids=lambda one: one.name)
+def test_unknown_prices_last_under_every_strategy(strategy: Strategy) -> None:
+    """``last`` holds whatever ranks; unless it is asked for, a written order is kept."""
+    targets = [target("u"), target("k", prices=(usd("0.5"),)), target("v"),
+               target("l", prices=(usd("0.4"),))]  # fmt: skip
+    turn, terms = counting(), Terms(unknown_price=UnknownPrice.LAST)
+    for _ in range(12):
+        made = plan(targets, strategy=strategy, terms=terms, turn=turn)
+        assert [True, True, False, False] == [one.estimate.is_known for one in made.candidates]
+    assert "ukvl" == names(plan(targets, strategy=Fallback()))
 
 
 class Rogue:

@@ -11,6 +11,7 @@ import httpx2
 from tests.serving import MODEL, provider, route, router_of, served, setup
 from tests.upstreams import Upstream, error
 
+from routercore import Router
 from routercore.engine.clock import SystemClock
 
 URL = "/v1/images/generations"
@@ -81,3 +82,29 @@ def test_everybody_fails(tmp_path: Path) -> None:
     assert "first:poster" in response.json()["error"]["message"]
     assert "second:poster" in response.json()["error"]["message"]
     assert int(response.headers["x-routercore-attempts"]) >= 2
+
+
+def test_a_fallback_model_serves_and_says_so(tmp_path: Path) -> None:
+    """From the configuration to the answer: when every target of a model has failed, that of its
+    fallback model serves, and a warning names it."""
+    failing = {"plugin": "test", "options": {"fail": "quota"}}
+    config = {
+        "providers": {"broken": failing},
+        "models": {
+            "fine": {"targets": ["broken:test/test"], "fallback_models": ["plain"]},
+            "plain": {"targets": ["test:test/test"]},
+        },
+        "store": {"url": f"file:{tmp_path}"},
+    }
+    body = {"model": "fine", "prompt": "x", "size": "64x64"}
+    with served(Router.from_config(config, environ={})) as client:
+        planned = client.post("/v1/images/estimate", json=body).json()
+        answer = client.post(URL, json=body)
+
+    assert [None, "plain"] == [one["via"] for one in planned["targets"]]
+    assert ("fine", "test", 2) == tuple(answer.json()[f] for f in ("model", "provider", "attempts"))
+    (warning,) = answer.json()["warnings"]
+    assert ("model_fallback", "model", "plain") == (
+        warning["code"], warning["param"], warning["delivered"],
+    )  # fmt: skip
+    assert "model_fallback" == answer.headers["x-routercore-warnings"]

@@ -132,7 +132,7 @@ class RouterSection(Section):
     on_unknown: OnUnknown = OnUnknown.FAILOVER
     on_lost_result: OnLostResult = OnLostResult.STOP
     max_exposure: Usd | None = None
-    unknown_price: UnknownPrice = UnknownPrice.LAST
+    unknown_price: UnknownPrice = UnknownPrice.ALLOW
     max_price: Usd | None = None
     strict: bool = False
     budget: BudgetSection | None = None

@@ -101,7 +101,7 @@ class Route:
     on_lost_result: OnLostResult = OnLostResult.STOP
     max_exposure: Decimal | None = None
     hedge: Hedge | None = None
-    unknown_price: UnknownPrice = UnknownPrice.LAST
+    unknown_price: UnknownPrice = UnknownPrice.ALLOW
     max_price: Decimal | None = None
     strict: bool = False
 

@@ -96,7 +96,10 @@ class Plan:
 class UnknownPrice(StrEnum):
     """What becomes of a target whose price nobody knows."""
 
+    ALLOW = "allow"
+    """It is ranked as any other; a strategy that goes by price has it last."""
     LAST = "last"
+    """It is asked after all others of its model, whatever the strategy."""
     EXCLUDE = "exclude"
     ERROR = "error"
 
@@ -124,7 +127,7 @@ class Strategy(Protocol):
 class Terms:
     """What a route lays down beside its strategy."""
 
-    unknown_price: UnknownPrice = UnknownPrice.LAST
+    unknown_price: UnknownPrice = UnknownPrice.ALLOW
     max_price: Decimal | None = None
 
 
@@ -162,14 +165,17 @@ def make_plan(
                 fit.append(checked)
             else:
                 rejected.append(checked)
-        ranked += _ranked(fit, strategy, turn)
+        ranked += _ranked(fit, strategy, turn, terms)
     ranked, dear = _priced(ranked, terms)
     return Plan(request=request, strategy=strategy.name, candidates=tuple(ranked),
                 rejected=(*rejected, *dear))  # fmt: skip
 
 
 def _ranked(
-    fit: Sequence[Candidate], strategy: Strategy, turn: Callable[[tuple[str, ...]], Turn]
+    fit: Sequence[Candidate],
+    strategy: Strategy,
+    turn: Callable[[tuple[str, ...]], Turn],
+    terms: Terms,
 ) -> list[Candidate]:
     """The open ones as the strategy ranks them; behind them the closed ones, soonest first.
 
@@ -179,6 +185,8 @@ def _ranked(
     closed = [candidate for candidate in fit if candidate.health.closed_for > 0]
     if ready:
         ready = _in_order(ready, strategy, turn(tuple(one.name for one in ready)))
+    if terms.unknown_price is UnknownPrice.LAST:
+        ready.sort(key=lambda one: not one.estimate.is_known)
     return ready + sorted(closed, key=lambda one: one.health.closed_for)
 
 
@@ -264,7 +272,8 @@ def _price_problem(
         if ceiling is not None:
             message = f"its price is unknown and the request may cost at most ${ceiling}"
             return Rejection(PRICE, message)
-        return None if unknown is UnknownPrice.LAST else Rejection(PRICE, "its price is unknown")
+        is_welcome = unknown in (UnknownPrice.ALLOW, UnknownPrice.LAST)
+        return None if is_welcome else Rejection(PRICE, "its price is unknown")
     if ceiling is not None and price.high > ceiling:
         return Rejection("max_price", f"it may cost ${price.high}, over the limit of ${ceiling}")
     return None
