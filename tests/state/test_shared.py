@@ -196,6 +196,27 @@ async def test_a_server_that_hangs_costs_a_moment_once(
             assert admission.requests.remaining < 19
 
 
+async def test_a_client_that_hangs_up_at_the_door(valkey: Valkey) -> None:
+    """Who is let in and no longer waits for it takes no place from others."""
+    valkey.flush()
+    who = Caller(name="team", limits=Limits(concurrency=1))
+    async with shared(valkey, SystemClock()) as limits:
+        async with limits.admit(who, 1):
+            pass
+        valkey.process.send_signal(signal.SIGSTOP)
+        entering = asyncio.ensure_future(limits.admit(who, 1).__aenter__())
+        for _ in range(50):  # Until the question is under way.
+            await asyncio.sleep(0)
+        entering.cancel()
+        await asyncio.wait({entering})
+        valkey.process.send_signal(signal.SIGCONT)
+        with redis.Redis.from_url(valkey.url) as client:
+            while not client.zcard("routercore:{team}:inside"):
+                pass
+        async with limits.admit(who, 1):
+            pass
+
+
 async def test_a_server_that_comes_later(valkey: Valkey) -> None:
     """A server that is down at first, and has forgotten its scripts, is used once it is there."""
     valkey.stop()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any, NamedTuple
@@ -29,6 +31,8 @@ TIMEOUT = 1.0
 CONNECTIONS = 16
 REST = 5.0
 """Seconds for which a server that did not answer is left alone."""
+MAX_LEFT = 1000
+"""Places to give back that are remembered; a lease ends the others."""
 MICROS = 1_000_000
 
 ENTER = """
@@ -111,6 +115,8 @@ class SharedCallerLimits:
         self._script = client.register_script(ENTER)
         self._alone = MemoryCallerLimits(clock)
         self._rests_until = float("-inf")
+        self._left = deque[tuple[str, str]](maxlen=MAX_LEFT)
+        """Places, each by its key and id, of which the server may not know that they are free."""
 
     @asynccontextmanager
     async def admit(self, caller: Caller, images: int) -> AsyncIterator[Admission]:
@@ -128,8 +134,13 @@ class SharedCallerLimits:
         refuse_impossible(caller.limits, images)
         id = secrets.token_hex(8)
         try:
+            await self._give_back()
             answer = await self._enter(caller, images, id)
+        except asyncio.CancelledError:
+            self._left.append((_keys(caller.name)[2], id))
+            raise
         except (RedisError, OSError) as error:
+            self._left.append((_keys(caller.name)[2], id))
             self._rests_until = self._clock.monotonic() + REST
             logger().warning("state.unreachable", error=str(error)[:200], seconds=REST)
             return self._alone.admit(caller, images)
@@ -148,8 +159,19 @@ class SharedCallerLimits:
         try:
             yield admission
         finally:
-            with suppress(RedisError, OSError):  # The lease runs out by itself.
-                await self._client.zrem(_keys(caller.name)[2], id)
+            self._left.append((_keys(caller.name)[2], id))
+            with suppress(RedisError, OSError):  # Later, or the lease runs out by itself.
+                await self._give_back()
+
+    async def _give_back(self) -> None:
+        """Leave, also where an answer was lost or not waited for."""
+        while self._left:
+            place = self._left.pop()  # Its own first.
+            try:
+                await self._client.zrem(*place)
+            except BaseException:
+                self._left.append(place)
+                raise
 
     async def _enter(self, caller: Caller, images: int, id: str) -> _Answer:
         limits = caller.limits
