@@ -55,13 +55,17 @@ class Ended:
     request: str
     at: datetime
     status: str
-    """``completed``, ``failed`` or ``cancelled``."""
+    """``completed``, ``failed``, ``cancelled``, or :data:`LOST`."""
     code: str | None = None
     """Why, where it failed."""
     target: str | None = None
     images: int = 0
     seconds: float | None = None
     cache: str | None = None
+
+
+LOST = "lost"
+"""How a request ended whose process ended before it: what was posted for it is paid and lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from routercore.state.ledger.book import Book, buckets, mismatches, total
-from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
+from routercore.values.accounts import LOST, Asked, By, Ended, Logged, Mismatch, Used
 from routercore.values.leases import Claim, Mark
 from routercore.values.ledger import (
     EMPTY,
@@ -160,10 +160,20 @@ class MemoryLedger:
         steps = [step for one in self._open() if (step := expiry(one, what.now))]
         for step in steps:
             self._write(step)
+        self._lose(what.now)
         before = what.forget_before
         if before is not None:
             self._blank(page for page in self._pages.values() if page.asked.at < before)
         return len(steps)
+
+    def _lose(self, now: datetime) -> None:
+        """End the requests of dead processes: nothing of them is under way or can be collected."""
+        for page in self._pages.values():
+            if page.ended is None and page.attempts:
+                known = [self._book.attempts[id] for id in page.attempts
+                         if id in self._book.attempts]  # fmt: skip
+                if not any(one.hold.expires > now or one.ticket for one in known):
+                    page.ended = Ended(request=page.asked.request, at=now, status=LOST)
 
     async def erase(
         self, *, request: str | None = None, caller: str | None = None, user: str | None = None

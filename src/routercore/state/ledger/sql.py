@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, exists, or_, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from routercore.state.ledger import reports, tables
@@ -18,7 +18,7 @@ from routercore.state.ledger.book import Book, Changes
 from routercore.state.ledger.database import Database
 from routercore.state.ledger.group import GroupWriter
 from routercore.state.ledger.rows import load_attempts, load_balances, store, store_notes
-from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
+from routercore.values.accounts import LOST, Asked, By, Ended, Logged, Mismatch, Used
 from routercore.values.errors import LedgerUnavailableError
 from routercore.values.leases import Claim, Mark
 from routercore.values.ledger import (
@@ -39,6 +39,9 @@ from routercore.values.ledger import (
 )
 
 T = TypeVar("T")
+
+LOOK_BACK = timedelta(days=7)
+"""How old a request may be that is still looked at for whether its process has died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,9 +211,23 @@ def _sweep(connection: Connection, what: Sweep) -> int:
             with suppress(LedgerStepError):
                 book.write(step)
     store(connection, changes)
+    _lose(connection, what.now)
     if what.forget_before is not None:
         _erase(connection, tables.requests.c.at < what.forget_before)
     return len(left)
+
+
+def _lose(connection: Connection, now: datetime) -> None:
+    """End the requests of dead processes: nothing of them is under way or can be collected."""
+    asked, tried = tables.requests.c, tables.attempts.c
+    theirs = exists().where(tried.request == asked.id)
+    is_alive = or_(tried.expires > now, tried.ticket.is_not(None))
+    connection.execute(
+        update(tables.requests)
+        .where(asked.ended_at.is_(None), asked.at > now - LOOK_BACK)
+        .where(theirs, ~theirs.where(is_alive))
+        .values(ended_at=now, status=LOST, images=0)
+    )
 
 
 def _erase(connection: Connection, *whose: Any) -> int:

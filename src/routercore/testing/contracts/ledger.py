@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from routercore.engine.ledger import Ledger
-from routercore.values.accounts import Asked, By, Ended, Used
+from routercore.values.accounts import LOST, Asked, By, Ended, Used
+from routercore.values.leases import Mark
 from routercore.values.ledger import (
     ROUTER,
     Account,
@@ -66,6 +67,12 @@ async def take(ledger: Ledger, *kinds: Kind, attempt: str = "a", **fields: Any) 
     """Several steps after one another; ``fields`` are the last one's."""
     for kind in kinds:
         await ledger.write(step(kind, attempt, **(fields if kind is kinds[-1] else {})))
+
+
+async def ends(ledger: Ledger) -> dict[str, str | None]:
+    """How the request of each attempt has ended."""
+    pages = await ledger.log()
+    return {p.asked.request[-1]: p.ended.status if p.ended else None for p in pages}
 
 
 class LedgerContract:
@@ -241,6 +248,25 @@ class LedgerContract:
             assert 2 == await ledger.sweep(Sweep(now=NOON + LEASE))
             assert 0 == await ledger.sweep(Sweep(now=NOON + LEASE))
             assert Balance(suspect=100_000) == await ledger.balance(TEAM, Period.DAY, NOON)
+
+    async def test_a_request_whose_process_died_is_lost(self) -> None:
+        """Once all of its attempts have expired, a request without an end has one: lost. What was
+        posted for it stays posted, and what can still be collected is not given up."""
+        async with self.opened() as ledger:
+            for name in "abc":
+                ledger.note(asked(f"request-of-{name}"))
+                await ledger.reserve(hold(name))
+                await take(ledger, Kind.DISPATCHED, attempt=name)
+            await take(ledger, Kind.POSTED, attempt="a", micros=40_000)
+            await take(ledger, Kind.POSTED, attempt="b", micros=40_000)
+            ledger.note(Ended(request="request-of-b", at=NOON, status="completed", images=1))
+            await ledger.mark(Mark(attempt="c", ticket="{}"))
+            await ledger.sweep(Sweep(now=NOON + LEASE - timedelta(seconds=1)))
+            assert {"a": None, "b": "completed", "c": None} == await ends(ledger)
+            await ledger.sweep(Sweep(now=NOON + LEASE))
+            assert {"a": LOST, "b": "completed", "c": None} == await ends(ledger)
+            (page,) = await ledger.log(request="request-of-a")
+            assert Balance(posted=40_000) == page.balance
 
     async def test_notes_come_after_what_was_written_before(self) -> None:
         """A step that nobody waits for is taken all the same; an impossible one is passed over."""
