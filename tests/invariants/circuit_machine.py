@@ -67,7 +67,8 @@ class CircuitMachine(RuleBasedStateMachine):
         """It brings what was asked; one that began before it opened says nothing of now."""
         before = state(self.vitals.circuit, self.now)
         began = self.end(which)
-        is_late = self.vitals.circuit.opened and began < (self.vitals.circuit.opened_at or 0.0)
+        opened_at = self.vitals.circuit.opened_at
+        is_late = self.vitals.circuit.opened and opened_at is not None and began <= opened_at
         self.vitals.succeeded(self.now, began, NEVER_SLOW, self.rng)
         assert (before if is_late else CLOSED) == state(self.vitals.circuit, self.now)
 

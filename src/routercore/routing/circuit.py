@@ -80,7 +80,7 @@ class Circuit:
     ) -> Circuit:
         """A call succeeded: closed, unless the call ``began`` before the circuit opened."""
         if self.opened:
-            if began is not None and began < (self.opened_at or 0.0):
+            if began is not None and self.opened_at is not None and began <= self.opened_at:
                 return self
             return Circuit(calls=((now, True),), relapses=self.relapses, closed_at=now,
                            opened_at=self.opened_at)  # fmt: skip
