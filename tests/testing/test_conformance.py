@@ -26,6 +26,7 @@ from routercore.provider import (
     bearer,
     call,
     classify_openai,
+    compact,
     fail,
     get,
     post_json,
@@ -136,6 +137,19 @@ class Deaf(Kiln):
         return (replace(CARD, seed=True),)
 
 
+class HardOfHearing(Kiln):
+    """Hears a seed where it draws, and nothing but the first picture where it edits."""
+
+    def catalogue(self) -> Sequence[ModelCard]:
+        both = frozenset({Operation.GENERATE, Operation.EDIT})
+        return (replace(CARD, seed=True, operations=both, max_images=2, max_n=2),)
+
+    def build(self, task: Task) -> HttpRequest:
+        if task.images:
+            return post_json(task.url("/edits"), {"image": task.images[0].base64})
+        return post_json(task.url("/jobs"), compact({"prompt": task.prompt, "seed": task.seed}))
+
+
 class Amnesiac(Kiln):
     """resumes: wants to know more of the task than its handle says."""
 
@@ -197,6 +211,14 @@ BROKEN: dict[str, Callable[[], Kiln]] = {
 def test_a_broken_provider_fails_exactly_the_intended_check(check: str, recorded: Path) -> None:
     """Each of the fifteen is wrong in one way, and the kit says that way and no other."""
     assert [check] == list(failed(Subject(BROKEN[check](), recorded)))
+
+
+def test_every_operation_sends_what_is_declared(recorded: Path) -> None:
+    """What is dropped where a model edits is found as well, and so is how many there are to be."""
+    found = failed(Subject(HardOfHearing(), recorded))
+    told = "n to generate, seed to edit, n to edit, images to edit"
+    assert told in found.pop("sends")
+    assert {} == found
 
 
 def test_there_is_a_broken_provider_for_every_check() -> None:

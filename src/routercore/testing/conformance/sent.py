@@ -16,7 +16,7 @@ from routercore.values.check import Fit, check
 from routercore.values.images import ImageRequest, InputImage, Operation, Settings, Task
 from routercore.values.sizes import Size
 
-PICTURE = InputImage.of(PNG)
+PICTURE, ANOTHER = InputImage.of(PNG), InputImage.of(PNG + b"\0")
 VALUES: Mapping[str, tuple[Any, ...]] = {
     "size": (Size(1024, 1024), Size(1536, 1024), Size(1024, 1536), Size(512, 512),
              Size(2048, 2048)),
@@ -48,20 +48,25 @@ def sends(subject: Subject) -> None:
 
 
 def _forgotten(provider: Provider, card: ModelCard) -> Iterator[str]:
-    """The settings of which all values lead to the same request.
+    """What leads to the same request whatever it is, by operation.
 
-    Cards that need an option, or an address of one's own, to send anything at all cannot be judged
-    here, and neither can a setting with a single value, which may be the default.
+    What is begun by an upload, or needs an option or an address of one's own to send anything at
+    all, cannot be judged here, and neither can a setting with a single value, which may be the
+    default. A flow that refuses a value forgets nothing.
     """
-    if not _sent(provider, card, _request(card)):
-        return
-    for name, values in _values(card).items():
-        asked = [fit for value in values if (fit := _fitted(card, name, value)) is not None]
-        if len(asked) > 1 and len({_sent(provider, card, one) for one in asked}) == 1:
-            yield name
+    for operation in filter(card.operations.__contains__, Operation):
+        base = _request(card, operation)
+        if not _sent(provider, card, base):
+            continue
+        for name, values in _values(card, operation).items():
+            asked = [fit for value in values if (fit := _fitted(card, base, name, value))]
+            sent = {_sent(provider, card, one) for one in asked}
+            if len(asked) > 1 and len(sent) == 1 and () not in sent:
+                yield f"{name} to {operation}"
 
 
-def _values(card: ModelCard) -> Mapping[str, tuple[Any, ...]]:
+def _values(card: ModelCard, operation: Operation) -> Mapping[str, tuple[Any, ...]]:
+    takes_several = operation is Operation.EDIT and card.max_images > 1
     return {
         **VALUES,
         "quality": card.qualities,
@@ -69,34 +74,37 @@ def _values(card: ModelCard) -> Mapping[str, tuple[Any, ...]]:
         "background": card.backgrounds,
         **({"style": card.styles[:2]} if card.styles else {}),
         **({"input_fidelity": card.fidelities} if card.fidelities else {}),
+        "n": (1, 2) if card.max_n > 1 else (),
+        "images": ((PICTURE,), (PICTURE, ANOTHER)) if takes_several else (),
+        "mask": (PICTURE, ANOTHER) if operation is Operation.INPAINT else (),
     }
 
 
-def _request(card: ModelCard) -> ImageRequest:
-    """A request for a card's simplest operation."""
-    simplest = next(one for one in Operation if one in card.operations)
+def _request(card: ModelCard, operation: Operation) -> ImageRequest:
+    """The simplest request for an operation."""
     return ImageRequest(
         model=card.id,
         prompt="a lighthouse",
-        images=() if simplest is Operation.GENERATE else (PICTURE,),
-        mask=PICTURE if simplest is Operation.INPAINT else None,
+        images=() if operation is Operation.GENERATE else (PICTURE,),
+        mask=PICTURE if operation is Operation.INPAINT else None,
     )
 
 
-def _fitted(card: ModelCard, name: str, value: Any) -> ImageRequest | None:
-    """A request with one setting, if the card does it as it is."""
+def _fitted(card: ModelCard, base: ImageRequest, name: str, value: Any) -> ImageRequest | None:
+    """The request with one more setting, if the card does it as it is."""
     asked: dict[str, Any] = {name: value}
     if name == "output_compression":
         asked["output_format"] = "jpeg"
-    fit = check(card, replace(_request(card), **asked), LONG_AGO)
+    fit = check(card, replace(base, **asked), LONG_AGO)
     return fit.request if isinstance(fit, Fit) and not fit.warnings else None
 
 
 def _sent(provider: Provider, card: ModelCard, request: ImageRequest) -> tuple[str, ...]:
-    """The requests that a flow makes before it has any answer, as text."""
+    """The requests that a flow makes before it has any answer, as text, if they ask for work."""
     settings: dict[str, Any] = {one.name: getattr(request, one.name) for one in fields(Settings)}
     task = Task(card=card, base_url=ELSEWHERE, **settings)
-    return tuple(_text(one) for one in travel(provider, provider.generate(task), []).requests)
+    journey = travel(provider, provider.generate(task), [])
+    return tuple(map(_text, journey.requests)) if journey.billable else ()
 
 
 def _text(request: HttpRequest) -> str:
