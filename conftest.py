@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+
+import pytest
 
 
 def pytest_sessionfinish() -> None:
@@ -15,3 +18,12 @@ def pytest_sessionfinish() -> None:
     measuring = coverage and coverage.Coverage.current()
     if measuring:
         measuring.save()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The address of a real PostgreSQL, the same for all tests of a worker."""
+    from tests.postgresql import postgresql
+
+    with postgresql() as address:
+        yield address

