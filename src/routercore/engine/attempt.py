@@ -14,6 +14,7 @@ from routercore.engine.deliver import Delivery
 from routercore.engine.driver import Contact, Driver
 from routercore.engine.jobs import Work
 from routercore.engine.pixels import BadImageError, mask_to
+from routercore.engine.quoting import unquoted
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.tickets import Ticket, ticket_of
 from routercore.engine.transport.base import MAX_RESPONSE_BYTES, Phase, Transport
@@ -120,7 +121,7 @@ class Attempter:
         return CallOutcome(
             images=images,
             generated=replace(generated, images=()) if generated else None,
-            failure=failure,
+            failure=unquoted(failure, original, secret),
             cost=_cost(candidate, n, generated, failure),
             contact=contact,
             handle=work.handle,
@@ -149,7 +150,7 @@ class Attempter:
         return CallOutcome(
             images=images,
             generated=replace(generated, images=()) if generated else None,
-            failure=failure,
+            failure=unquoted(failure, secret=secret),
             cost=_collected_cost(ticket, card, generated, failure),
             contact=contact,
             handle=ticket.handle,
