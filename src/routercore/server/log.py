@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 
 from routercore.engine.observers import NAME, logger
 
@@ -18,7 +19,8 @@ def listen(level: str) -> None:
 
 def crashed(request_id: str, error: BaseException) -> None:
     """A request met a mistake of ours; the client was told only the id."""
-    logger().error("request.crashed", request_id=request_id, exc_info=error)
+    where = "".join(traceback.format_exception(error))
+    logger().error("request.crashed", request_id=request_id, exception=where)
 
 
 def record_failed(request_id: str, error: Exception) -> None:
