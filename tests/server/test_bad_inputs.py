@@ -136,6 +136,13 @@ def test_broken_forms(client: httpx2.Client, body: bytes, kind: str) -> None:
     check(client.post(URL, content=body, headers={"content-type": kind}), 400)
 
 
+def test_a_form_nested_beyond_reason(client: httpx2.Client) -> None:
+    """Where all else is right, a bracketed name of a thousand steps is refused by its field."""
+    whole = part("model", MODEL) + part("prompt") + part("provider_options[near]" + "[a]" * 1300)
+    answer = client.post(URL, content=whole + b"--b--\r\n", headers={"content-type": FORM})
+    assert "provider_options" == check(answer, 400)["param"]
+
+
 def test_many_parts(client: httpx2.Client) -> None:
     """A form of too many parts is refused before it is read whole."""
     body = part("x[]") * 1001 + b"--b--\r\n"

@@ -20,6 +20,8 @@ MAX_HEADERS = 16
 MAX_HEADER_BYTES = 4096
 MAX_TEXT_BYTES = 1024 * 1024
 """Of one field that is not a file."""
+MAX_STEPS = 32
+"""Of one bracketed name."""
 MAX_FILE_BYTES = 50 * 1024 * 1024
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 
@@ -168,6 +170,13 @@ def path_of(name: str) -> list[str]:
     ['svg', 'reasoning', 'effort']
     >>> path_of("image[]")
     ['image', '']
+
+    Raises:
+        RequestError: there are more steps than anything needs.
     """
     head, bracket, rest = name.partition("[")
-    return [head, *_BRACKETED.findall(bracket + rest)]
+    path = [head, *_BRACKETED.findall(bracket + rest)]
+    if len(path) > MAX_STEPS:
+        raise RequestError(f"{head[:64]!r} is nested too deeply.", param=head[:64],
+                           code="invalid_value")  # fmt: skip
+    return path
