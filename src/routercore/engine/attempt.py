@@ -233,11 +233,17 @@ class Attempter:
 
 
 async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
-    """Await several calls side by side; a cancellation reaches, and waits for, every one."""
+    """Await several calls side by side; a cancellation reaches, and waits for, every one.
+
+    So does what one of them raises, which is raised as it is.
+    """
     if len(calls) == 1:
         return [await calls[0]()]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(call()) for call in calls]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(call()) for call in calls]
+    except BaseExceptionGroup as several:
+        raise several.exceptions[0] from several
     return [task.result() for task in tasks]
 
 

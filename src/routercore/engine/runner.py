@@ -35,6 +35,7 @@ from routercore.routing.policy import (
     decide,
     gravest,
 )
+from routercore.values.errors import LedgerUnavailableError
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import ImageResult, Operation
@@ -113,6 +114,7 @@ class _Run:
         self.course = Course(plan=plan, upstreams=runner.upstreams, clock=self.clock,
                              began=self.began, deadline=deadline)  # fmt: skip
         self.so_far = SoFar(plan.request, exposure_of(highs, policy.max_exposure, unknown))
+        self.unwritten: LedgerUnavailableError | None = None
 
     async def finish(self) -> ImageResult:
         at = _At()
@@ -270,6 +272,10 @@ class _Run:
                 return replace(outcome, n=n)
         except ProviderFailed as error:
             return CallOutcome(failure=error.failure)
+        except LedgerUnavailableError as error:  # Before it left; other calls may be paid for.
+            self.unwritten = error
+            failure = Failure(fault=Fault.NOT_SENT, message=str(error), is_ours=True)
+            return CallOutcome(failure=failure)
 
     def _notice(self, target: str, notice: Notice) -> None:
         match notice:
@@ -331,6 +337,8 @@ class _Run:
     def _decide(
         self, failure: Failure, candidate: Candidate, at: _At, following: int | None
     ) -> Decision:
+        if self.unwritten is not None:
+            return Decision(Move.STOP, "nothing is sent that cannot be written down")
         if self.so_far.sent_partials:
             return Decision(Move.STOP, "partial images were sent already")
         if failure.fault is Fault.NO_IMAGE and self.so_far.images:
@@ -358,6 +366,8 @@ class _Run:
         """Keep what there is; raise where there is nothing."""
         if self.so_far.images:
             return self._result((failure,) * self.so_far.missing)
+        if self.unwritten is not None:
+            raise self.unwritten
         raise error_of(self.so_far.records, self.policy)
 
     def _result(self, missing: tuple[Failure, ...]) -> ImageResult:
