@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,6 +97,95 @@ def test_an_abandoned_probe_leaves_room_for_the_next() -> None:
     circuit = after(5)
     now = circuit.open_until
     assert not circuit.started(now).abandoned().is_open(now)
+
+
+class Bound(random.Random):
+    """Draws a bound of the interval, always: the lower, or else the upper."""
+
+    def __init__(self, upper: bool) -> None:
+        super().__init__()
+        self.upper = upper
+
+    def uniform(self, a: float, b: float) -> float:
+        return b if self.upper else a
+
+
+def calls(script: str, *, at: float, circuit: Circuit | None = None) -> Circuit:
+    """After calls that succeeded (+) or failed (-), all at one time."""
+    circuit = circuit or Circuit()
+    for one in script:
+        circuit = circuit.succeeded(at) if one == "+" else circuit.failed(at, RNG)
+    return circuit
+
+
+def test_one_that_was_never_used_is_closed() -> None:
+    """At any time: where a clock begins means nothing."""
+    for now in (-5.0, 0.0, 1e9):
+        assert (False, 0.0) == (Circuit().is_open(now), Circuit().closed_for(now))
+
+
+def test_it_stays_open_for_half_to_all_of_its_time() -> None:
+    """7.5 to 15 s at first; drawn at random, so that many routers do not come back together."""
+    lengths = []
+    for upper in (False, True):
+        circuit = Circuit()
+        for _ in range(5):
+            circuit = circuit.failed(100.0, Bound(upper))
+        lengths.append(circuit.open_until - 100.0)
+    assert [7.5, 15.0] == lengths
+
+
+def test_a_probe_under_way_is_a_moment() -> None:
+    """While the probe runs nobody knows how long; one second is told, until it has ended."""
+    circuit = after(5)
+    now = circuit.open_until
+    assert 1.0 == circuit.started(now).closed_for(now)
+    again = circuit.started(now).failed(now, RNG)
+    assert not again.is_open(again.open_until)
+
+
+def test_failures_in_a_row_count_however_slow() -> None:
+    """Five in a row open it even where the window holds but the last of them."""
+    circuit = Circuit()
+    for number in range(5):
+        assert not circuit.is_open(200.0 * number)
+        circuit = circuit.failed(200.0 * number, RNG)
+    assert circuit.is_open(800.0)
+
+
+def test_a_success_ends_the_row() -> None:
+    """Four failures, many successes and four failures are nothing in a row, and no ratio."""
+    circuit = calls("----", at=1000.0, circuit=calls("++++++++++++++++++++", at=1000.0))
+    circuit = calls("----", at=1000.0, circuit=calls("+", at=1000.0, circuit=circuit))
+    assert not circuit.is_open(1000.0)
+
+
+@pytest.mark.parametrize(
+    ("script", "is_open"),
+    [("+++-", False), ("+++--", False), ("+++---", True), ("+---", False), ("++---", True),
+     ("++++++---", False)],
+)  # fmt: skip
+def test_the_ratio(script: str, is_open: bool) -> None:
+    """Of five calls or more half must have failed."""
+    assert is_open is calls(script, at=1000.0).is_open(1000.0)
+
+
+def test_the_window_ends_where_it_says() -> None:
+    """A call counts for just under two minutes."""
+    before = calls("---+", at=1000.0)
+    assert calls("-", at=1119.9, circuit=before).is_open(1119.9)
+    assert not calls("-", at=1120.0, circuit=before).is_open(1120.0)
+
+
+def test_the_probe_counts_as_a_success() -> None:
+    """After it has closed the window holds the probe, and nothing from before."""
+    circuit = after(5)
+    now = circuit.open_until
+    closed = circuit.started(now).succeeded(now)
+    later = now + 60.0
+    assert not calls("++--", at=later, circuit=closed).is_open(later)
+    assert not calls("---", at=later, circuit=closed).is_open(later)
+    assert calls("----", at=later, circuit=closed).is_open(later)
 
 
 steps = st.lists(
