@@ -145,16 +145,16 @@ def test_a_settled_attempt_as_json(spent: Path, say: Run) -> None:
 
 
 def test_a_ledger_that_does_not_add_up(spent: Path, say: Run) -> None:
-    """What was tampered with is named with both figures, and the command ends with one."""
+    """What was tampered with is named with both sums in dollars, and the command ends with one."""
     import sqlite3
 
     with sqlite3.connect(spent / "ledger.db") as connection:
         connection.execute("UPDATE routercore_balances SET posted = 7 WHERE name = 'vendor'")
     connection.close()
     ran = say("ledger", "audit")
-    assert (1, True) == (ran.code, "posted=7, suspect=40000), but the rows say " in ran.text), (
-        ran.text
-    )
+    is_, should = "paid $0.000007, suspect $0.04", "held $0.00, paid $0.03, suspect $0.04"
+    assert f": held $0.00, {is_}, but the rows say {should}" in " ".join(ran.text.split())
+    assert 1 == ran.code
     assert 1 == say("ledger", "audit", "--json").code
 
 

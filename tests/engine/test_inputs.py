@@ -12,7 +12,7 @@ from routercore.engine.transport.base import BlockedAddressError, Phase
 from routercore.provider import HttpResponse
 from routercore.testing.clock import ManualClock
 from routercore.testing.transport import Answer, FakeTransport, Hanging, lost
-from routercore.values.errors import RequestError
+from routercore.values.errors import RequestError, RouterError
 from routercore.values.images import ImageRequest, InputImage
 
 URL = "https://images.example/a.png"
@@ -88,3 +88,17 @@ async def test_a_server_that_does_not_answer() -> None:
     assert "failed_to_download_image" == refused.value.code
     assert INPUT_SECONDS == clock.monotonic()
     assert 0 == transport.open_exchanges
+
+
+@pytest.mark.parametrize("kind", [RouterError, ZeroDivisionError])
+async def test_what_nobody_expected(kind: type[Exception]) -> None:
+    """What else is raised over one of several pictures is raised as itself, and in no circle."""
+    error = kind("mine")
+    transport = FakeTransport([HttpResponse(status=200, body=picture()), error])
+    asked = request(InputImage(url=URL), InputImage(url=URL))
+
+    with pytest.raises(kind) as raised:
+        await inputs(transport).resolve(asked)
+
+    assert error is raised.value
+    assert (None, None) == (error.__cause__, error.__context__)

@@ -237,9 +237,12 @@ async def test_a_ledger_that_was_tampered_with_is_found_out(tmp_path: Path) -> N
         connection.execute("DELETE FROM routercore_entries WHERE attempt = 'b'")
     connection.close()
     ledger = SqlLedger(f"sqlite:///{path}")
-    found = [mismatch.what for mismatch in await ledger.audit()]
-    assert ["attempt a", "attempt b"] == found[:2]
-    assert 12 == len(found[2:])
+    first, second, *balances = await ledger.audit()
+    assert ("attempt a", "held $0.10", "held $0.000001") == (
+        first.what, first.expected, first.actual,
+    )  # fmt: skip
+    assert "attempt b" == second.what
+    assert 12 == len(balances)
     await ledger.close()
 
 

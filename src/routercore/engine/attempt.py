@@ -235,16 +235,23 @@ class Attempter:
 async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:
     """Await several calls side by side; a cancellation reaches, and waits for, every one.
 
-    So does what one of them raises, which is raised as it is.
+    What one of them raises ends the others, and is raised as itself: not as a group.
     """
     if len(calls) == 1:
         return [await calls[0]()]
+    tasks: list[asyncio.Task[T]] = []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(call()) for call in calls]
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from several
-    return [task.result() for task in tasks]
+            tasks += [group.create_task(call()) for call in calls]
+        return [task.result() for task in tasks]
+    except BaseExceptionGroup as failed:
+        error = failed.exceptions[0]
+    # Out of the handler, and without the tasks: an error in a circle would keep pictures alive.
+    tasks.clear()
+    try:
+        raise error
+    finally:
+        del error
 
 
 async def _mask(mask: InputImage | None, card: ModelCard) -> InputImage | None:

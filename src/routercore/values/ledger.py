@@ -36,6 +36,18 @@ def dollars(amount: int) -> Decimal:
     return (Decimal(amount) / MILLION).normalize() + 0
 
 
+def in_words(amount: int) -> str:
+    """Micro-dollars as people read them.
+
+    >>> in_words(40_000)
+    '$0.04'
+    >>> in_words(7)
+    '$0.000007'
+    """
+    whole, _, fraction = f"{dollars(amount):f}".partition(".")
+    return f"${whole}.{fraction:0<2}"
+
+
 class Kind(StrEnum):
     """What a row says of its attempt."""
 
@@ -138,6 +150,10 @@ class Balance(NamedTuple):
     held: int = 0
     posted: int = 0
     suspect: int = 0
+
+    def __str__(self) -> str:
+        parts = (("held", self.held), ("paid", self.posted), ("suspect", self.suspect))
+        return ", ".join(f"{name} {in_words(amount)}" for name, amount in parts)
 
     @property
     def spent(self) -> int:

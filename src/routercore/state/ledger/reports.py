@@ -30,7 +30,7 @@ from routercore.state.ledger.rows import (
 from routercore.state.ledger.tables import DAY, EPOCH, MICROSECOND
 from routercore.values.accounts import Asked, By, Ended, Logged, Mismatch, Used
 from routercore.values.leases import COLLECTABLE, Claim
-from routercore.values.ledger import OPEN, Attempt, Balance, Bucket, Entry, Kind
+from routercore.values.ledger import OPEN, Attempt, Balance, Bucket, Entry, Kind, in_words
 
 ATTEMPTS = tables.attempts.c
 REQUESTS = tables.requests.c
@@ -176,8 +176,8 @@ def _checked(connection: Connection, wrong: list[Mismatch]) -> Iterator[Attempt]
             wrong.append(Mismatch(f"attempt {id}", "rows", "none"))
             continue
         if (attempt.last.kind, attempt.last.micros) != (first.kind, first.micros):
-            stands = f"{first.kind} {first.micros}"
-            should = f"{attempt.last.kind} {attempt.last.micros}"
+            stands = f"{first.kind} {in_words(first.micros)}"
+            should = f"{attempt.last.kind} {in_words(attempt.last.micros)}"
             wrong.append(Mismatch(f"attempt {id}", should, stands))
         yield attempt
 
