@@ -198,3 +198,12 @@ def test_a_message_has_an_end() -> None:
     """Five hundred characters of what was said; what was said is better than the body."""
     assert "x" * 500 == classify_status(answer(500, b"x" * 501)).message
     assert "y" == classify_status(answer(500, b"x"), "y").message
+
+
+@pytest.mark.parametrize("absurd", ["²", "9" * 400, "9" * 5000, "nan", "-1", "soon", ""])
+def test_absurd_waits_are_none(absurd: str) -> None:
+    """Whatever a header says, it is read or passed over; the plainer header counts then."""
+    assert (
+        answer(429, {}, **{"retry-after": absurd, "retry-after-ms": absurd}).retry_after() is None
+    )
+    assert 2.0 == answer(429, {}, **{"retry-after": " 2", "retry-after-ms": absurd}).retry_after()

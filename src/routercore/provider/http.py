@@ -130,15 +130,15 @@ class HttpResponse:
 
     def retry_after(self) -> float | None:
         """Seconds of ``Retry-After-Ms`` or ``Retry-After``; never negative, ``None`` if absurd."""
-        milliseconds = self.header("retry-after-ms")
-        if milliseconds and milliseconds.strip().isdigit():
-            return int(milliseconds) / 1000
-        text = (self.header("retry-after") or "").strip()
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = _seconds_until(text, self.received)
-        return seconds if 0 <= seconds < 1e9 else None
+        told = self.header("retry-after") or ""
+        for seconds in (
+            _number(self.header("retry-after-ms") or "") / 1000,
+            _number(told),
+            _seconds_until(told, self.received),
+        ):
+            if 0 <= seconds < 1e9:
+                return seconds
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +197,13 @@ def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
 
 
 def _seconds_until(text: str, now: float) -> float:
