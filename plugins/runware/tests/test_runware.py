@@ -71,6 +71,15 @@ def test_a_task_is_named_by_its_attempt() -> None:
     assert task_id(first) != task_id(again)
 
 
+def test_options_make_it_no_other_task() -> None:
+    """What kind of task it is, and by which id it is found again, is not for options to say."""
+    asked = task(options={"taskType": "videoInference", "taskUUID": "another", "steps": 9})
+    (sent,) = PROVIDER.build(asked).json
+    assert ("imageInference", task_id(asked), 9) == (
+        sent["taskType"], sent["taskUUID"], sent["steps"],
+    )  # fmt: skip
+
+
 def test_everything_goes_to_another_base_url() -> None:
     """The one URL is the base URL of the task."""
     assert "http://127.0.0.1:9/v1" == PROVIDER.build(task(base_url="http://127.0.0.1:9/v1")).url

@@ -15,8 +15,6 @@ FORMATS = {"jpeg": "JPG"}
 def written(task: Task) -> dict[str, Any]:
     """What is to be drawn, out of what, and in which form it is wanted."""
     body = {
-        "taskType": "imageInference",
-        "taskUUID": task_id(task),
         "model": task.model,
         "positivePrompt": task.prompt,
         "negativePrompt": task.negative_prompt,
@@ -29,6 +27,9 @@ def written(task: Task) -> dict[str, Any]:
         "includeCost": True,
         **_inputs(task),
         **task.options,
+        # No option's: another kind of task has another price, and another id would not be found.
+        "taskType": "imageInference",
+        "taskUUID": task_id(task),
     }
     return compact(body)
 
