@@ -9,7 +9,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Iterable,
     Mapping,
 )
@@ -272,14 +271,14 @@ class _Stream(httpcore2.AsyncNetworkStream):
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> Coroutine[Any, Any, bytes]:
-        return self._inner.read(max_bytes, timeout)
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._inner.read(max_bytes, timeout)
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> Coroutine[Any, Any, None]:
-        return self._inner.write(buffer, timeout)
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._inner.write(buffer, timeout)
 
-    def aclose(self) -> Coroutine[Any, Any, None]:
-        return self._inner.aclose()
+    async def aclose(self) -> None:
+        await self._inner.aclose()
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
