@@ -121,12 +121,12 @@ class Upstream:
     def wait_for_calls(self, count: int) -> None:
         """Wait until so many requests for images have arrived."""
         with self._arrivals:
-            assert self._arrivals.wait_for(lambda: self.calls >= count, timeout=20)
+            assert self._arrivals.wait_for(lambda: self.calls >= count, timeout=60)
 
     def wait_until_idle(self) -> None:
         """Wait until no client is connected any more."""
         with self._arrivals:
-            assert self._arrivals.wait_for(lambda: not self._writers, timeout=20)
+            assert self._arrivals.wait_for(lambda: not self._writers, timeout=60)
 
     def start(self) -> None:
         """Listen; on the same port as before."""

@@ -90,10 +90,10 @@ def test_serving(folder: Path) -> None:
         line = next(line for line in server.stderr if "http://" in line)
         url = re.search(r"http://[\d.:]+", line)
         assert url is not None
-        with urllib.request.urlopen(f"{url[0]}/health", timeout=30) as answer:
+        with urllib.request.urlopen(f"{url[0]}/health", timeout=120) as answer:
             assert 200 == answer.status
         server.send_signal(signal.SIGTERM)
-        assert server.wait(30) in (0, -signal.SIGTERM)
+        assert server.wait(120) in (0, -signal.SIGTERM)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of another kind")
@@ -117,7 +117,7 @@ def test_an_interrupt_ends_at_once(folder: Path, plug: Plug) -> None:
             if "attempt.started" in line:
                 break
         process.send_signal(signal.SIGINT)
-        assert 130 == process.wait(30)
+        assert 130 == process.wait(120)
         said = process.stderr.read()
     assert said.endswith("interrupted\n")
     assert "Traceback" not in said

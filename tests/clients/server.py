@@ -28,7 +28,7 @@ key = "{KEY}"
 key = "{HURRIED}"
 limits = {{{{ requests = "1/min" }}}}
 """
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def serving(folder: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _free_port() -> int:

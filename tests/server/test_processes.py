@@ -323,8 +323,10 @@ def test_workers(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "routercore", "serve", "--config", str(config),
                "--port", str(port), "--workers", "2", "--log-level", "error"]  # fmt: skip
     with subprocess.Popen(command) as parent:
-        wait_until_served(f"http://127.0.0.1:{port}", parent)
-        parent.send_signal(signal.SIGTERM)
+        try:
+            wait_until_served(f"http://127.0.0.1:{port}", parent)
+        finally:
+            parent.send_signal(signal.SIGTERM)
         assert 0 == parent.wait(PATIENCE)
     with pytest.raises(httpx2.TransportError):
         httpx2.get(f"http://127.0.0.1:{port}/health")

@@ -131,7 +131,7 @@ def test_a_place_of_ones_own(tmp_path: Path, upstream: Upstream) -> None:
     place = Cupboard()
     with over(StoreSetup(), tmp_path, upstream, place) as client:
         url = client.post(URL, json=BODY).json()["data"][0]["url"]
-        assert place.swept.wait(10)
+        assert place.swept.wait(60)
 
     assert f"https://cupboard.test/{next(iter(place.things))}" == url
 

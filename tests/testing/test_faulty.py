@@ -93,7 +93,7 @@ def test_it_is_scripted_at_its_start(tmp_path: Path) -> None:
         answer = httpx2.post(f"http://127.0.0.1:{port}/v1/images/generations", json=ASK)
         assert process.stdin is not None
         process.stdin.close()
-        assert (529, 0) == (answer.status_code, process.wait(10))
+        assert (529, 0) == (answer.status_code, process.wait(60))
 
 
 async def test_a_hasty_clock_leaps_over_sleeps() -> None:

@@ -27,7 +27,7 @@ def make_transport(request: pytest.FixtureRequest) -> MakeTransport:
 async def transport(make_transport: MakeTransport) -> AsyncIterator[Transport]:
     """One that must have left no task behind when the test is over."""
     before = asyncio.all_tasks()
-    made = make_transport(write_timeout=0.3)
+    made = make_transport()
     yield made
     await made.close()
     for _ in range(3):

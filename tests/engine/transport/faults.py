@@ -51,7 +51,7 @@ class FaultServer:
 
     async def all_closed(self) -> None:
         """Wait until the client has closed every connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asyncio.gather(*self._tasks)
 
     def url(self, path: str = "/") -> str:

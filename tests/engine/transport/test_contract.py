@@ -18,6 +18,7 @@ from routercore.engine.transport.base import (
 )
 from routercore.provider.http import HttpRequest, Part, get, post_form, post_json
 
+from .conftest import MakeTransport
 from .faults import (
     Behaviour,
     FaultServer,
@@ -172,14 +173,16 @@ async def test_a_body_cut_off_by_a_reset(transport: Transport) -> None:
     assert Phase.NOT_SENT == caught.value.phase
 
 
-async def test_a_peer_that_never_reads(transport: Transport) -> None:
+async def test_a_peer_that_never_reads(make_transport: MakeTransport) -> None:
     """A body that makes no progress is given up, not sent, and its connection dropped."""
+    transport = make_transport(write_timeout=0.3)
     until = asyncio.Event()
     async with FaultServer(never_reading(until)) as server:
         with pytest.raises(TransportError) as caught:
             await transport.send(post(server, LARGE))
         until.set()
         await server.all_closed()
+    await transport.close()
     assert (Phase.NOT_SENT, []) == (caught.value.phase, server.requests)
 
 

@@ -50,7 +50,7 @@ def test_phases(
 
     async def scenario() -> Phase:
         until = asyncio.Event()
-        transport = make_transport(write_timeout=0.3)
+        transport = make_transport(write_timeout=30.0 if behaviour else 0.3)
         async with FaultServer(behaviour or never_reading(until)) as server:
             with pytest.raises(TransportError) as caught:
                 await transport.send(HttpRequest(method="POST", url=server.url(), content=body))

@@ -18,7 +18,7 @@ from typing import Any, Self
 from routercore.testing.faulty.steps import Step
 
 PROCESS = Path(__file__).with_name("process.py")
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a test that waits for the upstream fails."""
 BARS = 8
 
