@@ -48,6 +48,19 @@ async def test_the_plan_and_an_event_tell_of_it() -> None:
     assert "capability.contradicted" in [event.name for event in kit.events]
 
 
+async def test_no_event_has_what_is_not_wanted_in_the_picture(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of a negative prompt that is turned down it is told that it was, not how it read."""
+    refusal = json_answer({"error": {"message": "no", "param": "negative_prompt"}}, 400)
+    worded = replace(CARD, negative_prompt=True)
+    kit = Kit(provider("a", cards=(worded,)), "b", answers={"a": [refusal]})
+    await kit.generate(negative_prompt="nobody of my family")
+    [event] = [one for one in kit.events if one.name == "capability.contradicted"]
+    assert ("negative_prompt", None) == (event.fields["param"], event.fields["value"])
+    assert "family" not in repr(kit.events) + caplog.text
+
+
 async def test_with_nobody_else_the_caller_learns_why() -> None:
     """The first answer is the vendor's words, the second names the parameter."""
     kit = Kit(provider("a", cards=(SIZED,)), answers={"a": [WRONG_SIZE]})

@@ -317,7 +317,8 @@ class _Run:
             return failure
         self._vitals(candidate).refused |= {found}
         param, value = found
-        self._emit("capability.contradicted", target=candidate.name, param=param, value=value,
+        told = None if param == "negative_prompt" else value  # No event has a caller's words.
+        self._emit("capability.contradicted", target=candidate.name, param=param, value=told,
                    message=failure.message)  # fmt: skip
         return replace(failure, only_here=True)
 
