@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from types import TracebackType
 from typing import Protocol, Self
@@ -47,6 +48,8 @@ from routercore.values.money import estimate
 GRACE = timedelta(seconds=60)
 """How long after a request's deadline its process is taken to be dead."""
 SWEEP_EVERY = timedelta(seconds=60)
+COMPLETED = "completed"
+"""How a request ended that brought something."""
 
 
 class LateCollector(Protocol):
@@ -88,6 +91,21 @@ class Books:
         self.ledger.note(Mark(attempt=attempt, leased_until=self.clock.now()))
         if self.collector is not None and not is_called_off:
             self.collector.late(attempt)
+
+    def end(self, ended: Ended, undelivered: Sequence[str], is_kept: bool) -> None:
+        """Write down how a request ended, and let jobs be collected whose pictures nobody has."""
+        if ended.status == COMPLETED and not is_kept:
+            ended = replace(ended, status="cancelled", target=None, images=0)
+        for attempt in undelivered:
+            self.part(attempt, is_delivered=is_kept)
+        self.ledger.note(ended)
+
+    def part(self, attempt: str, *, is_delivered: bool) -> None:
+        """Be done with a job that is paid for, or leave it to others."""
+        if is_delivered:
+            self.ledger.note(Mark(attempt=attempt, is_done=True))
+        else:
+            self.hand_over(attempt)
 
     def unique(self, name: str) -> str:
         """A name that no other attempt has or had, whatever id its caller chose."""
@@ -135,35 +153,30 @@ class RequestBook:
 
     def end(self, status: str, *, code: str | None = None, result: ImageResult | None = None,
             ) -> None:  # fmt: skip
-        """Write down how it ended, if it had begun."""
+        """Write down how it ended, if it had begun; a result, once whoever watches has kept it."""
         self._is_ended = True
         if not self._is_begun:
             return
         clock = self.books.clock
-        for attempt in self._undelivered:
-            self._part(attempt, is_delivered=result is not None)
-        self.books.ledger.note(
-            Ended(
-                request=self.id, at=clock.now(), status=status, code=code,
-                target=result.target if result else None,
-                images=len(result.images) if result else 0,
-                seconds=round(clock.monotonic() - self.began, 3),
-                cache=result.cache if result else None,
-            )
+        ended = Ended(
+            request=self.id, at=clock.now(), status=status, code=code,
+            target=result.target if result else None,
+            images=len(result.images) if result else 0,
+            seconds=round(clock.monotonic() - self.began, 3),
+            cache=result.cache if result else None,
         )  # fmt: skip
+        end = partial(self.books.end, ended, tuple(self._undelivered))
+        if result is not None and self.watch.keeps_result:
+            self.watch.on_kept = end
+        else:
+            end(result is not None)
 
     def paid(self, attempt: str) -> None:
         """A job's pictures are there, and paid for; they can be collected until this has ended."""
         if self._is_ended:  # Its work went on for others who asked for the same.
-            self._part(attempt, is_delivered=True)
+            self.books.part(attempt, is_delivered=True)
         else:
             self._undelivered.append(attempt)
-
-    def _part(self, attempt: str, *, is_delivered: bool) -> None:
-        if is_delivered:
-            self.books.ledger.note(Mark(attempt=attempt, is_done=True))
-        else:
-            self.books.hand_over(attempt)
 
     def booking(self, candidate: Candidate, n: int, name: str, contact: Contact) -> Booking:
         """The money of one call for ``n`` images; enter it before anything is sent."""

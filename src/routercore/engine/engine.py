@@ -162,7 +162,7 @@ class Engine:
             on_notice: told of progress as it happens, with the target's name.
             on_admission: told what is left of the caller's limits, once, before any work.
             request_id: the id to use; made up unless given.
-            watch: shows how far it has come.
+            watch: shows how far it has come; may say when the result is kept.
 
         Raises:
             RouterError: it could not be done; the class says why.

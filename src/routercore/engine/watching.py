@@ -20,6 +20,22 @@ class Watch:
     """An upstream has accepted a job for it, which can be collected by whoever comes later."""
     on_accepted: Callable[[], Awaitable[None]] | None = None
     """Awaited when that is so, before the job is asked after; must not raise."""
+    keeps_result: bool = False
+    """Whoever watches puts the result into safe hands, and says so with :meth:`kept`. Until then
+    the request is under way on the ledger, and its jobs can be collected."""
+    on_kept: Callable[[bool], None] | None = None
+    """Ends it there, once there is a result."""
+
+    @property
+    def is_made(self) -> bool:
+        """The result is there, and on its way into safe hands."""
+        return self.on_kept is not None
+
+    def kept(self, is_kept: bool) -> None:
+        """The result, if there is one, is in safe hands; or it never will be."""
+        end, self.on_kept = self.on_kept, None
+        if end is not None:
+            end(is_kept)
 
     @property
     def is_at_stake(self) -> bool:

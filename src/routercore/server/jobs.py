@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from routercore.engine.watching import Watch
 from routercore.server import log
 from routercore.server.bodies import ClientGoneError
 from routercore.server.elsewhere import Elsewhere
@@ -62,7 +63,7 @@ class Jobs:
         self._keeping: dict[str, Job] = {}
         """Ended ones on their way into the store."""
         self._elsewhere = Elsewhere(store, redactor)
-        self._unsettled: dict[str, Record] = {}
+        self._unsettled: dict[str, tuple[Record, Watch]] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._tending: asyncio.Task[None] | None = None
         self._is_closing = False
@@ -100,7 +101,7 @@ class Jobs:
                 return await self._known(record, order)
             job.is_recorded = True
         self._running[draft.id] = job
-        job.watch.on_accepted = partial(self.record, job)
+        job.watch.on_accepted, job.watch.keeps_result = partial(self.record, job), True
         job.task = asyncio.create_task(self._run(job, work, held.pop_all()))
         self._tend()
         return Found(draft, job, is_new=True)
@@ -221,7 +222,8 @@ class Jobs:
         return job.record
 
     def _cancel(self, job: Job) -> None:
-        if job.task is not None:
+        """End it, unless its pictures are there: these are paid for, and about to be kept."""
+        if job.task is not None and not job.watch.is_made:
             job.task.cancel()
 
     async def idle(self) -> None:
@@ -262,9 +264,10 @@ class Jobs:
             async with job.recording:
                 if job.is_recorded:
                     await self._settle(job, record)
+            job.watch.kept(outcome.error is None)
         except RouterError as error:
             log.record_failed(record.id, error)
-            self._unsettled[record.id] = record
+            self._unsettled[record.id] = record, job.watch
         finally:
             job.end(record, outcome)
             del self._running[record.id]
@@ -324,8 +327,9 @@ class Jobs:
                 log.record_failed("", error)
 
     async def _renew(self) -> None:
-        for id, record in [*self._unsettled.items()]:
+        for id, (record, watch) in [*self._unsettled.items()]:
             await self._store.settle(record)
+            watch.kept(record.state is JobState.COMPLETED)
             del self._unsettled[id]
         ids = [id for id, job in self._running.items() if job.is_recorded]
         for id in await self._store.renew(ids):
