@@ -157,7 +157,7 @@ def test_words_that_are_vague(word: str, fault: Fault, place: str) -> None:
     """A vague word counts where no status says more; an unknown one is a server error."""
     for status in (200, 299):
         assert fault == classify_openai(answer(status, {"error": {place: word}})).fault
-    for status in (199, 409):
+    for status in (199, 300, 409):
         assert fault != classify_openai(answer(status, {"error": {place: word}})).fault
     assert Fault.SERVER_ERROR == classify_openai(answer(200, {"error": {place: "what"}})).fault
 
@@ -187,6 +187,12 @@ def test_details(detail: Any, message: str, param: str | None) -> None:
     for body in ({"detail": detail}, {"error": {"detail": detail}}):
         failure = classify_openai(answer(422, body))
         assert (message, param) == (failure.message, failure.param)
+
+
+def test_details_beside_an_error() -> None:
+    """Where the envelope has no words, those beside it are taken."""
+    body = {"error": {"code": "odd"}, "detail": "wrong"}
+    assert "wrong" == classify_openai(answer(422, body)).message
 
 
 def test_no_details_are_no_words() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routercore.routing.circuit import STANDARD, Circuit
+from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
 
 RNG = random.Random(7)
 
@@ -135,6 +135,20 @@ def test_it_stays_open_for_half_to_all_of_its_time() -> None:
     assert [7.5, 15.0] == lengths
 
 
+def test_it_stays_open_for_five_minutes_at_most() -> None:
+    """However often its probes fail."""
+    circuit = after(5)
+    for _ in range(9):
+        now = circuit.open_until
+        circuit = circuit.started(now).failed(now, Bound(upper=True))
+    assert now + 300.0 == circuit.open_until
+
+
+def test_what_slow_means() -> None:
+    """Five times as long as a call to the target usually takes."""
+    assert 5.0 == CircuitRules().slow_factor == STANDARD.slow_factor
+
+
 def test_a_probe_under_way_is_a_moment() -> None:
     """While the probe runs nobody knows how long; one second is told, until it has ended."""
     circuit = after(5)
@@ -156,6 +170,7 @@ def test_failures_in_a_row_count_however_slow() -> None:
 def test_a_success_ends_the_row() -> None:
     """Four failures, many successes and four failures are nothing in a row, and no ratio."""
     circuit = calls("----", at=1000.0, circuit=calls("++++++++++++++++++++", at=1000.0))
+    assert not circuit.is_open(1000.0)
     circuit = calls("----", at=1000.0, circuit=calls("+", at=1000.0, circuit=circuit))
     assert not circuit.is_open(1000.0)
 
@@ -237,4 +252,5 @@ def test_what_began_before_it_opened_does_not_close_it() -> None:
     """A success that was under way when it opened says little of the target now."""
     circuit = after(5, at=10.0)
     assert circuit.succeeded(12.0, began=9.0).is_open(12.0)
+    assert circuit.succeeded(12.0, began=10.0).is_open(12.0)
     assert not circuit.succeeded(12.0, began=11.0).is_open(12.0)

@@ -49,3 +49,21 @@ def test_calls_are_at_most_a_fifth_more_than_requests(gaps: list[tuple[float, in
     for start, _ in calls:
         window = [is_first for time, is_first in calls if start <= time <= start + 60]
         assert len(window) <= 1.2 * sum(window) + 5 + 1e-6
+
+
+def test_what_a_quota_earns_and_holds() -> None:
+    """Four from the start and at most; a fifth for each request, and one a minute for nothing."""
+    quota = RetryQuota(saved=0.0)
+    for _ in range(4):
+        quota.asked(0.0)
+    assert not quota.allows(0.0)
+    quota.asked(0.0)
+    assert quota.allows(0.0)
+    quota = RetryQuota(saved=0.0)
+    assert (False, True) == (quota.allows(59.9), quota.allows(60.0))
+    quota.allows(1e6)
+    granted = 0
+    while quota.allows(1e6):
+        quota.retried(1e6)
+        granted += 1
+    assert 4 == granted

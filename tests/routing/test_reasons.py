@@ -22,11 +22,6 @@ from routercore.values.faults import Charge, Fault
 FAIL = Policy(on_unknown=OnUnknown.FAIL)
 
 
-def why(fault: Fault, policy: Policy = Policy(), **known: Any) -> tuple[Move, str]:  # noqa: B008
-    decision = decide(failed(fault), situation(**known), policy, CHANCE)
-    return decision.move, decision.reason
-
-
 class Most(random.Random):
     """Draws the upper bound, always."""
 
@@ -41,28 +36,41 @@ class Least(random.Random):
         return a
 
 
-@pytest.mark.parametrize(
-    ("expected", "said"),
-    [
-        ((Move.STOP, "3 attempts were made"), why(Fault.QUOTA, attempts=3)),
-        ((Move.STOP, "the deadline has passed"), why(Fault.QUOTA, remaining=0.0)),
-        ((Move.OTHER_KEY, "quota: another key may work"), why(Fault.QUOTA, has_other_key=True)),
-        ((Move.NEXT, "quota: the next target may work"),
-         why(Fault.QUOTA, remaining=0.5, exposure=nothing())),
-        ((Move.STOP, "no target is left"), why(Fault.QUOTA, has_next=False)),
-        ((Move.STOP, "no target is left"),
-         why(Fault.REPLY_LOST, has_next=False, exposure=once().plus(None))),
-        ((Move.STOP, "conflict ends the request"), why(Fault.CONFLICT, has_next=False)),
-        ((Move.STOP, "reply_lost: it may have been charged, and on_unknown is fail"),
-         why(Fault.REPLY_LOST, FAIL)),
-        ((Move.STOP, "result_unavailable: it was made and paid for, and on_lost_result is stop"),
-         why(Fault.RESULT_UNAVAILABLE)),
-        ((Move.AGAIN, "not_sent: it never left, once more"), why(Fault.NOT_SENT)),
-    ],
-)  # fmt: skip
-def test_reasons(expected: tuple[Move, str], said: tuple[Move, str]) -> None:
-    """Each reason names the failure and what decided."""
-    assert expected == said
+ALONE = {"has_next": False}
+UNLESS_EARLIER = [
+    (Fault.QUOTA, {"attempts": 3}, Move.STOP, "3 attempts were made"),
+    (Fault.QUOTA, {"remaining": 0.0}, Move.STOP, "the deadline has passed"),
+    (Fault.QUOTA, {"has_other_key": True}, Move.OTHER_KEY, "quota: another key may work"),
+    (Fault.QUOTA, {"remaining": 0.5, "exposure": nothing()}, Move.NEXT,
+     "quota: the next target may work"),
+    (Fault.QUOTA, ALONE, Move.STOP, "no target is left"),
+    (Fault.REPLY_LOST, {"exposure": once().plus(None), **ALONE}, Move.STOP, "no target is left"),
+    (Fault.CONFLICT, ALONE, Move.STOP, "conflict ends the request"),
+    (Fault.RESULT_UNAVAILABLE, {}, Move.STOP,
+     "result_unavailable: it was made and paid for, and on_lost_result is stop"),
+    (Fault.NOT_SENT, {}, Move.AGAIN, "not_sent: it never left, once more"),
+    (Fault.NOT_SENT, {"may_retry": False, **ALONE}, Move.STOP,
+     "not_sent: its provider's retries are used up for now"),
+    (Fault.NOT_SENT, {"may_retry": False, "exposure": nothing()}, Move.NEXT,
+     "not_sent: the next target may work"),
+    (Fault.QUOTA, {"may_retry": False, **ALONE}, Move.STOP, "no target is left"),
+    (Fault.QUOTA, {"may_retry": False, "has_other_key": True, "exposure": nothing()}, Move.NEXT,
+     "quota: the next target may work"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "known", "move", "reason"), UNLESS_EARLIER)
+def test_reasons(fault: Fault, known: dict[str, Any], move: Move, reason: str) -> None:
+    """Each reason names what decided."""
+    decision = decide(failed(fault), situation(**known), Policy(), CHANCE)
+    assert (move, reason) == (decision.move, decision.reason)
+
+
+def test_the_reason_of_a_setting() -> None:
+    """What a setting forbids is said with the setting's name."""
+    decision = decide(failed(Fault.REPLY_LOST), situation(), FAIL, CHANCE)
+    reason = "reply_lost: it may have been charged, and on_unknown is fail"
+    assert Decision(Move.STOP, reason) == decision
 
 
 def test_reasons_of_what_is_free() -> None:
