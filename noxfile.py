@@ -188,6 +188,13 @@ def crash(session: nox.Session) -> None:
     session.run("python", "-m", "tests.crash", *session.posargs)
 
 
+@nox.session(python=OLDEST, default=False)
+def mutation(session: nox.Session) -> None:
+    """Change what decides over money in thousands of ways; of ten changes nine must fail a test."""
+    install(session, *make.group("mutation"))
+    session.run("python", "tools/mutation.py", "--fresh", *session.posargs)
+
+
 def install(session: nox.Session, *more: str) -> None:
     """Install the core with all extras, every plugin and the tools of the tests."""
     session.install(*make.BUILD)

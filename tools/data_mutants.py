@@ -19,7 +19,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from routercore.provider import classify
-from routercore.routing import circuit, policy
+from routercore.routing import circuit, policy, quota
 from routercore.values.faults import Fault
 
 TESTS = ("tests/routing", "tests/provider/test_classify.py")
@@ -111,6 +111,8 @@ def mutants() -> Iterator[Mutant]:
     yield from of_defaults("routing/policy.py", policy.Policy, policy.Policy())
     names = [field.name for field in fields(circuit.STANDARD)]
     yield from of_numbers("routing/circuit.py", circuit.STANDARD, names)
+    names = [field.name for field in fields(quota.STANDARD)]
+    yield from of_numbers("routing/quota.py", quota.STANDARD, names)
     for name in ("STATUS_FAULTS", "WORD_FAULTS", "VAGUE_WORD_FAULTS"):
         yield from of_table("provider/classify.py", name, getattr(classify, name))
 
