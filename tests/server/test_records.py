@@ -318,6 +318,35 @@ class TestDurable:
 
         assert [False, True, True] == [record.is_left for record in found if record]
 
+    async def test_what_nobody_is_at_is_forgotten(self, shop: Shop) -> None:
+        """In time also a call goes that never ended: its process died, or let go of it."""
+        for id in ("dead", "released"):
+            await shop.store.claim(shop.record(id))
+        await shop.store.release("released")
+        shop.now += 150
+
+        await shop.store.sweep()
+
+        assert [None, None] == await shop.kept("dead", "released")
+
+    async def test_a_sweep_leaves_nothing_behind(self, shops: Any) -> None:
+        """However many there are too many of; where bounds were lowered that is almost all."""
+        from sqlalchemy import func, insert, select
+
+        from routercore.state.ledger import tables
+
+        shop = shops(max_records=2)
+        await shop.add("last")
+        row = {"owner": "a", "request_hash": "", "created": datetime.fromtimestamp(900, UTC),
+               "state": "completed", "is_unwanted": False, "shape": "{}", "size": 0}  # fmt: skip
+        many = [{**row, "id": f"{number}"} for number in range(2500)]
+        await shop.ledgers[0].transact(lambda c: c.execute(insert(tables.calls), many))
+
+        await shop.store.sweep()
+
+        left = select(func.count()).select_from(tables.calls)
+        assert 2 == await shop.ledgers[0].transact(lambda c: c.scalar(left))
+
     async def test_calling_off(self, shop: Shop) -> None:
         """Whoever is at work on a call hears that nobody wants it any more."""
         for id in ("1", "2"):

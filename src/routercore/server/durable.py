@@ -127,8 +127,9 @@ class DurableRecordStore:
         return Fate.LOST if sent.is_paid else Fate.UNSENT
 
     async def sweep(self) -> None:
-        gone = await self._ledger.transact(partial(calls.sweep, bounds=self._bounds()))
-        await self._delete_images(gone)
+        bounds = self._bounds()
+        while gone := await self._ledger.transact(partial(calls.sweep, bounds=bounds)):
+            await self._delete_images(gone)
 
     async def _found(self, question: Callable[..., Call | None]) -> Record | None:
         call = await self._ledger.transact(question)

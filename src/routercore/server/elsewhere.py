@@ -34,7 +34,7 @@ class Elsewhere:
         job = self._jobs.get(record.id)
         if job is None:
             job = Job(record)
-            if not await self._look(job, record, is_first=True):
+            if not await self._look(job, record):
                 job = self._jobs.setdefault(record.id, job)
                 if job.task is None:
                     job.task = asyncio.create_task(self._poll(job))
@@ -73,9 +73,7 @@ class Elsewhere:
         finally:
             self._drop(job)
 
-    async def _look(
-        self, job: Job, record: Record | None, *, is_first: bool = False, is_late: bool = False
-    ) -> bool:
+    async def _look(self, job: Job, record: Record | None, *, is_late: bool = False) -> bool:
         """Whether the job has ended: as its record says, or because it never will."""
         if record is None:
             error: RouterError | None = ElsewhereError("This call was given up; make it again.")

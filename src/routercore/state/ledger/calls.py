@@ -28,6 +28,8 @@ from routercore.values.leases import COLLECTABLE
 from routercore.values.ledger import Kind
 
 RUNNING = "in_progress"
+SWEPT = 1000
+"""Rows at most that are forgotten for one reason in one transaction."""
 _CALLS = tables.calls.c
 _ATTEMPTS = tables.attempts.c
 
@@ -185,11 +187,18 @@ def call_off(connection: Connection, id: str) -> None:
 
 
 def sweep(connection: Connection, bounds: Bounds) -> list[Call]:
-    """Forget calls beyond the bounds, and results beyond theirs; returns what had been kept."""
-    ended = or_(_CALLS.state != RUNNING, _CALLS.alive_until < bounds.created_after)
+    """Forget some calls beyond the bounds, and results beyond theirs; returns what had been kept.
+
+    As long as there were any there may be more.
+    """
+    is_over = or_(
+        _CALLS.state != RUNNING,
+        _CALLS.alive_until.is_(None),
+        _CALLS.alive_until < bounds.created_after,
+    )
     newest = select(_CALLS.id).where(_CALLS.state != RUNNING).order_by(_CALLS.created.desc())
-    beyond = connection.scalars(newest.offset(bounds.max_calls)).all()
-    gone = [*_all(connection, ended, _CALLS.created < bounds.created_after),
+    beyond = connection.scalars(newest.offset(bounds.max_calls).limit(SWEPT)).all()
+    gone = [*_all(connection, is_over, _CALLS.created < bounds.created_after),
             *_all(connection, _CALLS.id.in_(beyond))]  # fmt: skip
     connection.execute(delete(tables.calls).where(_CALLS.id.in_([call.id for call in gone])))
     return [*gone, *_shrink(connection, bounds.max_bytes)]
@@ -202,7 +211,8 @@ def _shrink(connection: Connection, most: int) -> list[Call]:
     dropped: list[Call] = []
     if held <= most:
         return dropped
-    for row in connection.execute(select(tables.calls).where(kept).order_by(_CALLS.created)):
+    oldest = select(tables.calls).where(kept).order_by(_CALLS.created).limit(SWEPT)
+    for row in connection.execute(oldest):
         if held <= most:
             break
         dropped.append(_call(row))
@@ -214,7 +224,7 @@ def _shrink(connection: Connection, most: int) -> list[Call]:
 
 
 def _all(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[Call]:
-    query = select(tables.calls).where(*conditions).limit(1000)
+    query = select(tables.calls).where(*conditions).limit(SWEPT)
     return [_call(row) for row in connection.execute(query)]
 
 
