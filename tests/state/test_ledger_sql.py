@@ -304,7 +304,8 @@ async def test_rows_of_the_version_before_are_read(tmp_path: Path) -> None:
     await old.write(step(Kind.DISPATCHED, "a"))
     await old.close()
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP INDEX routercore_attempts_ticket")
+        for index in ("attempts_ticket", "requests_unended", "requests_worded"):
+            connection.execute(f"DROP INDEX routercore_{index}")
         for column in ("ticket", "owner", "leased_until", "given_up"):
             connection.execute(f"ALTER TABLE routercore_attempts DROP COLUMN {column}")
         connection.execute("DROP TABLE routercore_calls")

@@ -65,6 +65,13 @@ requests = Table(
     Index("routercore_requests_caller", "caller", "number"),
 )
 
+for _name, _which in (
+    ("unended", requests.c.ended_at.is_(None)),
+    ("worded", requests.c.prompt.is_not(None) | requests.c.user.is_not(None)),
+):
+    Index(f"routercore_requests_{_name}", requests.c.at,
+          sqlite_where=_which, postgresql_where=_which)  # fmt: skip
+
 attempts = Table(
     "routercore_attempts",
     metadata,
