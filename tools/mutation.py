@@ -37,6 +37,7 @@ pytest_add_cli_args_test_selection = {tests}
 also_copy = ["conftest.py"]
 use_git_change_detection = false
 track_dependencies = false
+timeout_multiplier = 5.0
 """
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.server.office import DONE, Office, at_stake, hang_up
 
+from routercore.server.bodies import ClientGoneError
 from routercore.server.faults import (
     BusyError,
     InternalError,
@@ -212,6 +213,22 @@ async def test_tending(office: Office) -> None:
     assert [("sweep", None)] == office.of("sweep")
 
 
+async def test_nothing_is_left_behind_when_a_server_stops(office: Office) -> None:
+    """It returns when all that was under way has ended, chores and all."""
+    kept, running = await office.begin("1"), await office.begin("2", key="k")
+    await office.end(kept)
+    office.gate.clear()
+    assert kept.job is not None
+    with pytest.raises(ClientGoneError), office.jobs.waiting(kept.job):
+        raise ClientGoneError
+    assert kept.job is (await office.jobs.find("a", "1")).job
+    await office.jobs.close()
+    assert running.job is not None
+    assert 0 == office.jobs.count
+    assert DONE == (await office.jobs.find("a", "1")).record.outcome
+    assert [("claim", ("1", JobState.IN_PROGRESS))] == office.of("claim")[1:]
+
+
 async def test_idle(office: Office) -> None:
     """It waits for all that is under way."""
     await office.jobs.idle()
@@ -256,6 +273,8 @@ async def test_a_server_that_stops(
     outcome = await closed(office, is_accepted=is_accepted)
     assert outcome.error is not None
     assert code == outcome.error["code"]
+    if code == "job_handed_over":
+        assert outcome.may_repeat
     assert [written] == office.of("forget", "release", "settle")
     if code == "outcome_unknown":
         assert outcome.error["message"] == (
@@ -272,6 +291,9 @@ async def test_an_accepted_job_without_a_key_is_written_down_when_its_server_sto
     found = await office.begin("1")
     at_stake(found, is_accepted=True)
     await office.jobs.close()
+    assert found.job is not None
+    assert found.job.outcome is not None
+    assert not found.job.outcome.may_repeat
     assert [("claim", ("1", JobState.IN_PROGRESS)), ("release", "1")] == office.of(
         "claim", "release"
     )
