@@ -13,7 +13,6 @@ from tests.server.test_records import (
     UNSENT_AFTER,
     Shop,
     kind,
-    server,
     shop,
     shops,
 )
@@ -22,7 +21,7 @@ from routercore.server.faults import StoreDownError
 from routercore.server.records import Fate, JobState, Outcome
 from routercore.server.replies import Encoded
 
-__all__ = ["kind", "server", "shop", "shops"]
+__all__ = ["kind", "shop", "shops"]
 
 
 async def test_a_record_is_kept_for_all_of_its_time(shop: Shop) -> None:
