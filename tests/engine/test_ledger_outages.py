@@ -10,7 +10,9 @@ from tests.engine.jobs import kit as jobs_kit
 from tests.engine.kit import Kit, asking, made, provider, status
 
 from routercore.engine.setup import Limits
+from routercore.engine.transport.base import Phase
 from routercore.state.ledger.memory import MemoryLedger
+from routercore.testing.transport import lost
 from routercore.values.errors import LedgerUnavailableError
 from routercore.values.ledger import ROUTER, Attempt, Balance, Kind, Period, Step
 
@@ -59,6 +61,14 @@ async def test_what_an_earlier_attempt_brought_is_kept() -> None:
     kit = Kit("a", "b", answers={"a": [made(4), status(503)]}, books=Breaking(after=2))
     result = await kit.generate(n=6)
     assert (["a", "a"], 4, 2) == (kit.asked, len(result.images), len(result.missing))
+
+
+async def test_what_may_be_paid_for_is_not_asked_for_again() -> None:
+    """After an attempt whose outcome nobody knows no client is told that it may simply retry."""
+    kit = Kit("a", "b", answers={"a": [lost(Phase.SENT)]}, books=Breaking(after=1))
+    error = await kit.error()
+    assert (["a"], 503, False) == (kit.asked, error.status, error.may_retry)
+    assert "disk full" in error.message
 
 
 async def test_who_collects_is_told() -> None:

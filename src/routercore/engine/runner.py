@@ -367,7 +367,7 @@ class _Run:
         """Keep what there is; raise where there is nothing."""
         if self.so_far.images:
             return self._result((failure,) * self.so_far.missing)
-        if self.unwritten is not None:
+        if self.unwritten is not None and not self.so_far.exposure.lost:
             raise self.unwritten
         raise error_of(self.so_far.records, self.policy)
 
