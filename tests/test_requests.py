@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from routercore import ImageRequest, Size
+from routercore import ImageRequest, InputImage, Size
 from routercore.router import make_request
+from routercore.testing.providers import PNG
 
 
 def test_auto_asks_for_nothing() -> None:
@@ -25,3 +30,26 @@ def test_a_whole_request_stands_alone() -> None:
     """Settings beside a whole request would be dropped, so they are refused."""
     with pytest.raises(TypeError, match="not both: quality"):
         make_request(ImageRequest(prompt="a heron", model="m"), quality="low")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [str, Path, Path.read_bytes, InputImage.open, lambda file: [str(file)], lambda file: (file,)],
+)
+def test_pictures_are_given_in_any_form(tmp_path: Path, given: Callable[[Path], Any]) -> None:
+    """One picture or several, each a path, its bytes, or what was read already."""
+    file = tmp_path / "heron.png"
+    file.write_bytes(PNG)
+    asked = make_request("a heron", images=given(file), mask=str(file))
+    assert [PNG] == [image.data for image in asked.images]
+    assert asked.mask is not None
+    assert PNG == asked.mask.data
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("qualty", r"; did you mean 'quality'\?"), ("xyzzy", "$")]
+)
+def test_a_setting_that_does_not_exist(name: str, words: str) -> None:
+    """It is named, with what may have been meant."""
+    with pytest.raises(TypeError, match=f"there is no setting '{name}'{words}"):
+        make_request("a heron", **{name: "high"})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import random as random_module
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +28,9 @@ from routercore.state.memory import MemoryCache, MemoryUpstreamLimits
 from routercore.values.events import Observer, StreamItem
 from routercore.values.images import ImageRequest, ImageResult, InputImage
 from routercore.values.sizes import Size
+
+Picture = InputImage | bytes | str | Path
+"""What callers may give as a picture: one, its bytes, or the path of its file."""
 
 
 def configured_ledger(ledger: LedgerSetup, store: StoreSetup) -> Ledger:
@@ -133,7 +138,7 @@ class Router:
         Args:
             request: a request, or a prompt that ``settings`` go with: ``model`` (``test/test``
                 unless given), ``size="1024x1024"``, ``quality``, ``n``, ``seed`` and every other
-                field of :class:`ImageRequest`.
+                field of :class:`ImageRequest`; pictures as for :meth:`edit`.
             caller: on whose behalf; limits, cache and model visibility go by it.
             on_notice: told of progress as it happens, with the target's name.
             request_id: the id to use; made up unless given.
@@ -148,16 +153,16 @@ class Router:
     async def edit(
         self,
         prompt: str,
-        images: Sequence[InputImage | bytes | str | Path],
+        images: Picture | Sequence[Picture],
         *,
-        mask: InputImage | bytes | str | Path | None = None,
+        mask: Picture | None = None,
         **settings: Any,
     ) -> ImageResult:
         """Make images from a prompt and pictures.
 
         Args:
             prompt: what to do with them.
-            images: pictures, their bytes, or paths of files.
+            images: pictures, their bytes, or paths of files; one of them may stand alone.
             mask: a picture whose fully transparent pixels say what to change.
             settings: as for :meth:`generate`.
 
@@ -165,10 +170,7 @@ class Router:
             RouterError: it could not be done.
             OSError: a file cannot be read.
         """
-        inputs = tuple(map(_input, images))
-        return await self.generate(
-            prompt, images=inputs, mask=None if mask is None else _input(mask), **settings
-        )
+        return await self.generate(prompt, images=images, mask=mask, **settings)
 
     def stream(
         self,
@@ -236,27 +238,49 @@ class Router:
 
 
 DEFAULT_MODEL = "test/test"
+SETTINGS = frozenset(field.name for field in fields(ImageRequest)) - {"prompt"}
 
 
 def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
-    """A request out of a prompt and settings; a size may be text, and ``auto`` is the default.
+    """A request out of a prompt and settings.
+
+    A size may be text, a picture its bytes or the path of its file, and ``auto`` is the default.
 
     Raises:
         TypeError: a setting does not exist, or comes beside a whole request.
         ValueError: the size is not one.
+        OSError: a file cannot be read.
     """
     if isinstance(request, ImageRequest):
         if settings:
             raise TypeError(f"give a request or settings, not both: {', '.join(settings)}")
         return request
+    for name in settings.keys() - SETTINGS:
+        raise TypeError(_no_setting(name))
     settings = {name: None if value == "auto" else value for name, value in settings.items()}
     if isinstance(settings.get("size"), str):
         settings["size"] = Size.parse(settings["size"])
+    if "images" in settings:
+        settings["images"] = _inputs(settings["images"])
+    for name in ("mask", "markup"):
+        if settings.get(name) is not None:
+            settings[name] = _input(settings[name])
     settings.setdefault("model", DEFAULT_MODEL)
     return ImageRequest(prompt=request, **settings)
 
 
-def _input(image: InputImage | bytes | str | Path) -> InputImage:
+def _no_setting(name: str) -> str:
+    near = difflib.get_close_matches(name, SETTINGS, n=1)
+    return f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+
+
+def _inputs(images: Picture | Sequence[Picture]) -> tuple[InputImage, ...]:
+    if isinstance(images, InputImage | bytes | str | Path):
+        return (_input(images),)
+    return tuple(map(_input, images))
+
+
+def _input(image: Picture) -> InputImage:
     if isinstance(image, InputImage):
         return image
     return InputImage.of(image) if isinstance(image, bytes) else InputImage.open(image)

@@ -30,6 +30,7 @@ def test_a_configuration_that_holds(run: Run, folder: Path) -> None:
     assert "12 requests, one every 5 s; primary is out from 15 s to 30 s" in ended.text
     assert "primary:test/test not_sent (0 s)" in ended.text
     assert "backup:test/test delivers" in ended.text
+    assert "back after: when primary delivered again" in ended.text
 
 
 def test_a_configuration_that_does_not(run: Run, folder: Path) -> None:

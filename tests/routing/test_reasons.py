@@ -38,7 +38,7 @@ class Least(random.Random):
 
 ALONE = {"has_next": False}
 UNLESS_EARLIER = [
-    (Fault.QUOTA, {"attempts": 3}, Move.STOP, "3 attempts were made"),
+    (Fault.QUOTA, {"attempts": 3}, Move.STOP, "max_attempts allows no more than 3"),
     (Fault.QUOTA, {"remaining": 0.0}, Move.STOP, "the deadline has passed"),
     (Fault.QUOTA, {"has_other_key": True}, Move.OTHER_KEY, "quota: another key may work"),
     (Fault.QUOTA, {"remaining": 0.5, "exposure": nothing()}, Move.NEXT,

@@ -42,6 +42,12 @@ def test_bodies_that_are_no_json_object(client: httpx2.Client, body: bytes) -> N
     check(client.post(URL, content=body, headers=JSON), 400)
 
 
+def test_an_empty_prompt(client: httpx2.Client) -> None:
+    """It is called empty, not short."""
+    answer = client.post(URL, json={"model": "test/test", "prompt": ""})
+    assert "Invalid 'prompt': it is empty." == answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("change", "param", "code"),
     [

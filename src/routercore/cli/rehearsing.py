@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from routercore.testing.rehearsal import Call, Outage, Scene
     from routercore.values.events import AttemptRecord
 
+LEGEND = """
+ at stake: what may have been charged without a picture; calls to it: to {0};
+ back after: when {0} delivered again, from the end of its outage\
+"""
+
 
 def rehearse(
     config: Annotated[
@@ -134,6 +139,7 @@ def _show(scenes: Iterable[Scene]) -> bool:
         out.print(_table(rows))
         for scene in rows[1:]:
             out.print(_tried(scene, max(len(row.outage.name) for row in rows)))
+        out.print(Text(LEGEND.format(rows[0].primary), "dim"))
         failed = failed or any(map(_is_felt, rows))
     return failed
 

@@ -252,7 +252,7 @@ def decide(failure: Failure, situation: Situation, policy: Policy, rng: random.R
     """What to do after ``failure``. Pure, given the random source."""
     rule = rule_of(failure)
     if situation.attempts >= policy.max_attempts:
-        return Decision(Move.STOP, f"{policy.max_attempts} attempts were made")
+        return Decision(Move.STOP, f"max_attempts allows no more than {policy.max_attempts}")
     if situation.remaining <= 0:
         return Decision(Move.STOP, "the deadline has passed")
     may_stay = situation.may_retry and situation.exposure.allows(situation.price)

@@ -139,6 +139,8 @@ def _problem(problem: ErrorDetails) -> RequestError:
         code = "string_above_max_length"
     else:
         code = "invalid_type" if kind.endswith("_type") else "invalid_value"
+    if kind in ("string_too_short", "too_short"):
+        message = "it is empty"
     return RequestError(f"Invalid '{where}': {message}.", param=param, code=code)
 
 

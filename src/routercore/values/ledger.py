@@ -281,6 +281,12 @@ class Attempt:
         return next((entry for entry in self.entries if entry.kind is kind), None)
 
 
+def _price(amount: int) -> str:
+    """Micro-dollars as people write money: cents at least, and whatever else there is."""
+    exact = dollars(amount)
+    return f"${exact:.2f}" if exact == round(exact, 2) else f"${exact:f}"
+
+
 class LedgerStepError(Exception):
     """A step that cannot follow what is written already."""
 
@@ -293,8 +299,8 @@ class OverBudgetError(Exception):
         whose = f"the {scope} {name!r}" if name else "the router"
         per = "in total" if cap.budget.per is Period.TOTAL else f"a {cap.budget.per}"
         super().__init__(
-            f"the budget of {whose} is ${dollars(cap.budget.micros):f} {per}; ${dollars(left):f}"
-            f" is left, and this may cost ${dollars(asked):f}"
+            f"the budget of {whose} is {_price(cap.budget.micros)} {per};"
+            f" {_price(left)} is left, and this may cost {_price(asked)}"
         )
         self.cap, self.left, self.asked = cap, left, asked
 
