@@ -223,8 +223,10 @@ class Jobs:
 
     def _cancel(self, job: Job) -> None:
         """End it, unless its pictures are there: these are paid for, and about to be kept."""
-        if job.task is not None and not job.watch.is_made:
-            job.task.cancel()
+        assert job.task is not None
+        if not job.watch.is_made:
+            # In its turn: a task cancelled before it began could not say that it has ended.
+            asyncio.get_running_loop().call_soon(job.task.cancel)
 
     async def idle(self) -> None:
         """Return once nothing is under way."""
