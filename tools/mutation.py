@@ -62,7 +62,8 @@ GROUPS = {
     ),
     "jobs": Group(
         ("server/jobs.py",),
-        ("tests/server/test_joining.py", "tests/server/test_leaving.py"),
+        ("tests/server/test_joining.py", "tests/server/test_leaving.py",
+         "tests/server/test_jobs_apart.py", "tests/server/test_keeping.py"),
     ),
 }  # fmt: skip
 

@@ -156,6 +156,37 @@ async def test_recording_twice_is_once(office: Office) -> None:
     assert [("claim", ("1", JobState.IN_PROGRESS))] == office.of("claim")
 
 
+async def test_an_accepted_job_is_written_down_at_once(office: Office) -> None:
+    """Before it is asked after: its call must be found by whoever comes later."""
+    found = await office.begin("1")
+    assert found.job is not None
+    await found.job.watch.accepted()
+    assert [("claim", ("1", JobState.IN_PROGRESS))] == office.of("claim")
+    assert found.job.watch.keeps_result
+
+
+async def test_what_went_wrong_is_logged(office: Office, caplog: pytest.LogCaptureFixture) -> None:
+    """Under the id of the request, with the reason."""
+    found = await office.begin("req_1", key="k")
+    assert found.job is not None
+    office.store.failures = 1
+    await office.end(found)
+    other = await office.begin("req_2")
+    assert other.job is not None
+    office.store.failures = 1
+    await office.jobs.record(other.job)
+    office.gate.clear()
+    broken = await office.begin("req_3")
+    await office.end(broken, ValueError("a mistake of ours"))
+    lines = [line for line in caplog.messages if "req_" in line]
+    for id, reason in (
+        ("req_1", "does not answer"),
+        ("req_2", "does not answer"),
+        ("req_3", "a mistake of ours"),
+    ):
+        assert [True] == [reason in line for line in lines if id in line]
+
+
 async def test_cancelling(office: Office) -> None:
     """Here it ends at once; elsewhere whoever is at it is told."""
     found = await office.begin("1", key="k")

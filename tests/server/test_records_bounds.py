@@ -59,6 +59,16 @@ async def test_the_oldest_results_go_first(shops: Any) -> None:
     assert [False, True, True, True] == await shop.kept("a", "b", "c", "d")
 
 
+async def test_as_many_results_go_as_must(shops: Any) -> None:
+    """Each that goes makes the room that it took, and no more go when the rest fits."""
+    shop = shops(max_bytes=15)
+    for id, size in (("a", 4), ("b", 5), ("c", 6), ("d", 7)):
+        await shop.add(id, size=size)
+        shop.now += 1
+    await shop.store.sweep()
+    assert [False, False, True, True] == await shop.kept("a", "b", "c", "d")
+
+
 async def test_room_is_given_back(shops: Any) -> None:
     """What was forgotten, expired or dropped takes no room any more."""
     shop = shops(max_bytes=20)
@@ -228,6 +238,28 @@ class TestDurable:
         from routercore.state.ledger import calls
 
         return await shop.ledgers[0].transact(lambda one: calls.get(one, id=id)) is not None
+
+    async def test_age_is_by_when_a_call_began(self, shops: Any) -> None:
+        """The oldest result is that of the call that began first, whichever was settled first."""
+        shop = shops(max_bytes=15)
+        await shop.add("young", created=shop.now + 5)
+        await shop.add("old")
+        await shop.store.sweep()
+        assert [True, False] == await shop.kept("young", "old")
+
+    async def test_bytes_that_are_no_image_come_back(self, shop: Shop) -> None:
+        """What the store of images does not take is in the row, byte for byte, and once."""
+        data = bytes(range(256))
+        record = await shop.store.claim(shop.record("1"))
+        parts = (b"a", Encoded(data), b"b", Encoded(data), Encoded(b"other"))
+        outcome = Outcome(status=200, headers={}, parts=parts, frames=())
+        await shop.store.settle(replace(record, state=JobState.COMPLETED, outcome=outcome))
+        found = await shop.store.get("1")
+        assert found is not None
+        assert found.outcome is not None
+        assert [getattr(part, "data", part) for part in parts] == [
+            getattr(part, "data", part) for part in found.outcome.parts
+        ]
 
     async def test_a_store_of_images_that_is_down(self, shop: Shop) -> None:
         """A result that cannot be read now is not one that is gone: come again."""
