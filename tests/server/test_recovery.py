@@ -24,8 +24,9 @@ from routercore.server.faults import Redactor
 from routercore.server.files import Shelf
 from routercore.server.recording import open_records
 from routercore.server.records import JobState, Outcome, Record, RecordStore
-from routercore.server.recovery import Recovery
+from routercore.server.recovery import TRIES, Recovery
 from routercore.server.replies import small
+from routercore.values.errors import LedgerUnavailableError
 from routercore.values.images import Image, ImageResult
 from routercore.values.money import Basis, Cost
 from routercore.values.sizes import Size
@@ -144,3 +145,40 @@ async def test_an_ephemeral_picture(desk: Desk) -> None:
     record = await desk.records.get("req_1")
     assert record is not None
     assert record.outcome is None
+
+
+async def test_a_record_that_changes_all_the_time(desk: Desk) -> None:
+    """After a few tries the pictures have to come again: they are neither lost nor doubled."""
+    await desk.begun()
+    tries = 0
+
+    async def never(record: Record, was: Record | None) -> bool:
+        nonlocal tries
+        tries += 1
+        return False
+
+    complete, desk.records.complete = desk.records.complete, never  # type: ignore[method-assign]
+    with pytest.raises(LedgerUnavailableError):
+        await desk.recovery.take(collected())
+    desk.records.complete = complete  # type: ignore[method-assign]
+    await desk.recovery.take(collected())
+
+    assert (TRIES, 1) == (tries, len((await desk.body())["data"]))
+
+
+async def test_a_picture_that_is_gone_by_then(desk: Desk) -> None:
+    """The parts of a call that are still there make its answer; it costs what all of them cost."""
+    await desk.begun()
+    await desk.recovery.take(collected("1"))
+    for path in desk.folder.rglob("*.png"):
+        path.unlink()
+    await desk.recovery.take(collected("2", edge=32))
+
+    body = await desk.body()
+    assert (1, "32x32") == (len(body["data"]), body["size"])
+
+
+async def test_an_end_before_the_beginning(desk: Desk) -> None:
+    """A server that never came up ends without ado."""
+    await desk.recovery.close()
+    assert 0 == desk.pictures()

@@ -9,23 +9,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from routercore.provider import (
+    Call,
     FixedSizes,
+    Flow,
     Generated,
     HttpRequest,
     HttpResponse,
     InputImage,
     ModelCard,
     OneShot,
+    ProviderFailed,
     RawImage,
     Row,
     Task,
     bearer,
     post_json,
 )
-from routercore.testing.providers import PNG
+from routercore.testing.providers import PNG, PNG_BASE64
 from routercore.testing.recording import Recording, record
 from routercore.testing.transcripts import load, replay
 from routercore.testing.transport import Answer, FakeTransport, events_answer, json_answer
@@ -143,3 +147,77 @@ async def test_a_picture_by_its_url_stays_one(tmp_path: Path) -> None:
         "model": "clay", "prompt": "a jug", "seed": 4, "base_url": BASE,
         "images": ["https://pictures.example/a.png"],
     } == recording.task  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (b"out of clay", {"text": "out of clay"}),
+        (PNG + bytes(3000), {"base64": PNG_BASE64}),
+        (b"", {}),
+    ],
+)
+async def test_an_answer_that_is_no_json(body: bytes, kept: dict[str, str]) -> None:
+    """Text is kept as text, a picture as one of a pixel, and nothing as nothing."""
+    text, _ = await recorded(HttpResponse(status=502, body=body))
+    assert {"status": 502, **kept} == json.loads(text)["exchanges"][0]["response"]
+
+
+async def test_an_event_that_is_no_json() -> None:
+    """It is kept as text, and does not end the recording."""
+    final = {"type": "image_generation.completed", "b64_json": BIG}
+    lines = f"event: note\ndata: hello\n\nevent: {final['type']}\ndata: {json.dumps(final)}\n\n"
+    head = {"content-type": "text/event-stream"}
+    answer = HttpResponse(status=200, headers=head, body=lines.encode())
+    text, _ = await recorded(answer, stream=True, partial_images=1)
+    events = json.loads(text)["exchanges"][0]["response"]["events"]
+    assert {"event": "note", "data": "hello"} == events[0]
+
+
+async def test_an_edit_by_a_form(tmp_path: Path) -> None:
+    """The fields of a form are kept by their names, and replay."""
+    task = Task(prompt="a jug", card=CARD, base_url=BASE, images=(picture("png"),), stream=True)
+    recording = Recording.of("An edit.", task, BASE)
+    transport = FakeTransport([json_answer({"data": [{"b64_json": BIG}]})])
+    await record(KILN, task, recording, transport=transport, secret=SECRET)
+    sent = recording.exchanges[0]["request"]
+    assert ("a jug", True) == (sent["form"]["prompt"], recording.task["stream"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "ended"),
+    [
+        (json_answer({"data": [{"b64_json": BIG}]}), (True, "1 image")),
+        (json_answer({"data": [{"b64_json": BIG}] * 2}), (True, "2 images")),
+        (json_answer({"error": {"message": "slow"}}, 429), (False, "rate_limited: slow")),
+    ],
+)
+async def test_what_came_of_it(answer: Answer, ended: tuple[bool, str]) -> None:
+    """It is said in a few words, and whether it is a success."""
+    recording = Recording("A jug.", {})
+    task = Task(prompt="a jug", card=CARD, base_url=BASE)
+    await record(KILN, task, recording, transport=FakeTransport([answer]), secret=SECRET)
+    assert ended == (recording.is_success, recording.ended)
+
+
+async def test_a_vendor_that_looks_at_errors_itself() -> None:
+    """Its flow sees what it asked to see raw, and one that goes on after a failure is followed."""
+
+    class Patient(Inline):
+        def generate(self, task: Task) -> Flow[Generated]:
+            refused = yield Call(post_json(task.url("/a"), {"numbers": [1, 2]}), raw=True)
+            assert isinstance(refused, HttpResponse)
+            try:
+                yield Call(post_json(task.url("/b"), {"nothing": None}))
+            except ProviderFailed:
+                return Generated(images=(RawImage(data=PNG),) * refused.json()["n"])
+            raise AssertionError("it was refused")
+
+    task = Task(prompt="x", card=CARD, base_url=BASE, images=(picture("png"),) * 2)
+    recording = Recording.of("An edit.", task, "https://elsewhere.example")
+    transport = FakeTransport([json_answer({"n": 3}, 409), json_answer({}, 500)])
+    await record(Patient(), task, recording, transport=transport, secret=SECRET)
+    assert "3 images" == recording.ended
+    assert [{"numbers": [1, 2]}, {"nothing": None}] == [
+        exchange["request"]["json"] for exchange in recording.exchanges
+    ]
