@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from routercore.plugins import load_plugins
+from routercore.plugins import PluginChoice, PluginError, load_plugins
 from routercore.provider import ModelCard, NoAuth, Row, hookimpl
 
 
@@ -72,3 +72,68 @@ def test_a_plugin_that_declares_nonsense_is_reported_by_name(plugin: Any, proble
     assert ("odd", True) == (report.name, (report.problem or "").startswith(problem)), report
     assert "test" in loaded.providers
     assert not {"odd", "a:b"} & set(loaded.providers)
+
+
+class Nameless:
+    """Ranks, and cannot be asked for."""
+
+    def rank(self, *_: Any) -> tuple[Any, ...]:
+        return ()
+
+
+class Named(Nameless):
+    """What a strategy, or an observer, must be at the least."""
+
+    def __init__(self, name: str, mark: int = 0) -> None:
+        self.name, self.mark = name, mark
+
+    def notify(self, event: Any) -> None:
+        pass
+
+
+def plugin(hook: str, *things: Any) -> Any:
+    return SimpleNamespace(**{f"routercore_{hook}": hookimpl(lambda: list(things))})
+
+
+@pytest.mark.parametrize(
+    ("odd", "problem"),
+    [
+        (plugin("strategies", Nameless()), "Nameless is no strategy: it lacks a name or rank()"),
+        (plugin("observers", Nameless()), "Nameless is no observer: it lacks notify()"),
+        (
+            plugin("providers", Row(name="odd", auth=NoAuth(), origins=(), cards=())),
+            "provider 'odd' names no origin",
+        ),
+        (
+            plugin(
+                "providers",
+                Row(name="odd", auth=NoAuth(), origins=("http://x",), cards=(), api_version=99),
+            ),
+            "provider 'odd' is written for version 99 of the interface; this routercore supports ",
+        ),
+    ],
+)
+def test_what_a_plugin_contributes_can_be_used(odd: Any, problem: str) -> None:
+    """Else it is said what is missing, and nothing of that plugin is used."""
+    report = load_plugins(extra=[("odd", odd)]).reports[-1]
+    assert ("odd", True) == (report.name, (report.problem or "").startswith(problem)), report
+
+
+def test_a_name_that_two_plugins_claim() -> None:
+    """It is a mistake that names both, until the operator has chosen."""
+    mine, theirs = Named("wise", 1), Named("wise", 2)
+    extra = [("mine", plugin("strategies", mine)), ("theirs", plugin("strategies", theirs))]
+    with pytest.raises(PluginError) as refused:
+        load_plugins(extra=extra)
+    assert all(name in str(refused.value) for name in ("wise", "mine", "theirs"))
+
+    chosen = load_plugins(PluginChoice(prefer={"wise": "theirs"}), extra=extra)
+    assert theirs is chosen.strategies["wise"]
+
+
+def test_plugins_that_are_denied() -> None:
+    """What is denied is not used, even where it is allowed as well."""
+    extra = [("odd", plugin("strategies", Named("wise")))]
+    both = PluginChoice(allow=frozenset({"odd"}), deny=frozenset({"odd"}))
+    for choice, expected in ((PluginChoice(), True), (both, False)):
+        assert expected == ("wise" in load_plugins(choice, extra=extra).strategies)

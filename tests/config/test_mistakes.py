@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.config.kit import problems
 
 from routercore.config import load, parse
+from routercore.provider import hookimpl
 from routercore.values.errors import ConfigError
 
 
@@ -94,6 +96,23 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "keys.a.hash: expected a SHA-256 in hexadecimal, as `routercore keys hash` prints it",
     ),
     ({"keys": {"a": {}}}, "keys.a: expected either key or hash"),
+    (
+        {"providers": {"beta": {"limits": {"requests": "5/0s"}}}},
+        "providers.beta.limits.requests: expected a rate over more than no time, such as '50/min'",
+    ),
+    (
+        {
+            "models": {
+                "a": {"targets": ["test:test/test"], "aliases": ["b"]},
+                "b": {"targets": ["test:test/test"]},
+            }
+        },
+        "models.a.aliases: 'b' is a name of the model 'b'",
+    ),
+    (
+        {"models": {"a": {"targets": ["test:test/test"], "aliases": ["a"]}}},
+        "models.a.aliases: 'a' is a name of the model 'a'",
+    ),
     (
         {"keys": {"a": {"key": "long-enough"}, "b": {"key": "long-enough"}}},
         "keys.b: 'a' has the same key",
@@ -261,3 +280,47 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """The message names the file."""
     with pytest.raises(ConfigError, match=r"none\.toml cannot be read"):
         parse(tmp_path / "none.toml", {})
+
+
+def test_a_circle_that_others_lead_to() -> None:
+    """Only the models of the circle are told of it, and looking for it comes to an end."""
+    targets = ["test:test/test"]
+    models = {
+        "in": {"targets": targets, "fallback_models": ["a"]},
+        "a": {"targets": targets, "fallback_models": ["b"]},
+        "b": {"targets": targets, "fallback_models": ["a"]},
+    }
+    assert {"models.a.fallback_models", "models.b.fallback_models"} == {
+        problem.partition(": ")[0] for problem in problems({"models": models})
+    }
+
+
+def test_a_target_of_a_provider_that_is_wrong_itself() -> None:
+    """Its own table says what is wrong; what follows from that is not told."""
+    document = {
+        "providers": {"spare": {"plugin": 7}},
+        "models": {"m": {"targets": ["spare:ink"]}},
+    }
+    assert ["providers.spare.plugin"] == [
+        problem.partition(": ")[0] for problem in problems(document)
+    ]
+
+
+def test_a_provider_whose_plugin_is_broken() -> None:
+    """It is said what is wrong with the plugin, not that there is none."""
+    broken = SimpleNamespace(routercore_providers=hookimpl(lambda: [7]))
+    with pytest.raises(ConfigError, match=r"providers\.odd: .*its plugin is broken: int is no"):
+        load({"providers": {"odd": {}}}, {}, [("odd", broken)])
+
+
+def test_chat_is_for_those_who_speak_it() -> None:
+    """A card by chat is refused where the provider is no service of the compatible kind."""
+    cards = [{"id": "m", "by_chat": True}]
+    found = problems({"providers": {"test": {"cards": cards}}})
+    assert any("'test' does not speak chat completions" in problem for problem in found), found
+
+
+def test_a_setting_like_no_other() -> None:
+    """Where none has a name near to it, all that there are are told."""
+    [problem] = problems({"cache": {"ttl": "1h", "zzzzzzzz": 1}})
+    assert "cache.zzzzzzzz: there is no such setting; it takes max_bytes, ttl" == problem
