@@ -323,4 +323,5 @@ def test_chat_is_for_those_who_speak_it() -> None:
 def test_a_setting_like_no_other() -> None:
     """Where none has a name near to it, all that there are are told."""
     [problem] = problems({"cache": {"ttl": "1h", "zzzzzzzz": 1}})
-    assert "cache.zzzzzzzz: there is no such setting; it takes max_bytes, ttl" == problem
+    names = "max_bytes, only_seeded, ttl"
+    assert f"cache.zzzzzzzz: there is no such setting; it takes {names}" == problem
