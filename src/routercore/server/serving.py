@@ -47,7 +47,7 @@ def serve(
         config: the configuration file; installed providers whose key is set unless given.
         host: the address to bind; ``[server] host``, else this machine alone, unless given.
         port: ``[server] port``, else 8000, unless given; 0 takes a free one.
-        workers: processes. Limits and caches are each process's own.
+        workers: processes. Caches are each process's own, and so are limits without ``[state]``.
         allow_anonymous: bind beyond this machine although no caller key is configured.
         log_level: of events and of uvicorn; ``info`` has a line for each request.
 
