@@ -133,6 +133,19 @@ async def test_a_job_that_cannot_be_asked_after_is_given_up_in_the_end() -> None
         assert (Kind.SUSPECT, "deadline") == (kind, (why or "").partition(":")[0])
 
 
+async def test_a_picture_that_nobody_takes_over_is_given_up_in_the_end() -> None:
+    """After a day of trying to hand it over it is left alone, and the reason is told."""
+    async with orphaned(*[DONE] * 2000) as made:
+        desk = Desk(*[OSError("no space left")] * 2000)
+        for _ in range(120):
+            await collect(made, desk)
+            await made.clock.advance(900)
+        ((_, why),) = await still_open(made)
+        assert "no space left" in (why or "")
+        asked = len(made.transport.requests)
+        assert ({}, asked) == (await collect(made, desk), len(made.transport.requests))
+
+
 async def test_a_picture_that_is_none_was_paid_for() -> None:
     """A finished job whose bytes are no image is posted, as paid and lost."""
 

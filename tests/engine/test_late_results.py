@@ -239,6 +239,23 @@ async def test_what_is_paid_and_not_delivered_is_collected() -> None:
     assert (2, []) == (len(desk.taken), await still_open(made))
 
 
+async def test_what_is_paid_and_gone_stays_paid() -> None:
+    """A picture that its vendor does not know any more was posted, and nothing takes that back."""
+    gone = [status(404)] * 20
+    made = kit(TAKEN, TAKEN, DONE, *[PENDING] * 9, *gone, provider=Racing())
+    made.engine.collector.on_late = Desk()
+    task = asyncio.ensure_future(made.engine.generate(asking(n=8)))
+    await made.clock.advance(5)
+    before = await stands(made)
+    task.cancel()
+    await asyncio.wait([task])
+    await made.clock.advance(3600)
+    after = await stands(made)
+    assert (before.posted, 0) == (after.posted, after.held)
+    told = [e.fields for e in made.events if e.name == "job.collected"]
+    assert {"given_up"} == {one["fate"] for one in told}
+
+
 async def test_what_was_delivered_is_not_collected() -> None:
     """Once the caller has its pictures, nothing is left to be collected by anybody."""
     made = kit(TAKEN, DONE)
