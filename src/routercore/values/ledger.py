@@ -37,7 +37,7 @@ def dollars(amount: int) -> Decimal:
 
 
 def in_words(amount: int) -> str:
-    """Micro-dollars as people read them.
+    """Micro-dollars as people write money: cents at least, and whatever else there is.
 
     >>> in_words(40_000)
     '$0.04'
@@ -281,12 +281,6 @@ class Attempt:
         return next((entry for entry in self.entries if entry.kind is kind), None)
 
 
-def _price(amount: int) -> str:
-    """Micro-dollars as people write money: cents at least, and whatever else there is."""
-    exact = dollars(amount)
-    return f"${exact:.2f}" if exact == round(exact, 2) else f"${exact:f}"
-
-
 class LedgerStepError(Exception):
     """A step that cannot follow what is written already."""
 
@@ -299,8 +293,8 @@ class OverBudgetError(Exception):
         whose = f"the {scope} {name!r}" if name else "the router"
         per = "in total" if cap.budget.per is Period.TOTAL else f"a {cap.budget.per}"
         super().__init__(
-            f"the budget of {whose} is {_price(cap.budget.micros)} {per};"
-            f" {_price(left)} is left, and this may cost {_price(asked)}"
+            f"the budget of {whose} is {in_words(cap.budget.micros)} {per};"
+            f" {in_words(left)} is left, and this may cost {in_words(asked)}"
         )
         self.cap, self.left, self.asked = cap, left, asked
 
