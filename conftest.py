@@ -8,12 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 
-def pytest_sessionfinish() -> None:
-    """Write down what was measured, before whoever started this process loses patience.
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write down what a worker has measured, before whoever started it loses patience.
 
     A worker of pytest-xdist is killed ten seconds after its last test. On a busy machine that is
-    too soon for coverage's own way of writing at exit, and half of what was measured is lost.
+    too soon for coverage's own way of writing at exit, and half of what was measured is lost. The
+    process that hands out the tests runs none, and has nothing to write.
     """
+    if not hasattr(session.config, "workerinput"):
+        return
     coverage = sys.modules.get("coverage")
     measuring = coverage and coverage.Coverage.current()
     if measuring:
