@@ -61,7 +61,7 @@ async def test_the_oldest_results_go_first(shops: Any) -> None:
 
 async def test_as_many_results_go_as_must(shops: Any) -> None:
     """Each that goes makes the room that it took, and no more go when the rest fits."""
-    shop = shops(max_bytes=15)
+    shop = shops(max_bytes=13)
     for id, size in (("a", 4), ("b", 5), ("c", 6), ("d", 7)):
         await shop.add(id, size=size)
         shop.now += 1
