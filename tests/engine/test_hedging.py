@@ -11,13 +11,15 @@ import pytest
 from tests.engine.kit import CARD, Kit, asking, priced, provider, status
 
 from routercore.engine.setup import ProviderSetup
-from routercore.provider.flow import accepted, wait
+from routercore.provider.flow import accepted, run, wait
 from routercore.routing.policy import Hedge
+from routercore.state.ledger.memory import MemoryLedger
+from routercore.testing.clock import ManualClock
 from routercore.testing.providers import PNG, ScriptedProvider, one_call
 from routercore.testing.transport import Hanging
-from routercore.values.faults import Fault
+from routercore.values.faults import Charge, Fault
 from routercore.values.images import InputImage, Operation, Task
-from routercore.values.ledger import Kind
+from routercore.values.ledger import Attempt, Kind, Step
 
 HEDGE = {"hedge": Hedge(20.0, Decimal("0.05"))}
 
@@ -73,6 +75,53 @@ async def test_a_first_that_still_wins_ends_the_second() -> None:
     assert "a:poster" == result.target
     assert [True] == [one.is_hedge for one in result.attempts if one.failure]
     assert [Kind.POSTED, Kind.SUSPECT] == sorted(await kinds(kit))
+
+
+class SlowToAnswer(MemoryLedger):
+    """Has a step at once, and takes its time to say so."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    async def write(self, step: Step) -> Attempt:
+        attempt = await super().write(step)
+        if attempt.hold.provider == "b" and step.kind is Kind.POSTED:
+            await self._clock.sleep(5)
+        return attempt
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+async def test_a_dead_heat_delivers_one_picture_and_loses_the_other(is_slow: bool) -> None:
+    """Both were made and paid for: one is there, the other on the ledger, in a warning and in the
+    trace, whether or not its copy was cancelled while that was written."""
+    clock, gate = ManualClock(), asyncio.Event()
+
+    def gated(task: Task) -> Any:
+        generated = yield from one_call(task)
+        yield from run(gate.wait)
+        return generated
+
+    async def open_later() -> None:
+        await clock.sleep(30)
+        gate.set()
+
+    books = SlowToAnswer(clock) if is_slow else None
+    copies = provider("a", flow=gated), provider("b", flow=gated)
+    kit = Kit(*copies, clock=clock, route=HEDGE, books=books)
+    opening = asyncio.create_task(open_later())
+    result = await kit.generate()
+    await opening
+    assert (1, ["a", "b"]) == (len(result.images), kit.asked)
+    (loser,) = [one for one in result.attempts if one.failure]
+    assert (Decimal("0.04"), Decimal("0.04")) == (loser.cost.usd, loser.exposed_usd)
+    assert loser.failure is not None
+    assert (Fault.CANCELLED, Charge.CERTAIN) == (loser.failure.fault, loser.failure.charge)
+    assert [("paid_maybe", Decimal("0.04"))] == [(w.code, w.usd) for w in result.warnings]
+    (page,) = await kit.ledger.log()
+    assert {(Kind.POSTED, 40_000)} == {(a.last.kind, a.last.micros) for a in page.attempts}
+    assert [False, True] == sorted(a.last.reason.startswith("paid and lost") for a in page.attempts)
+    assert Decimal("0.08") == result.cost.usd
 
 
 async def test_a_first_that_fails_before_is_no_reason_to_hedge() -> None:

@@ -1,19 +1,54 @@
 """A second copy of a slow call, at the next target; the first to succeed ends the other.
 
 Both are attempts like any other: both are set aside on the ledger before they leave, both count
-against ``max_attempts``, and what the loser may have cost stays suspect.
+against ``max_attempts``, and what the loser may have cost stays suspect. If both bring their
+picture before either could be ended, the first is delivered; the other is paid for, and lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from routercore.engine.attempt import NOTHING, CallOutcome
 from routercore.engine.clock import Clock
+from routercore.engine.driver import Contact
+from routercore.engine.transport.base import Phase
+from routercore.values.faults import Charge, Failure, Fault
+from routercore.values.money import UNKNOWN_COST
 
 T = TypeVar("T")
 Copy = Coroutine[Any, Any, T]
+
+
+@dataclass(slots=True)
+class Prize:
+    """Whose picture is delivered, of two copies of a call: that of the first to have one."""
+
+    holder: object = None
+
+    def claimed(self, copy: object, outcome: CallOutcome) -> CallOutcome:
+        """What came of a copy, by the time that its picture is there: a loss if it is too late."""
+        if not outcome.images:
+            return outcome
+        if self.holder is None:
+            self.holder = copy
+        if self.holder is copy:
+            return outcome
+        message = "its picture came when another copy had brought one already"
+        failure = Failure(fault=Fault.CANCELLED, message=message, charge=Charge.CERTAIN)
+        return replace(outcome, images=(), failure=failure)
+
+
+def cut_short(contact: Contact) -> CallOutcome:
+    """What came of a call that was cancelled before its end."""
+    is_free = contact.phase is Phase.NOT_SENT
+    charge = Charge.NONE if is_free else Charge.UNKNOWN
+    failure = Failure(fault=Fault.CANCELLED, message="it was cancelled", charge=charge)
+    cost = NOTHING if is_free else UNKNOWN_COST
+    return CallOutcome(failure=failure, contact=contact, cost=cost)
 
 
 async def race(

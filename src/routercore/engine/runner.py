@@ -9,19 +9,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from routercore.engine.attempt import NOTHING, CallOutcome, together
+from routercore.engine.attempt import CallOutcome, together
 from routercore.engine.booking import RequestBook
 from routercore.engine.clock import Clock
 from routercore.engine.course import Course
 from routercore.engine.driver import Contact
 from routercore.engine.health import HealthBook, Vitals, contradiction
-from routercore.engine.hedging import race
+from routercore.engine.hedging import Prize, cut_short, race
 from routercore.engine.keys import Key
 from routercore.engine.observers import Observers
 from routercore.engine.progress import SoFar, price_of
 from routercore.engine.resting import count_strikes, leave_alone, shut
 from routercore.engine.splitting import seeded, split
-from routercore.engine.transport.base import Phase
 from routercore.engine.upstreams import Upstream, UpstreamLimits
 from routercore.routing.exposure import exposure_of
 from routercore.routing.failing import error_of
@@ -37,9 +36,8 @@ from routercore.routing.policy import (
 )
 from routercore.values.errors import LedgerUnavailableError
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
-from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
+from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import ImageResult, Operation
-from routercore.values.money import UNKNOWN_COST
 
 CLOCK_STEP = 0.001
 """Seconds by which a sleep may end early."""
@@ -53,8 +51,12 @@ class _At:
     tries: int = 0
     used_keys: frozenset[int] = frozenset()
     is_hedge: bool = False
+    prize: Prize = field(default_factory=Prize)
+    """Shared with its hedge."""
     contacts: list[Contact] = field(default_factory=list)
     """How far its calls came."""
+    outcomes: list[CallOutcome] = field(default_factory=list)
+    """What came of those that are over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,7 @@ class _Run:
             index = self.course.hedge(at.index, hedge.max_extra)
             if index is None or self.so_far.begun >= self.policy.max_attempts:
                 return None
-            places.append(_At(index=index, is_hedge=True))
+            places.append(_At(index=index, is_hedge=True, prize=at.prize))
             return self._attempt(places[1])
 
         ended = await race(
@@ -181,7 +183,7 @@ class _Run:
                 outcomes = [CallOutcome(failure=resting)]
             else:
                 self.course.ask(candidate.target.provider)
-                outcomes = await self._calls(candidate, upstream, key, number, at.contacts)
+                outcomes = await self._calls(candidate, upstream, key, number, at)
         except BaseException as error:
             vitals.failed(now, self.runner.random, began=now, speaks_against_it=False)
             if isinstance(error, asyncio.CancelledError):
@@ -196,13 +198,14 @@ class _Run:
         return failure
 
     def _cancelled(self, candidate: Candidate, at: _At, began: float, number: int) -> None:
-        """Record an attempt that was cut short: its hedge, or what it hedged, was faster."""
-        phase = max((contact.phase for contact in at.contacts), default=Phase.NOT_SENT)
-        charge = Charge.NONE if phase is Phase.NOT_SENT else Charge.UNKNOWN
-        failure = Failure(fault=Fault.CANCELLED, message="it was cancelled", charge=charge)
-        outcome = CallOutcome(failure=failure, contact=Contact(phase=phase),
-                              cost=NOTHING if charge is Charge.NONE else UNKNOWN_COST)  # fmt: skip
-        self._absorb(candidate, at, [outcome], began, number)
+        """Record an attempt that was cut short: its hedge, or what it hedged, was faster.
+
+        A call that had its answer already is recorded as what it was.
+        """
+        done = {id(outcome.contact) for outcome in at.outcomes}
+        cut = [cut_short(one) for one in at.contacts if id(one) not in done]
+        outcomes = [*at.outcomes, *cut] or [cut_short(Contact())]
+        self._absorb(candidate, at, outcomes, began, number)
 
     def _feel(
         self, vitals: Vitals, candidate: Candidate, failure: Failure | None, *, began: float
@@ -223,7 +226,7 @@ class _Run:
         upstream: Upstream,
         key: Key,
         number: int,
-        contacts: list[Contact],
+        at: _At,
     ) -> list[CallOutcome]:
         """The calls of one attempt, side by side: several where ``n`` is more than one call's."""
         made = len(self.so_far.images)
@@ -231,9 +234,8 @@ class _Run:
         calls = []
         for index, n in enumerate(sizes):
             own = seeded(candidate, made)
-            contacts.append(Contact())
             name = f"{self.id}-{number}-{index}"
-            calls.append(partial(self._call, own, upstream, key, n, name, contacts[-1]))
+            calls.append(partial(self._call, own, upstream, key, n, name, at))
             made += n
         return await together(calls)
 
@@ -244,8 +246,9 @@ class _Run:
         key: Key,
         n: int,
         idempotency_key: str,
-        contact: Contact,
+        at: _At,
     ) -> CallOutcome:
+        at.contacts.append(contact := Contact())
         deadline = min(self.deadline, self.clock.monotonic() + self.runner.attempt_timeout)
         try:
             async with self.book.booking(candidate, n, idempotency_key, contact) as booking:
@@ -268,8 +271,10 @@ class _Run:
                     if outcome.failure is not None:
                         vitals, now = self._vitals(candidate), self.clock.monotonic()
                         leave_alone(vitals, upstream.keys, key, outcome.failure, now)
+                outcome = replace(at.prize.claimed(at, outcome), n=n)
+                at.outcomes.append(outcome)
                 await booking.settle(outcome)
-                return replace(outcome, n=n)
+                return outcome
         except ProviderFailed as error:
             return CallOutcome(failure=error.failure)
         except LedgerUnavailableError as error:  # Before it left; other calls may be paid for.
