@@ -17,6 +17,7 @@ from routercore.config.document import (
     ModelSection,
     ProviderSection,
 )
+from routercore.config.options import option_problems
 from routercore.config.problems import Place, Problems, nearest
 from routercore.config.reading import Reading, examine
 from routercore.config.store import store_setup
@@ -132,6 +133,8 @@ class _Builder:
             server=ServerSetup(**dict(document.server)),
         )
         self._check_models(setup)
+        for place, problem in option_problems(setup):
+            self.problems.add(place, problem)
         self.problems.raise_any()
         return setup
 

@@ -41,6 +41,7 @@ from routercore.provider.http import (
     post_json,
 )
 from routercore.provider.images_api import generated
+from routercore.provider.options import Option, nearest, wrong_options
 from routercore.provider.reading import (
     at,
     date_at,
@@ -64,6 +65,7 @@ from routercore.provider.rungs import (
 from routercore.provider.spec import (
     API_VERSION,
     Cancels,
+    ChecksOptions,
     Discovers,
     Finds,
     HasCompanions,
@@ -89,6 +91,7 @@ __all__ = [
     "Call",
     "Cancels",
     "Charge",
+    "ChecksOptions",
     "Discovers",
     "Effect",
     "Emit",
@@ -117,6 +120,7 @@ __all__ = [
     "OneShot",
     "Open",
     "Operation",
+    "Option",
     "Part",
     "Partial",
     "Per",
@@ -155,6 +159,7 @@ __all__ = [
     "hookimpl",
     "list_at",
     "named_job",
+    "nearest",
     "next_event",
     "number_at",
     "open_stream",
@@ -172,6 +177,7 @@ __all__ = [
     "usd_table",
     "wait",
     "whole_at",
+    "wrong_options",
 ]
 
 

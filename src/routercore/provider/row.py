@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -26,6 +26,7 @@ from routercore.provider.http import (
     post_json,
 )
 from routercore.provider.images_api import as_cost, as_images, as_object, as_raw_image, count
+from routercore.provider.options import Option, wrong_options
 from routercore.provider.reading import date_at, list_at
 from routercore.provider.spec import API_VERSION
 from routercore.values.catalogue import WILDCARD, ModelCard
@@ -81,6 +82,8 @@ class Row:
     setting_fields: Mapping[str, str | None] = field(default_factory=dict)
     """How the service calls a setting that OpenAI lacks, or calls otherwise, by the setting's
     name: ``{"seed": "random_seed"}``. ``None`` where a subclass sends it in a way of its own."""
+    own_options: Mapping[str, Option] = field(default_factory=dict)
+    """What a subclass reads of a task's options itself; all others are the service's."""
     api_version: int = API_VERSION
 
     def __post_init__(self) -> None:
@@ -95,6 +98,10 @@ class Row:
 
     def catalogue(self) -> Sequence[ModelCard]:
         return self.cards
+
+    def wrong_options(self, options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """What a configuration gives for ``own_options`` and cannot be right."""
+        return wrong_options(self.own_options, options)
 
     def unsent(self, card: ModelCard) -> tuple[str, ...]:
         """What a card declares to be honoured, and the row has no field for."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from routercore.provider.auth import Auth
 from routercore.provider.classify import classify_openai
 from routercore.provider.flow import Flow, accepted, call, fail, progress, wait
 from routercore.provider.http import HttpRequest, HttpResponse, get
+from routercore.provider.options import Option, wrong_options
 from routercore.provider.reading import text_at
 from routercore.provider.spec import API_VERSION
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
@@ -44,6 +45,8 @@ class OneShot:
     api_version: int = API_VERSION
     auth: Auth
     origins: tuple[str, ...]
+    own_options: ClassVar[Mapping[str, Option]] = {}
+    """What it reads of a task's options itself; all others are the vendor's."""
 
     def build(self, task: Task) -> HttpRequest:
         """The request that does the task."""
@@ -59,6 +62,10 @@ class OneShot:
 
     def classify(self, response: HttpResponse) -> Failure:
         return classify_openai(response)
+
+    def wrong_options(self, options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """What a configuration gives for ``own_options`` and cannot be right."""
+        return wrong_options(self.own_options, options)
 
 
 class JobState(StrEnum):
@@ -99,6 +106,8 @@ class Job:
     api_version: int = API_VERSION
     auth: Auth
     origins: tuple[str, ...]
+    own_options: ClassVar[Mapping[str, Option]] = {}
+    """What it reads of a task's options itself; all others are the vendor's."""
     poll_every: float = 1.0
     """Seconds between polls."""
 
@@ -133,6 +142,10 @@ class Job:
 
     def classify(self, response: HttpResponse) -> Failure:
         return classify_openai(response)
+
+    def wrong_options(self, options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """What a configuration gives for ``own_options`` and cannot be right."""
+        return wrong_options(self.own_options, options)
 
     def answers_at_once(self, task: Task) -> bool:
         """Whether this task is no job: the answer to ``build`` is given to ``parse``, with an empty

@@ -1,8 +1,8 @@
-"""The provider interface, version 1: seven members, and four optional protocols."""
+"""The provider interface, version 1: seven members, and six optional protocols."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from routercore.provider.auth import Auth
@@ -63,6 +63,18 @@ class Discovers(Protocol):
     """A provider that can ask its vendor which models there are."""
 
     def discover(self, base_url: str) -> Flow[Sequence[ModelCard]]: ...
+
+
+@runtime_checkable
+class ChecksOptions(Protocol):
+    """A provider that knows which of its own options cannot be right, before any request."""
+
+    def wrong_options(self, options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """The name of each wrong option, and why, of those that a configuration gives.
+
+        What is missing is not wrong: a target or a request may bring it along.
+        """
+        ...
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from routercore.provider import (
@@ -18,6 +18,7 @@ from routercore.provider import (
     HttpResponse,
     ModelCard,
     OneShot,
+    Option,
     ProviderFailed,
     RawImage,
     Task,
@@ -65,6 +66,9 @@ class Bedrock(OneShot):
     origins = (
         "https://bedrock-runtime.us-west-2.amazonaws.com",
         "https://bedrock.us-west-2.amazonaws.com",
+    )
+    own_options: ClassVar = dict.fromkeys(
+        ("inference_profile", "search_prompt", "select_prompt"), Option()
     )
 
     def companions(self, base_url: str) -> Sequence[str]:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from routercore.provider import (
-    WILDCARD,
-    AnySize,
     Failure,
     Flow,
-    Form,
     Generated,
     HttpRequest,
     HttpResponse,
-    MaskPolarity,
     ModelCard,
     OneShot,
     Operation,
+    Option,
     Provider,
     RawImage,
     Task,
@@ -34,31 +31,11 @@ from routercore.provider import (
     list_at,
     post_json,
     text_at,
-    usd,
     whole_at,
 )
+from routercore_automatic1111.models import ANY, LOADED
 
 __all__ = ["Automatic1111"]
-
-ANY = ModelCard(
-    id=WILDCARD,
-    operations=frozenset(Operation),
-    sizes=AnySize(),
-    choose_format=False,
-    forms=(Form.BASE64,),
-    max_n=8,
-    max_images=1,
-    mask=MaskPolarity.WHITE,
-    seed=True,
-    negative_prompt=True,
-    latency=30.0,
-    prices=(usd("0"),),
-    price_source="local",
-    unverified=frozenset({"sizes", "max_n", "mask", "latency"}),
-)
-"""Any checkpoint of the server, by its name."""
-LOADED = replace(ANY, id="loaded", name="loaded", is_public=False)
-"""Whatever checkpoint the server has loaded, which saves the time to load another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +56,7 @@ class Automatic1111(OneShot):
     name = "automatic1111"
     auth = Basic("AUTOMATIC1111_AUTH")
     origins = ("http://127.0.0.1:7860",)
+    own_options: ClassVar = {"override_settings": Option(kinds=(dict,))}
 
     def catalogue(self) -> Sequence[ModelCard]:
         return (LOADED, ANY)

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from routercore.provider import Provider, hookimpl
+from routercore.provider import Option, Provider, hookimpl
 from routercore_azure_openai.models import CARDS
-from routercore_azure_openai.service import NO_RESOURCE, AzureOpenAI
+from routercore_azure_openai.service import NO_RESOURCE, OWN_OPTIONS, AzureOpenAI
 from routercore_azure_openai.signing import AzureAuth
 
 AZURE_OPENAI = AzureOpenAI(
@@ -13,6 +13,7 @@ AZURE_OPENAI = AzureOpenAI(
     origins=(NO_RESOURCE,),
     cards=CARDS,
     models_path=None,
+    own_options=dict.fromkeys(OWN_OPTIONS, Option()),
 )
 
 

@@ -32,7 +32,7 @@ from routercore.provider import (
     text_at,
 )
 from routercore_bytedance_seedream.models import CARDS
-from routercore_bytedance_seedream.series import image_of, refuse_impossible, streamed
+from routercore_bytedance_seedream.series import OPTIONS, image_of, refuse_impossible, streamed
 
 __all__ = ["Seedream"]
 
@@ -62,6 +62,7 @@ class Seedream(OneShot):
     name = "bytedance-seedream"
     auth = bearer("ARK_API_KEY")
     origins = ("https://ark.ap-southeast.bytepluses.com/api/v3",)
+    own_options = OPTIONS
 
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS

@@ -10,6 +10,7 @@ from routercore.provider import (
     Flow,
     HttpRequest,
     HttpResponse,
+    Option,
     ProviderFailed,
     RawImage,
     Task,
@@ -24,6 +25,10 @@ from routercore.provider import (
 from routercore_bytedance_seedream.models import URL_LIFETIME
 
 SERIES = "sequential_image_generation"
+OPTIONS = {
+    SERIES: Option(words=("auto", "disabled")),
+    f"{SERIES}_options": Option(kinds=(dict,)),
+}
 MOST_PICTURES = 15
 """Of one call, those that are sent along included."""
 EVENT = "image_generation."

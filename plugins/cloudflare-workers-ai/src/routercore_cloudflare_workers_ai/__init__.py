@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from routercore.provider import (
     Failure,
@@ -15,6 +15,7 @@ from routercore.provider import (
     HttpResponse,
     ModelCard,
     OneShot,
+    Option,
     Part,
     Provider,
     ProviderFailed,
@@ -56,6 +57,7 @@ class WorkersAI(OneShot):
     name = "cloudflare-workers-ai"
     auth = bearer("CLOUDFLARE_API_TOKEN")
     origins = ("https://api.cloudflare.com/client/v4",)
+    own_options: ClassVar = {"account_id": Option()}
 
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS

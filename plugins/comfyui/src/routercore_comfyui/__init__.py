@@ -39,7 +39,7 @@ from routercore.provider import (
     usd,
 )
 from routercore_comfyui.files import fetched, uploaded
-from routercore_comfyui.graph import UNNAMED, filled, pictures, stored_as
+from routercore_comfyui.graph import UNNAMED, filled, pictures, stored_as, wrong_options
 from routercore_comfyui.history import saved, standing, wrong_nodes
 
 __all__ = ["ComfyUI"]
@@ -78,6 +78,9 @@ class ComfyUI(Job):
         response = yield from call(get(f"{base_url}/models/checkpoints"))
         names = [name for name in list_at(response.json()) if isinstance(name, str) and name]
         return (WORKFLOW, *(ANY.named(name) for name in dict.fromkeys(names)))
+
+    def wrong_options(self, options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        return wrong_options(options)
 
     def submit(self, task: Task) -> Flow[HttpResponse]:
         self.build(task)  # What is wrong with the workflow is found before anything is uploaded.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
-from routercore.provider import Fault, InputImage, Task, fail
+from routercore.provider import Fault, InputImage, ProviderFailed, Task, fail, nearest
 
 OURS = frozenset({"workflow", "slots", "outputs"})
 """Options that describe the workflow; every other one is a value for the slot of its name."""
@@ -45,7 +45,7 @@ def filled(task: Task, files: Mapping[str, str]) -> dict[str, Any]:
         ProviderFailed: there is no workflow, a slot leads nowhere, or something was asked for that
             the workflow has no slot for.
     """
-    graph, slots = _graph(task), _slots(task)
+    graph, slots = graph_of(task.options), slots_of(task.options)
     for name, value in _values(task, slots, files).items():
         places = slots.get(name)
         if places is None:
@@ -53,11 +53,43 @@ def filled(task: Task, files: Mapping[str, str]) -> dict[str, Any]:
             raise fail(Fault.UNSUPPORTED, f"the workflow has no slot for {name!r}", param=param,
                        only_here=True)  # fmt: skip
         for place in places:
-            node, _, field = place.rpartition(".")
-            if node not in graph:
-                raise _wrong(f"slot {name!r} leads to {place!r}, and there is no such node")
+            node, field = _node_at(name, place, graph)
             graph[node]["inputs"][field] = value
     return graph
+
+
+def wrong_options(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of a workflow and its slots cannot be right, as far as it is there."""
+    try:
+        graph = graph_of(options) if "workflow" in options else None
+    except ProviderFailed as error:
+        yield "workflow", error.failure.message
+        graph = None
+    if not isinstance(options.get("outputs", []), list):
+        yield "outputs", "it takes a list of nodes"
+    try:
+        slots = slots_of(options)
+    except ProviderFailed as error:
+        yield "slots", error.failure.message
+        return
+    for slot, places in slots.items():
+        try:
+            _ = [_node_at(slot, place, graph) for place in places]
+        except ProviderFailed as error:
+            yield "slots", error.failure.message
+    for name in options.keys() - OURS if slots else ():
+        if name not in slots:
+            yield name, f"the workflow has no slot for it{nearest(name, {*slots, *OURS})}"
+
+
+def _node_at(name: str, place: str, graph: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The node and its input that a slot leads to, in a graph if there is one."""
+    node, _, field = place.rpartition(".")
+    if not node or not field:
+        raise _wrong(f"slot {name!r} leads to {place!r}, which is not a node, a dot and an input")
+    if graph is not None and node not in graph:
+        raise _wrong(f"slot {name!r} leads to {place!r}, and there is no such node")
+    return node, field
 
 
 def _values(task: Task, slots: Mapping[str, Any], files: Mapping[str, str]) -> dict[str, Any]:
@@ -76,9 +108,9 @@ def _values(task: Task, slots: Mapping[str, Any], files: Mapping[str, str]) -> d
     return {name: value for name, value in asked.items() if value is not None}
 
 
-def _graph(task: Task) -> dict[str, Any]:
+def graph_of(options: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of the workflow that can be written to."""
-    workflow = task.options.get("workflow")
+    workflow = options.get("workflow")
     if isinstance(workflow, str):
         try:
             workflow = json.loads(workflow)
@@ -96,9 +128,9 @@ def _graph(task: Task) -> dict[str, Any]:
     return graph
 
 
-def _slots(task: Task) -> dict[str, list[str]]:
+def slots_of(options: Mapping[str, Any]) -> dict[str, list[str]]:
     """Each slot's places, of which there may be several: ``3.seed``."""
-    slots = task.options.get("slots", {})
+    slots = options.get("slots", {})
     if not isinstance(slots, Mapping):
         raise _wrong("'slots' is a table of names and places")
     return {
@@ -107,5 +139,5 @@ def _slots(task: Task) -> dict[str, list[str]]:
     }
 
 
-def _wrong(message: str) -> Exception:
+def _wrong(message: str) -> ProviderFailed:
     return fail(Fault.INVALID_REQUEST, message, param="workflow", only_here=True)

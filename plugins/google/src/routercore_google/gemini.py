@@ -16,6 +16,7 @@ from routercore.provider import (
     HttpResponse,
     ModelCard,
     OneShot,
+    Option,
     ProviderFailed,
     RawImage,
     Task,
@@ -46,11 +47,15 @@ ACCOUNT = frozenset({"ESCALATION", "PUP_LIMITED_DISABLED"})
 OWN = frozenset({"aspectRatio", "imageSize", "candidateCount", "imageConfig", "seed"})
 """What a request has settings for, so that no option may say otherwise."""
 
+TABLES = ("generationConfig", "imageConfig")
+"""Options that go together with what the request says itself."""
+
 
 class Gemini(OneShot):
     """What AI Studio and Vertex AI have in common."""
 
     cards: ClassVar[Sequence[ModelCard]]
+    own_options: ClassVar = dict.fromkeys(TABLES, Option(kinds=(dict,)))
 
     def catalogue(self) -> Sequence[ModelCard]:
         return self.cards

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from routercore.provider import (
     Failure,
@@ -16,6 +16,7 @@ from routercore.provider import (
     JobState,
     JobStatus,
     ModelCard,
+    Option,
     Provider,
     RawImage,
     Task,
@@ -32,7 +33,7 @@ from routercore.provider import (
     unnamed_job,
 )
 from routercore_huggingface.answers import read
-from routercore_huggingface.backends import BACKENDS, Backend
+from routercore_huggingface.backends import BACKENDS, OURS, Backend
 from routercore_huggingface.models import BACKEND_IDS, CARDS, DEFAULT_BACKEND
 
 __all__ = ["HuggingFace"]
@@ -52,6 +53,7 @@ class HuggingFace(Job):
     name = "huggingface"
     auth = bearer("HF_TOKEN")
     origins = ("https://router.huggingface.co",)
+    own_options: ClassVar = dict.fromkeys(OURS, Option())
 
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from routercore.provider import (
     Charge,
@@ -18,6 +18,7 @@ from routercore.provider import (
     JobState,
     JobStatus,
     ModelCard,
+    Option,
     Provider,
     RawImage,
     Task,
@@ -47,6 +48,10 @@ class Luma(Job):
     name = "luma"
     auth = bearer("LUMAAI_API_KEY")
     origins = ("https://api.lumalabs.ai/dream-machine/v1",)
+    own_options: ClassVar = {
+        "reference": Option(words=REFERENCES),
+        "weight": Option(kinds=(float,)),
+    }
     poll_every = 0.5
 
     def catalogue(self) -> Sequence[ModelCard]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from routercore.provider import (
     Failure,
@@ -17,6 +17,7 @@ from routercore.provider import (
     JobState,
     JobStatus,
     ModelCard,
+    Option,
     Provider,
     ProviderFailed,
     RawImage,
@@ -62,6 +63,7 @@ class Runware(Job):
     name = "runware"
     auth = bearer("RUNWARE_API_KEY")
     origins = ("https://api.runware.ai/v1",)
+    own_options: ClassVar = {"deliveryMethod": Option(words=("sync", "async"))}
 
     def catalogue(self) -> Sequence[ModelCard]:
         return CARDS

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from routercore.provider import (
     WILDCARD,
@@ -23,6 +23,7 @@ from routercore.provider import (
     MaskPolarity,
     ModelCard,
     Operation,
+    Option,
     Provider,
     RawImage,
     Task,
@@ -74,6 +75,7 @@ class StableDiffusionCpp(Job):
     name = "sdcpp"
     auth = bearer("SDCPP_API_KEY", optional=True)
     origins = ("http://127.0.0.1:1234",)
+    own_options: ClassVar = {"strength": Option(kinds=(float,))}
     poll_every = 0.5
 
     def catalogue(self) -> Sequence[ModelCard]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from routercore.provider import (
     Charge,
@@ -17,6 +17,7 @@ from routercore.provider import (
     JobState,
     JobStatus,
     ModelCard,
+    Option,
     Provider,
     RawImage,
     Task,
@@ -47,6 +48,9 @@ class Stability(Job):
     name = "stability"
     auth = bearer("STABILITY_API_KEY")
     origins = ("https://api.stability.ai",)
+    own_options: ClassVar = {
+        name: Option() for endpoint in ENDPOINTS.values() for name in endpoint.needs
+    }
     poll_every = 10.0
     """The vendor asks not to be polled more often."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial as bound
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -61,6 +61,10 @@ class TestProvider:
 
     def classify(self, response: HttpResponse) -> Failure:
         return classify_openai(response)
+
+    def wrong_options(self, options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        """What a script cannot be made of."""
+        return Script.wrong_options(options)
 
     def generate(self, task: Task) -> Flow[Generated]:
         script, fault = self._play(task)

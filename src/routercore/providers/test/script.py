@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from routercore.provider import Fault, ProviderFailed, fail, refused
+from routercore.provider.options import nearest
 from routercore.providers.test.chance import Chance
 
 OK = "ok"
@@ -44,14 +44,17 @@ class Script:
         Raises:
             ProviderFailed: ``invalid_request`` that names the option and what it takes.
         """
-        values: dict[str, Any] = {}
-        for name, value in options.items():
-            if name not in _READERS:
-                near = difflib.get_close_matches(name, _READERS, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else f": {', '.join(_READERS)}"
-                raise _wrong(name, f"is none of the test provider's options{hint}")
-            values[name] = _READERS[name](name, value)
+        values: dict[str, Any] = {name: _read(name, value) for name, value in options.items()}
         return cls(**values)
+
+    @staticmethod
+    def wrong_options(options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+        """Each option that :meth:`read` would refuse, and why."""
+        for name, value in options.items():
+            try:
+                _read(name, value)
+            except ProviderFailed as error:
+                yield name, error.failure.message
 
     @property
     def name(self) -> str:
@@ -96,6 +99,13 @@ class Counts:
         if len(self._counts) > MAX_COUNTS:
             del self._counts[next(iter(self._counts))]
         return count
+
+
+def _read(name: str, value: object) -> object:
+    if name not in _READERS:
+        hint = nearest(name, _READERS) or f": {', '.join(_READERS)}"
+        raise _wrong(name, f"is none of the test provider's options{hint}")
+    return _READERS[name](name, value)
 
 
 def _wrong(name: str, message: str) -> ProviderFailed:
@@ -151,7 +161,8 @@ def _faults(name: str, value: object) -> tuple[str, ...]:
         raise _wrong(name, f"takes one to 100 faults, not {len(words)}")
     for word in words:
         if word not in WORDS:
-            raise _wrong(name, f"takes {', '.join(WORDS)}, or a list of these, not {word!r}")
+            hint = nearest(str(word), WORDS)
+            raise _wrong(name, f"takes {', '.join(WORDS)}, or a list of these, not {word!r}{hint}")
     return tuple(str(word) for word in words)
 
 
