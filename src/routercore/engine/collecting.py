@@ -34,7 +34,9 @@ SECONDS = 120.0
 """How long one job is waited for, unless told otherwise."""
 GRACE = timedelta(seconds=60)
 """How much longer it stays claimed: for the callback, and for slow clocks."""
-SIDE_BY_SIDE = 8
+SIDE_BY_SIDE = 32
+"""Jobs that are waited for at one time: most of it is waiting, and after a restart there may be
+hundreds."""
 MOST_LATE = 100
 """Late jobs that are waited for at one time; what is beyond them is left to ``collect``."""
 PATIENCE = timedelta(days=1)
