@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.faults.kit import Stage, faults, images_api, jobs_api
+from tests.faults.memory import counts_memory, kept_below
 
 from routercore.engine.transport.base import Transport
 from routercore.routing.policy import OnLostResult
@@ -103,11 +104,13 @@ async def test_expired_results(first: FaultyUpstream, status: int) -> None:
 
 
 @pytest.mark.fault("F24", how="a result of 1 GB behind a URL")
+@counts_memory
 async def test_a_huge_result(first: FaultyUpstream, transport: Transports) -> None:
-    """A download is cut at the size that an image may have."""
+    """A download is cut at the size that an image may have, by default at less than 64 MiB."""
     first.script(LINKED, steps.flood(1024**3, on="result", times=0))
-    async with Stage(first, max_image_bytes=1024**2, injected={"transport": transport()}) as stage:
-        assert ["result_unavailable"] == faults(await stage.fails())
+    async with Stage(first, injected={"transport": transport()}) as stage:
+        with kept_below(64 * 1024**2):
+            assert ["result_unavailable"] == faults(await stage.fails())
         assert ["paid-lost"] == await stage.kinds()
 
 

@@ -179,9 +179,9 @@ class Attempter:
         )
 
     def _answer_bytes(self, n: int, partial_images: int | None) -> int:
-        """The longest answer that images of the allowed size can need, as base64."""
+        """The longest answer that images of the allowed size can need, as base64 with escapes."""
         images = n * (1 + (partial_images or 0))
-        return min(MAX_RESPONSE_BYTES, ENVELOPE_BYTES + images * self.max_image_bytes * 3 // 2)
+        return min(MAX_RESPONSE_BYTES, ENVELOPE_BYTES + images * self.max_image_bytes * 7 // 5)
 
     async def _task(
         self, candidate: Candidate, *, n: int, stream: bool, idempotency_key: str
