@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 from tests.faults.kit import Stage
+from tests.faults.pace import Answered, FastClock, traffic
+from tests.serving import MODEL
 
 from routercore.testing.faulty import FaultyUpstream, steps
 
@@ -51,3 +53,56 @@ async def test_still_gone(first: FaultyUpstream, second: FaultyUpstream) -> None
         stage.hasty.leap(16)
         await crowd(stage, 1)
         assert {"first": 10} == await crowd(stage, 10)
+
+
+RATE, OUTAGE, SPEED = 20, 60, 10
+"""Requests a second, and seconds; of a clock that is so many times as fast as the machine's."""
+MOST = 1.2 * RATE * OUTAGE + 5
+"""Calls that a dead provider may get."""
+
+
+def calls(answered: list[Answered], provider: str) -> int:
+    """How often a provider was called, as the traces tell."""
+    return sum(one.calls(provider) for one in answered)
+
+
+@pytest.mark.fault("F34", how="two closed ports, or two that answer 503, for 60 s at 20 requests/s")
+@pytest.mark.parametrize("how", ["refused", "503"])
+async def test_all_are_down(first: FaultyUpstream, second: FaultyUpstream, how: str) -> None:
+    """Each gets at most 1.2 calls for a request, and five; callers get a 503 without waiting."""
+    clock, upstreams = FastClock(SPEED), {"first": first, "second": second}
+    for upstream in upstreams.values():
+        upstream.stop() if how == "refused" else upstream.script(steps.error(503, times=0))
+    async with Stage(first, second, clock=clock) as stage:
+        answered = await traffic(stage, clock, rate=RATE, seconds=OUTAGE)
+        assert {503} == {getattr(one.got, "status", 200) for one in answered}
+        for name, upstream in upstreams.items():
+            assert calls(answered, name) <= MOST
+            arrived = calls(answered, name) if how == "503" else 0
+            assert arrived == len(upstream.seen("make"))
+        alone = [one for _ in range(3) for one in await traffic(stage, clock, rate=1, seconds=1)]
+        assert min(one.took for one in alone) < 2.0
+        assert [] == stage.invoice()
+
+
+@pytest.mark.fault("F34", how="one of two ports is closed for 60 s at 20 requests/s")
+async def test_one_is_down(first: FaultyUpstream, second: FaultyUpstream) -> None:
+    """Nobody fails, the dead one is hardly called, and it is back when its rest is over."""
+    clock = FastClock(SPEED)
+    async with Stage(first, second, clock=clock) as stage:
+        first.stop()
+        during = await traffic(stage, clock, rate=RATE, seconds=OUTAGE)
+        assert {"ImageResult"} == {type(one.got).__name__ for one in during}
+        assert 0 < calls(during, "first") <= MOST / 10
+        first.listen()
+        clock.leap(rest(stage))
+        await stage.ask()
+        after = await traffic(stage, clock, rate=RATE, seconds=1)
+        assert [RATE, 0] == [calls(after, name) for name in ("first", "second")]
+
+
+def rest(stage: Stage) -> float:
+    """Seconds for which the first upstream is left alone."""
+    candidates = stage.router.plan("x", model=MODEL).candidates
+    (known,) = [one.health for one in candidates if one.name == f"first:{MODEL}"]
+    return known.closed_for
