@@ -216,7 +216,7 @@ def test_a_broken_provider_fails_exactly_the_intended_check(check: str, recorded
 def test_every_operation_sends_what_is_declared(recorded: Path) -> None:
     """What is dropped where a model edits is found as well, and so is how many there are to be."""
     found = failed(Subject(HardOfHearing(), recorded))
-    told = "n to generate, seed to edit, n to edit, images to edit"
+    told = "n to generate, prompt to edit, seed to edit, n to edit, images to edit"
     assert told in found.pop("sends")
     assert {} == found
 

@@ -221,3 +221,17 @@ def test_a_ratio_that_rounding_bends_is_told_of() -> None:
     found = check(coarse, asked, TODAY)
     assert isinstance(found, Fit)
     assert [("aspect_ratio", "576x448")] == [(w.param, w.delivered) for w in found.warnings]
+
+
+def test_a_prompt_for_a_tool_that_takes_no_words() -> None:
+    """It is not sent, which a warning says without quoting it; a strict request is refused."""
+    tool = {"operations": {Operation.EDIT}, "max_images": 1, "prompt": False, "max_prompt": 3}
+    found = fit(tool, images=(IMAGE,))
+    assert "" == found.request.prompt
+    (warning,) = found.warnings
+    assert ("prompt_adapted", "prompt", None, None) == (
+        warning.code, warning.param, warning.requested, warning.delivered
+    )  # fmt: skip
+    assert "'m' takes no words; the prompt is not sent" == warning.message
+    assert () == fit(tool, images=(IMAGE,), prompt="", strict=True).warnings
+    assert ["prompt"] == rejected(tool, images=(IMAGE,), strict=True)

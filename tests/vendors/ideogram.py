@@ -71,7 +71,8 @@ class Server(Vendor):
         ),
         "inpaint": Work(model="ideogram-v3", images=1, has_mask=True),
         "reframe": Work(
-            model="ideogram-v3-reframe", images=1, settings={"size": "1344x768", "quality": "TURBO"}
+            model="ideogram-v3-reframe", images=1, warnings=("prompt",),
+            settings={"size": "1344x768", "quality": "TURBO"},
         ),
         "replace": Work(
             model="ideogram-v3-replace-background", images=1, settings={"n": 2, "seed": 4}

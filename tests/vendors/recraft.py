@@ -86,17 +86,19 @@ class Server(ImagesApi):
         ),
         **{
             name: Work(model=f"images/{name}", settings={"output_format": "png"}, images=1,
-                       cost="0.04", basis="reported")
-            for name in ("removeBackground", "crispUpscale", "creativeUpscale",
-                         "replaceBackground")
+                       cost="0.04", basis="reported", warnings=("prompt",))
+            for name in ("removeBackground", "crispUpscale", "creativeUpscale")
         },
-        "vectorize": Work(model="images/vectorize", images=1, cost="0.04", basis="reported"),
+        "replace": Work(model="images/replaceBackground", settings={"output_format": "png"},
+                        images=1, cost="0.04", basis="reported"),
+        "vectorize": Work(model="images/vectorize", images=1, cost="0.04", basis="reported",
+                          warnings=("prompt",)),
         "outpaint": Work(model="images/outpaint", images=1, settings={"output_format": "webp"},
                          options={"expand_left": 200}, cost="0.04", basis="reported"),
         "variate": Work(model="images/variateImage", images=1, cost="0.08", basis="reported",
-                        settings={"size": "1365x1024", "n": 2, "seed": 3}),
+                        settings={"size": "1365x1024", "n": 2, "seed": 3}, warnings=("prompt",)),
         "erase": Work(model="images/eraseRegion", images=1, has_mask=True, cost="0.04",
-                      basis="reported"),
+                      basis="reported", warnings=("prompt",)),
         "background": Work(model="images/generateBackground", images=1, has_mask=True, cost="0.04",
                            basis="reported"),
     }  # fmt: skip

@@ -110,6 +110,7 @@ def _target_row(target: Target) -> dict[str, Any]:
         "sizes": _sizes_row(card.sizes),
         "qualities": list(card.qualities),
         "formats": list(card.formats),
+        "prompt": card.prompt,
         "max_n": card.max_n,
         "max_images": card.max_images,
         "streams": card.partial_images > 0,

@@ -151,6 +151,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "forms": lambda value: tuple(Form(word) for word in _words(value)),
     "url_lifetime": _number,
     "max_n": _at_least_one,
+    "prompt": _flag,
     "max_prompt": _whole,
     "max_images": _whole,
     "mask": lambda value: MaskPolarity(_text(value)),

@@ -77,6 +77,8 @@ class ModelCard:
     """Seconds that a result URL can be read."""
     max_n: int = 1
     """Images of one call; more are split over several calls."""
+    prompt: bool = True
+    """False for a tool that takes no words, such as one that enlarges a picture."""
     max_prompt: int | None = None
     """Characters."""
     max_images: int = 0

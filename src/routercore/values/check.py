@@ -68,7 +68,8 @@ class _Fitting:
             self.reject(param, f"{message}, and the request is strict")
             return
         self.changes.update(to)
-        asked = str(getattr(self.request, param))
+        # A prompt is quoted nowhere: warnings are kept, and prompts are not.
+        asked = str(getattr(self.request, param)) if param != "prompt" else None
         self.warnings.append(
             Warning(code=f"{param}_adapted", param=param, message=message,
                     requested=asked, delivered=delivered)
@@ -115,6 +116,10 @@ def _operation(f: _Fitting) -> None:
 
 def _prompt(f: _Fitting) -> None:
     limit, length = f.card.max_prompt, len(f.request.prompt)
+    if not f.card.prompt:
+        if f.request.prompt:
+            f.adapt("prompt", f"{f.card.id!r} takes no words; the prompt is not sent", prompt="")
+        return
     if limit is not None and length > limit:
         f.reject("prompt", f"the prompt has {length:,} characters; {f.card.id!r} takes {limit:,}")
 

@@ -131,7 +131,7 @@ def _settings(task: Task) -> dict[str, Any]:
                    param=missing[0], only_here=True)  # fmt: skip
     return compact(
         {
-            "prompt": task.prompt if service.takes_prompt else None,
+            "prompt": task.prompt if task.card.prompt else None,
             "negative_prompt": task.negative_prompt,
             "aspect_ratio": task.aspect_ratio,
             "seed": task.seed,

@@ -30,7 +30,6 @@ EDIT = frozenset({Operation.EDIT})
 class Service:
     """How a model calls its fields, as far as models differ."""
 
-    takes_prompt: bool = True
     images: tuple[str, ...] = ("image",)
     needs: tuple[str, ...] = ()
     """Options without which the request is refused."""
@@ -78,18 +77,18 @@ LIVE = (
           operations=EDIT | {Operation.GENERATE}, operation_sizes={Operation.EDIT: InputSize()},
           max_images=1, latency=10.0),
     _masked("image-inpaint", "inpaint", "0.07", accepts=STYLED),
-    _masked("image-erase-object", "erase", "0.07", negative_prompt=False),
+    _masked("image-erase-object", "erase", "0.07", prompt=False, negative_prompt=False),
     _editor("outpaint", "outpaint", "0.06", accepts=STYLED, negative_prompt=False),
     _editor("image-search-replace", "search-and-replace", "0.07", accepts=STYLED),
     _editor("image-search-recolor", "search-and-recolor", "0.07", accepts=STYLED),
     _editor("image-remove-background", "remove-background", "0.07", formats=("png",),
-            backgrounds=("transparent",), seed=False, negative_prompt=False),
+            backgrounds=("transparent",), prompt=False, seed=False, negative_prompt=False),
     _editor("image-control-sketch", "sketch", "0.07", accepts=STYLED),
     _editor("image-control-structure", "structure", "0.07", accepts=STYLED),
     _editor("image-style-guide", "style", "0.07", sizes=RatioSizes(ratios=RATIOS)),
     _editor("style-transfer", "style-transfer", "0.08", max_images=2),
-    _editor("fast-upscale", "upscale-fast", "0.03", seed=False, negative_prompt=False,
-            latency=3.0),
+    _editor("fast-upscale", "upscale-fast", "0.03", prompt=False, seed=False,
+            negative_prompt=False, latency=3.0),
     _editor("conservative-upscale", "upscale-conservative", "0.40", latency=20.0),
     _editor("creative-upscale", "upscale-creative", "0.60", accepts=STYLED, latency=60.0),
 )  # fmt: skip
@@ -107,9 +106,6 @@ UNKNOWN = ModelCard(
 """A model of Stability's that Amazon lists and no card describes."""
 DIFFERENT = {
     "stability.sd3-5-large-v1:0": Service(has_modes=True),
-    "stability.stable-image-erase-object-v1:0": Service(takes_prompt=False),
-    "stability.stable-image-remove-background-v1:0": Service(takes_prompt=False),
-    "stability.stable-fast-upscale-v1:0": Service(takes_prompt=False),
     "stability.stable-image-search-replace-v1:0": Service(needs=("search_prompt",)),
     "stability.stable-image-search-recolor-v1:0": Service(needs=("select_prompt",)),
     "stability.stable-style-transfer-v1:0": Service(images=("init_image", "style_image")),

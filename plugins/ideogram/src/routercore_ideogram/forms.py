@@ -35,15 +35,14 @@ class Form:
             ProviderFailed: something was asked for that this path cannot do.
         """
         asked = {name: value for name, value in _asked(task, self).items() if value is not None}
-        for name in asked.keys() - self.takes - {"prompt"}:
+        for name in asked.keys() - self.takes:
             raise _unable(
                 f"{self.path!r} takes no {CALLED.get(name, name)}", CALLED.get(name, name)
             )
-        taken = {name: value for name, value in asked.items() if name in self.takes}
         files = [file_part(self.images, image) for image in task.images]
         if task.mask is not None:
             files.append(file_part("mask", task.mask))
-        return [*_texts({**taken, **task.options}), *files]
+        return [*_texts({**asked, **task.options}), *files]
 
 
 GENERATED = PLAIN | SHAPED | {"style_type", "negative_prompt"}
@@ -74,7 +73,7 @@ def form_of(task: Task) -> Form:
 def _asked(task: Task, form: Form) -> dict[str, Any]:
     """What was asked for, in the vendor's words."""
     asked: dict[str, Any] = {
-        "prompt": task.prompt,
+        "prompt": task.prompt if task.card.prompt else None,
         "seed": task.seed,
         "num_images": task.n if task.n > 1 else None,
         "rendering_speed": task.quality,

@@ -69,6 +69,7 @@ REFRAME = replace(
     name="ideogram-v3-reframe",
     operations=EDIT_ALONE,
     operation_sizes={},
+    prompt=False,
     backgrounds=(),
     mask=None,
     negative_prompt=False,
@@ -78,17 +79,19 @@ REFRAME = replace(
     price_source="",
     price_date=None,
 )
-"""Another shape for a picture: the size says which, and no words are sent."""
+"""Another shape for a picture: the size says which."""
 REPLACE = replace(
     REFRAME,
     id="ideogram-v3-replace-background",
     name="ideogram-v3-replace-background",
+    prompt=True,
     sizes=InputSize(),
 )
 EDIT = replace(
     REFRAME,
     id="ideogram-edit",
     name="ideogram-edit",
+    prompt=True,
     qualities=(),
     default_quality=None,
     backgrounds=("transparent", "opaque"),

@@ -82,13 +82,14 @@ def _v3(id: str, name: str, price: str, **details: Any) -> ModelCard:
 
 
 def _tool(path: str, name: str, price: str, **details: Any) -> ModelCard:
-    """Something that is done to a picture; the prompt is not sent where it takes none."""
+    """Something that is done to a picture, most of it without words."""
     common: dict[str, Any] = {
         "operations": frozenset({Operation.EDIT}),
         "sizes": InputSize(),
         "operation_sizes": {},
         "max_images": 1,
         "max_n": 1,
+        "prompt": False,
         "seed": False,
         "styles": (),
     }
@@ -96,8 +97,8 @@ def _tool(path: str, name: str, price: str, **details: Any) -> ModelCard:
 
 
 def _transformer(path: str, name: str, **details: Any) -> ModelCard:
-    return _tool(path, name, "0.04", **{"max_n": 6, "seed": True, "negative_prompt": True,
-                                "max_prompt": 1_000, **details})  # fmt: skip
+    return _tool(path, name, "0.04", **{"max_n": 6, "prompt": True, "max_prompt": 1_000,
+                                "seed": True, "negative_prompt": True, **details})  # fmt: skip
 
 
 CARDS = (

@@ -32,11 +32,6 @@ EDIT_PATHS = {
 """How a model that generates edits."""
 TOOL = "images/"
 """How the ids of those cards begin that stand for a path, and for no model."""
-WORDLESS = frozenset(
-    {"images/vectorize", "images/removeBackground", "images/crispUpscale",
-     "images/creativeUpscale", "images/eraseRegion", "images/variateImage"}
-)  # fmt: skip
-"""Those that take no prompt."""
 STRENGTH = 0.5
 """How far an edit may depart from its picture where the request does not say."""
 REFUSAL_WORDS = ("flagged", "nsfw", "moderation", "prohibited")
@@ -87,7 +82,7 @@ class Recraft(Row):
 
 def _for_tool(task: Task, body: dict[str, Any]) -> dict[str, Any]:
     """The form of a tool: it has no model of its own, and some want no words."""
-    dropped = {"background", *({"prompt"} if task.model in WORDLESS else ())}
+    dropped = {"background", *({"prompt"} if not task.card.prompt else ())}
     form = {name: value for name, value in body.items() if name not in dropped}
     if "model" not in task.options:
         del form["model"]

@@ -21,8 +21,8 @@ class Endpoint:
     """Where a model lives and how its fields are called, as far as they differ."""
 
     path: str
-    prompt: str | None = "prompt"
-    """The prompt's field; ``None`` where the endpoint takes no words."""
+    prompt: str = "prompt"
+    """The prompt's field, of an endpoint that takes words."""
     images: tuple[str, ...] = ("image",)
     needs: tuple[str, ...] = ()
     """Options without which the vendor refuses the request."""
@@ -47,7 +47,7 @@ class Endpoint:
             "style_preset": task.style,
             "output_format": task.output_format,
         }
-        if self.prompt:
+        if task.card.prompt:
             settings[self.prompt] = task.prompt
         if self.path.startswith("generate/"):
             settings |= self._generation(task)
@@ -69,18 +69,18 @@ ENDPOINTS = {
     "sd3.5-large-turbo": Endpoint(path="generate/sd3"),
     "sd3.5-medium": Endpoint(path="generate/sd3"),
     "inpaint": Endpoint(path="edit/inpaint"),
-    "erase": Endpoint(path="edit/erase", prompt=None),
+    "erase": Endpoint(path="edit/erase"),
     "outpaint": Endpoint(path="edit/outpaint"),
     "search-and-replace": Endpoint(path="edit/search-and-replace", needs=("search_prompt",)),
     "search-and-recolor": Endpoint(path="edit/search-and-recolor", needs=("select_prompt",)),
-    "remove-background": Endpoint(path="edit/remove-background", prompt=None),
+    "remove-background": Endpoint(path="edit/remove-background"),
     "replace-background-and-relight": Endpoint(
         path="edit/replace-background-and-relight",
         prompt="background_prompt",
         images=("subject_image", "background_reference"),
         is_job=True,
     ),
-    "upscale-fast": Endpoint(path="upscale/fast", prompt=None),
+    "upscale-fast": Endpoint(path="upscale/fast"),
     "upscale-conservative": Endpoint(path="upscale/conservative"),
     "upscale-creative": Endpoint(path="upscale/creative", is_job=True),
     "sketch": Endpoint(path="control/sketch"),

@@ -18,6 +18,7 @@ from routercore.values.sizes import Size
 
 PICTURE, ANOTHER = InputImage.of(PNG), InputImage.of(PNG + b"\0")
 VALUES: Mapping[str, tuple[Any, ...]] = {
+    "prompt": ("a lighthouse", "a mill"),
     "size": (Size(1024, 1024), Size(1536, 1024), Size(1024, 1536), Size(512, 512),
              Size(2048, 2048)),
     "aspect_ratio": ("1:1", "16:9", "9:16", "3:2", "2:3"),
@@ -84,7 +85,7 @@ def _request(card: ModelCard, operation: Operation) -> ImageRequest:
     """The simplest request for an operation."""
     return ImageRequest(
         model=card.id,
-        prompt="a lighthouse",
+        prompt="a lighthouse" if card.prompt else "",
         images=() if operation is Operation.GENERATE else (PICTURE,),
         mask=PICTURE if operation is Operation.INPAINT else None,
     )
