@@ -193,3 +193,10 @@ def by_target(result_or_error: Any) -> Counter[str]:
 def faults(result_or_error: Any) -> list[str | None]:
     """The fault of every attempt, first to last."""
     return [one.failure and one.failure.fault.value for one in result_or_error.attempts]
+
+
+def rest(stage: Stage) -> float:
+    """Seconds for which the first upstream is left alone."""
+    candidates = stage.router.plan("x", model=MODEL).candidates
+    (known,) = [one.health for one in candidates if one.name == f"first:{MODEL}"]
+    return known.closed_for

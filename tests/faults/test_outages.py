@@ -6,9 +6,8 @@ import asyncio
 from collections import Counter
 
 import pytest
-from tests.faults.kit import Stage
+from tests.faults.kit import Stage, rest
 from tests.faults.pace import Answered, FastClock, traffic
-from tests.serving import MODEL
 
 from routercore.testing.faulty import FaultyUpstream, steps
 
@@ -99,10 +98,3 @@ async def test_one_is_down(first: FaultyUpstream, second: FaultyUpstream) -> Non
         await stage.ask()
         after = await traffic(stage, clock, rate=RATE, seconds=1)
         assert [RATE, 0] == [calls(after, name) for name in ("first", "second")]
-
-
-def rest(stage: Stage) -> float:
-    """Seconds for which the first upstream is left alone."""
-    candidates = stage.router.plan("x", model=MODEL).candidates
-    (known,) = [one.health for one in candidates if one.name == f"first:{MODEL}"]
-    return known.closed_for
