@@ -9,14 +9,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.faults.kit import CARD, Stage, images_api
-from tests.serving import KEY, MODEL
+from tests.faults.kit import CARD, Stage, images_api, jobs_api
+from tests.serving import MODEL
 
+from routercore.engine.collecting import Collected, Fate
 from routercore.engine.setup import Caller, LedgerSetup
-from routercore.provider import Row, bearer
-from routercore.testing.faulty import FaultyUpstream, steps
+from routercore.provider import ModelCard, Row, bearer
+from routercore.testing.faulty import FaultyUpstream, nonce_of, steps
 from routercore.values.errors import BudgetError
 from routercore.values.ledger import Account, Budget, Kind, Period, Scope
+from routercore.values.money import usd
 
 PRICE = 40_000
 TEAM = Account(Scope.KEY, "team")
@@ -61,14 +63,18 @@ async def test_unknown_price(first: FaultyUpstream) -> None:
     assert 0 == first.connections
 
 
+def reporting(upstream: FaultyUpstream, card: ModelCard) -> Row:
+    """A provider whose answers say what they cost."""
+    return Row(name="first", auth=bearer("KEY"), origins=(upstream.base_url,), cards=(card,),
+               reports_cost=True)  # fmt: skip
+
+
 @pytest.mark.fault("F59", how="an upstream that charges two and a half times its list price")
 async def test_more_than_was_set_aside(tmp_path: Path) -> None:
     """What it says that it charged is posted in full, reported, and counts against the budget."""
     with FaultyUpstream(tmp_path / "dear", price=100_000) as dear:
         dear.script(steps.serve(more={"cost": 0.10}, times=0))
-        row = Row(name="first", auth=bearer("KEY"), origins=(dear.base_url,), cards=(CARD,),
-                  reports_cost=True)  # fmt: skip
-        own = images_api("first", dear, provider=row, keys=(KEY,))
+        own = images_api("first", dear, provider=reporting(dear, CARD))
         async with Stage((own, dear)) as stage:
             result = await stage.ask(caller=team(2))
             assert Decimal("0.1") == result.cost.usd
@@ -77,6 +83,67 @@ async def test_more_than_was_set_aside(tmp_path: Path) -> None:
             (event,) = stage.named("ledger.overage")
             assert (40_000, 100_000) == (event.fields["held_micros"], event.fields["posted_micros"])
             assert "budget_exceeded" == (await stage.fails(caller=team(2))).code
+
+
+DEARER = replace(CARD, prices=(usd("0.10"),))
+"""The next price list of the same model."""
+
+
+@pytest.mark.fault("F59", how="a new price list takes over under a call, and the vendor charges it")
+async def test_a_price_that_rises_under_a_call(tmp_path: Path) -> None:
+    """The call keeps the price that it was set aside at; what the vendor says it charged instead
+    is posted in full and reported; the next call has the new price set aside."""
+    ledger = LedgerSetup(url=f"sqlite:///{tmp_path / 'ledger.db'}")
+    with FaultyUpstream(tmp_path / "dear", price=100_000) as dear:
+        dear.script(steps.serve(gate=True, more={"cost": 0.10}, times=0))
+        old, new = (
+            Stage((images_api("first", dear, provider=reporting(dear, card)), dear),
+                  ledger=ledger) for card in (CARD, DEARER)
+        )  # fmt: skip
+        async with new, old:
+            before = asyncio.create_task(old.ask())
+            await dear.arrived(1)
+            after = asyncio.create_task(new.ask())
+            await dear.arrived(2)
+            assert [40_000, 100_000] == [one.hold.micros for one in await new.attempts()]
+            dear.release()
+            for one in (await before, await after):
+                assert Decimal("0.1") == one.cost.usd
+            new.delivered = old.delivered = [*old.delivered, *new.delivered]
+            posted = [(one.hold.micros, one.last.micros) for one in await new.attempts()]
+            assert [(40_000, 100_000), (100_000, 100_000)] == posted
+            assert [60_000, 0] == [one.overage for one in await new.attempts()]
+            (event,) = old.named("ledger.overage")
+            assert (40_000, 100_000) == (event.fields["held_micros"], event.fields["posted_micros"])
+            assert [] == new.named("ledger.overage")
+
+
+@pytest.mark.fault(
+    "F59", how="a new price list takes over under a job, and the vendor says nothing"
+)
+async def test_a_job_under_an_older_price_list(first: FaultyUpstream, tmp_path: Path) -> None:
+    """Whoever collects a job posts it at the price that it was accepted under."""
+    ledger = LedgerSetup(url=f"sqlite:///{tmp_path / 'ledger.db'}")
+    first.script(steps.pending(gate=True))
+    old = Stage((jobs_api("first", first), first), ledger=ledger)
+    new = Stage((jobs_api("first", first, card=DEARER), first), ledger=ledger)
+    asking = asyncio.create_task(old.ask())
+    await first.arrived(1, "poll")
+    asking.cancel()
+    await asyncio.wait([asking])
+    await old.router.close()
+    first.release()
+    new.hasty.leap(600)  # Until then it might be at work on its job.
+
+    async def take(collected: Collected) -> None:
+        new.delivered += [nonce_of(image.data) for image in collected.result.images]
+
+    async with new:
+        assert Decimal("0.10") == new.router.estimate("x", model=MODEL).first.high
+        assert 1 == (await new.router.collect(take))[Fate.COLLECTED]
+        (attempt,) = await new.attempts()
+        assert (40_000, 40_000, 0) == (attempt.hold.micros, attempt.last.micros, attempt.overage)
+        assert 1 == len(new.delivered) == len(new.invoice())
 
 
 @pytest.mark.fault("F60", how="midnight passes while the upstream works")
