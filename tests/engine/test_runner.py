@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.engine.kit import CARD, Kit, asking, made, priced, provider, status
 
-from routercore.engine.setup import Limits
+from routercore.engine.setup import Limits, TargetSetup
 from routercore.engine.transport.base import Phase
 from routercore.provider.flow import call, fail, partial, refused, run
 from routercore.provider.http import post_json
@@ -63,6 +63,15 @@ async def test_attempts_are_bounded() -> None:
     kit = Kit("a", "b", "c", answers={x: [status(401)] for x in "abc"}, max_attempts=2)
     error = await kit.error()
     assert (["a", "b"], 2) == (kit.asked, len(error.attempts))
+
+
+async def test_fallback_models_are_asked_although_every_target_is_dead() -> None:
+    """Second tries at dead targets do not use up the attempts that are left for the others."""
+    dead = [lost(Phase.NOT_SENT)] * 2
+    kit = Kit("a", "b", "c", answers={"a": dead, "b": dead},
+              route={"targets": (TargetSetup(name="a:poster"), TargetSetup(name="b:poster")),
+                     "fallback_models": ("c:poster",)})  # fmt: skip
+    assert ("c:poster", ["a", "b", "c"]) == ((await kit.generate()).target, kit.asked)
 
 
 async def test_every_failure_is_told() -> None:

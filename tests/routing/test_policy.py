@@ -40,7 +40,7 @@ def once() -> Exposure:
 def situation(**known: Any) -> Situation:
     return Situation(**{
         "attempts": 1, "same_target": 1, "remaining": 100.0, "expected": 10.0,
-        "has_other_key": False, "has_next": True, "exposure": once(), "price": PRICE,
+        "has_other_key": False, "targets_left": 1, "exposure": once(), "price": PRICE,
         "next_price": PRICE, **known,
     })  # fmt: skip
 
@@ -99,7 +99,7 @@ def test_a_row(
     what the client is told."""
     failure = failed(fault)
     assert onward == move(failure)
-    assert alone == move(failure, has_next=False)
+    assert alone == move(failure, targets_left=0)
     assert key == move(failure, has_other_key=True)
     assert charge == charge_of(failure)
     assert status == RULES[fault].status
@@ -152,12 +152,26 @@ def test_a_lost_result_is_made_again_only_where_configured() -> None:
     assert STOP == move(failed(Fault.RESULT_UNAVAILABLE), policy, exposure=once().plus(PRICE))
 
 
+@pytest.mark.parametrize("fault", [Fault.NOT_SENT, Fault.SERVER_ERROR])
+@pytest.mark.parametrize(
+    ("attempts", "targets_left", "expected"),
+    [(1, 1, AGAIN), (1, 2, NEXT), (2, 1, NEXT), (2, 0, AGAIN), (1, 9, NEXT), (3, 0, STOP)],
+)
+def test_a_second_try_takes_no_other_target_s_place(
+    fault: Fault, attempts: int, targets_left: int, expected: Move
+) -> None:
+    """Of three attempts one must be left over beside one for every target yet to be asked."""
+    free = failed(fault, charge=Charge.NONE)
+    known = {"attempts": attempts, "targets_left": targets_left, "exposure": nothing()}
+    assert expected == move(free, **known)
+
+
 def test_a_server_error_that_is_not_billed_is_asked_once_more() -> None:
     """Where the vendor does not bill a 500, the same target gets one more try before the next."""
     free = failed(Fault.SERVER_ERROR, charge=Charge.NONE)
     assert AGAIN == move(free, exposure=nothing())
     assert NEXT == move(free, exposure=nothing(), same_target=2)
-    assert STOP == move(free, exposure=nothing(), same_target=2, has_next=False)
+    assert STOP == move(free, exposure=nothing(), same_target=2, targets_left=0)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +203,7 @@ def test_refusals_travel_only_where_configured(fault: Fault) -> None:
     """A refused prompt goes to the next target only if the configuration says so."""
     policy = Policy(on_refusal=OnRefusal.FALLBACK)
     assert NEXT == move(failed(fault), policy)
-    assert STOP == move(failed(fault), policy, has_next=False)
+    assert STOP == move(failed(fault), policy, targets_left=0)
 
 
 @pytest.mark.parametrize("fault", [Fault.INVALID_REQUEST, Fault.UNSUPPORTED])
@@ -205,7 +219,7 @@ def test_what_may_be_charged_is_not_done_again(fault: Fault) -> None:
     """A failure of a class that costs nothing, if this one may, is bound by the exposure cap."""
     failure = failed(fault, charge=Charge.UNKNOWN)
     assert NEXT == move(failure, has_other_key=True)
-    assert STOP == move(failure, has_other_key=True, has_next=False)
+    assert STOP == move(failure, has_other_key=True, targets_left=0)
     assert STOP == move(failure, has_other_key=True, exposure=once().plus(PRICE))
 
 
@@ -218,7 +232,7 @@ def test_limits_of_a_request() -> None:
 def test_not_sent_twice_moves_on() -> None:
     """What did not leave twice goes to the next target, or ends."""
     assert NEXT == move(failed(Fault.NOT_SENT), same_target=2)
-    assert STOP == move(failed(Fault.NOT_SENT), same_target=2, has_next=False)
+    assert STOP == move(failed(Fault.NOT_SENT), same_target=2, targets_left=0)
 
 
 @pytest.mark.parametrize(
@@ -229,7 +243,7 @@ def test_not_sent_twice_moves_on() -> None:
 def test_patience(retry_after: float | None, remaining: float, expected: Move) -> None:
     """A wait is begun only if it, and the call behind it, fit."""
     failure = failed(Fault.RATE_LIMITED, retry_after=retry_after)
-    decision = decide(failure, situation(has_next=False, remaining=remaining), Policy(), CHANCE)
+    decision = decide(failure, situation(targets_left=0, remaining=remaining), Policy(), CHANCE)
     assert expected == decision.move
     assert (retry_after if expected is AGAIN else 0.0) == decision.delay
 
@@ -238,7 +252,7 @@ def test_back_off_grows_and_is_drawn_by_lot() -> None:
     """Without a named time the wait is random, under a bound that doubles and ends at 20 s."""
     for tries, bound in ((1, 2.0), (3, 8.0), (9, 20.0)):
         delays = [
-            decide(failed(Fault.OVERLOADED), situation(has_next=False, same_target=tries), Policy(),
+            decide(failed(Fault.OVERLOADED), situation(targets_left=0, same_target=tries), Policy(),
                    CHANCE).delay for _ in range(200)
         ]  # fmt: skip
         assert 0.8 * bound < max(delays) <= bound

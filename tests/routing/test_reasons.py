@@ -36,7 +36,7 @@ class Least(random.Random):
         return a
 
 
-ALONE = {"has_next": False}
+ALONE = {"targets_left": 0}
 UNLESS_EARLIER = [
     (Fault.QUOTA, {"attempts": 3}, Move.STOP, "max_attempts allows no more than 3"),
     (Fault.QUOTA, {"remaining": 0.0}, Move.STOP, "the deadline has passed"),
@@ -93,7 +93,7 @@ def test_a_second_try_comes_within_a_moment() -> None:
 
 def test_a_wait_in_words() -> None:
     """How long it is waited for is said, too."""
-    alone = situation(has_next=False)
+    alone = situation(targets_left=0)
     limited = failed(Fault.RATE_LIMITED, retry_after=1.25)
     assert Decision(Move.AGAIN, "rate_limited: again after 1.2 s", 1.25) == (
         decide(limited, alone, Policy(), CHANCE)

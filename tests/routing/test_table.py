@@ -117,7 +117,7 @@ def test_what_is_asked_again_when_it_is_free(fault: Fault) -> None:
     free = failed(fault, charge=Charge.NONE)
     again = fault in ASKED_AGAIN or fault is Fault.SERVER_ERROR
     expected = Move.AGAIN if again else Move.STOP
-    assert expected == move(free, LIBERAL, has_next=False, exposure=nothing())
+    assert expected == move(free, LIBERAL, targets_left=0, exposure=nothing())
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -161,5 +161,5 @@ def test_asking_here_again_is_bounded_by_money_too() -> None:
     """Another try at the same target must fit under the cap, at that target's own price."""
     dear = PRICE + PRICE
     assert Move.NEXT == move(failed(Fault.NOT_SENT), price=dear)
-    assert Move.STOP == move(failed(Fault.NOT_SENT), price=dear, has_next=False)
+    assert Move.STOP == move(failed(Fault.NOT_SENT), price=dear, targets_left=0)
     assert Move.NEXT == move(failed(Fault.QUOTA), price=dear, has_other_key=True)

@@ -24,23 +24,26 @@ class Course:
     asked: set[str] = field(default_factory=set)
     """Providers that were called already."""
 
-    def following(self, index: int) -> int | None:
-        """The place of the next candidate that can end in the time that is left.
+    def ahead(self, index: int) -> list[int]:
+        """The places of the next candidates that can end in the time that is left.
 
         Where not even the whole time is as long as it usually takes, nobody can tell.
         """
         whole, left = self.deadline - self.began, self.deadline - self.clock.monotonic()
-        for place, candidate in enumerate(self.plan.candidates):
-            is_in_time = not left < candidate.expected_latency <= whole
-            if place > index and is_in_time and self._may_ask(candidate.target.provider):
-                return place
-        return None
+        return [
+            place
+            for place, candidate in enumerate(self.plan.candidates)
+            if place > index
+            and not left < candidate.expected_latency <= whole
+            and self._may_ask(candidate.target.provider)
+        ]
 
     def hedge(self, index: int, max_extra: Decimal) -> int | None:
         """The place of a second copy: at another provider that is not resting, and affordable."""
-        place = self.following(index)
-        if place is None:
+        ahead = self.ahead(index)
+        if not ahead:
             return None
+        place = ahead[0]
         candidate = self.plan.candidates[place]
         price = price_of(candidate, self.plan.request.n)
         is_other = candidate.target.provider not in self.asked

@@ -125,8 +125,9 @@ class _Run:
             candidate = self.plan.candidates[at.index]
             if failure is None or self.so_far.missing <= 0:
                 return self._result(())
-            following = self.course.following(at.index)
-            decision = self._decide(failure, candidate, at, following)
+            ahead = self.course.ahead(at.index)
+            following = ahead[0] if ahead else None
+            decision = self._decide(failure, candidate, at, ahead)
             self.so_far.conclude(decision.reason)
             if decision.move is Move.STOP:
                 return self._stopped(failure)
@@ -341,7 +342,7 @@ class _Run:
         return self.runner.health.of(candidate.name, self.plan.request.operation)
 
     def _decide(
-        self, failure: Failure, candidate: Candidate, at: _At, following: int | None
+        self, failure: Failure, candidate: Candidate, at: _At, ahead: list[int]
     ) -> Decision:
         if self.unwritten is not None:
             return Decision(Move.STOP, "nothing is sent that cannot be written down")
@@ -361,10 +362,10 @@ class _Run:
             expected=candidate.expected_latency,
             may_retry=self.runner.upstreams[candidate.target.provider].retries.allows(now),
             has_other_key=keys.choose(now, besides=unfit) is not None,
-            has_next=following is not None,
+            targets_left=len(ahead),
             exposure=self.so_far.exposure,
             price=price_of(candidate, missing),
-            next_price=None if following is None else price_of(candidates[following], missing),
+            next_price=price_of(candidates[ahead[0]], missing) if ahead else None,
         )
         return decide(failure, situation, self.policy, self.runner.random)
 

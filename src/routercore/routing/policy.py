@@ -17,9 +17,9 @@ class Again(StrEnum):
 
     NEVER = "never"
     ONCE = "once"
-    """Once, after a moment."""
+    """Once, after a moment; before the next target if an attempt is left for each of those."""
     IF_FREE = "if_free"
-    """Once, after a moment, if the provider declares that such a failure is not billed."""
+    """As ``ONCE``, if the provider declares that such a failure is not billed."""
     PATIENT = "patient"
     """Not before the upstream's ``Retry-After``, and only if the deadline allows."""
 
@@ -199,13 +199,26 @@ class Situation:
     may_retry: bool = True
     """Whether the provider's quota of retries has one left."""
     has_other_key: bool = False
-    has_next: bool = False
+    targets_left: int = 0
+    """Behind this one, that could still be asked."""
     exposure: Exposure = UNBOUNDED
     """What is at stake after this failure."""
     price: Decimal | None = None
     """The most that asking this target again may cost; ``None`` where nobody knows."""
     next_price: Decimal | None = None
     """The most that the next target may cost."""
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is another target to ask."""
+        return self.targets_left > 0
+
+    def can_spare(self, most: int) -> bool:
+        """Whether of ``most`` attempts one is left beside one for every target yet to be asked.
+
+        A second try at one target must not be what keeps another from its first.
+        """
+        return most - self.attempts > self.targets_left
 
 
 def charge_of(failure: Failure) -> Charge:
@@ -261,6 +274,7 @@ def decide(failure: Failure, situation: Situation, policy: Policy, rng: random.R
     onward = _bounded(_onward(failure, rule, policy), failure, situation)
     again = _again(failure, rule, situation, rng)
     is_first = again is not None and rule.same is not Again.PATIENT
+    is_first = is_first and situation.can_spare(policy.max_attempts)
     if onward.move is Move.NEXT and situation.has_next and not (is_first and may_stay):
         return onward
     if again is not None and not situation.may_retry:
