@@ -10,6 +10,7 @@ import pytest
 from tests.engine.kit import CARD, Kit, asking, made, provider
 
 from routercore.engine.discovery import DriftKind, by_calendar, by_list
+from routercore.engine.health import MOST_REFUSED, Vitals
 from routercore.engine.setup import ProviderSetup
 from routercore.provider import FixedSizes, ModelCard, Row, bearer, usd
 from routercore.testing.transport import json_answer
@@ -30,6 +31,28 @@ async def test_a_contradicted_capability_is_avoided_next_time() -> None:
     assert "b:poster" == (await kit.generate(**asked)).target
     assert "b:poster" == (await kit.generate(**asked)).target
     assert ["a", "b", "b"] == kit.asked
+
+
+@pytest.mark.parametrize("own", [{"seed": 7}, {"negative_prompt": "no fog"}])
+async def test_what_is_the_caller_s_own_is_not_remembered(own: dict[str, Any]) -> None:
+    """A seed or negative prompt that is turned down travels, says nothing of the target's others,
+    and is kept nowhere."""
+    worded = replace(CARD, negative_prompt=True, seed=True)
+    refusal = json_answer({"error": {"message": "no", "param": next(iter(own))}}, 400)
+    kit = Kit(provider("a", cards=(worded,)), provider("b", cards=(worded,)),
+              answers={"a": [refusal]})  # fmt: skip
+    assert "b:poster" == (await kit.generate(**own)).target
+    assert () == kit.engine.plan(asking(**own)).rejected
+    assert "a:poster" == (await kit.generate(**own)).target
+
+
+def test_what_is_remembered_of_a_target_is_bounded() -> None:
+    """The oldest value goes when there are too many; one that comes again is the newest."""
+    vitals = Vitals()
+    for width in (1, *range(1, 2 * MOST_REFUSED), MOST_REFUSED):
+        vitals.contradicted("size", f"{width}x64")
+    assert MOST_REFUSED == len(vitals.refused) == len(set(vitals.refused))
+    assert ("size", f"{MOST_REFUSED}x64") == vitals.refused[-1]
 
 
 async def test_other_values_are_still_asked_for() -> None:

@@ -348,7 +348,7 @@ class Engine:
         if vitals.off_until - now > parked:
             parked, reason = vitals.off_until - now, "its upstream does not know the model"
         return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=parked,
-                      reason=reason, refused=vitals.refused)  # fmt: skip
+                      reason=reason, refused=frozenset(vitals.refused))  # fmt: skip
 
     def _peek(self, names: tuple[str, ...]) -> Turn:
         return Turn(self._turns.get(names, 0), self.random)

@@ -9,6 +9,8 @@ from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
 from routercore.values.faults import Failure, Fault
 from routercore.values.images import ImageRequest, Operation
 
+MOST_REFUSED = 32
+"""Values that are remembered of one target; sizes alone are more than anybody could list."""
 DECAY = 0.3
 """Weight of the newest call in the mean."""
 
@@ -23,14 +25,19 @@ class Vitals:
     circuit: Circuit = field(default_factory=Circuit)
     off_until: float = 0.0
     """Until when it is asked last, although nothing speaks against its upstream."""
-    refused: frozenset[tuple[str, str]] = frozenset()
-    """Settings and values that were turned down although the card offers them."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """Settings and values that were turned down although the card offers them, latest last."""
     barred: dict[int, float] = field(default_factory=dict)
     """Until when keys, by their index, may not be used for it."""
 
     def barred_keys(self, now: float) -> frozenset[int]:
         """Keys that its upstream has turned away from it."""
         return frozenset(index for index, until in self.barred.items() if until > now)
+
+    def contradicted(self, param: str, value: str) -> None:
+        """Its card offers a value that its upstream has turned down; the oldest are forgotten."""
+        others = tuple(one for one in self.refused if one != (param, value))
+        self.refused = (*others, (param, value))[-MOST_REFUSED:]
 
     def started(self, now: float) -> None:
         """A call begins."""
@@ -66,20 +73,25 @@ CONTRADICTABLE = frozenset(
      "style", "moderation", "input_fidelity", "output_compression", "negative_prompt"}
 )  # fmt: skip
 """Settings that a card declares; the prompt and the images are the caller's own."""
+FREE = frozenset({"seed", "negative_prompt"})
+"""Those among them whose values are the caller's own: that one is turned down says nothing of the
+next, and there is no end to them."""
 OUR_FAULT = frozenset({Fault.INVALID_REQUEST, Fault.UNSUPPORTED})
 
 
-def contradiction(failure: Failure, request: ImageRequest) -> tuple[str, str] | None:
+def contradiction(failure: Failure, request: ImageRequest) -> tuple[str, str | None] | None:
     """The setting and value that a card offers and its upstream has just turned down.
 
     The request was fitted to the card before it was sent. If the upstream says that one of the
-    settings is wrong, then the card is.
+    settings is wrong, then the card is. A value that is the caller's own is ``None``.
     """
     param = failure.param
     if failure.fault not in OUR_FAULT or param not in CONTRADICTABLE:
         return None
     value = getattr(request, param)
-    return None if value is None or (param, value) == ("n", 1) else (param, str(value))
+    if value is None or (param, value) == ("n", 1):
+        return None
+    return param, None if param in FREE else str(value)
 
 
 class HealthBook:

@@ -317,14 +317,17 @@ class _Run:
         return record.failure
 
     def _learnt(self, candidate: Candidate, failure: Failure) -> Failure:
-        """Remember what the card was wrong about; such a failure is the target's alone."""
+        """Remember what the card was wrong about; such a failure is the target's alone.
+
+        Neither memory nor event has a caller's own words.
+        """
         found = contradiction(failure, candidate.request)
         if found is None:
             return failure
-        self._vitals(candidate).refused |= {found}
         param, value = found
-        told = None if param == "negative_prompt" else value  # No event has a caller's words.
-        self._emit("capability.contradicted", target=candidate.name, param=param, value=told,
+        if value is not None:
+            self._vitals(candidate).contradicted(param, value)
+        self._emit("capability.contradicted", target=candidate.name, param=param, value=value,
                    message=failure.message)  # fmt: skip
         return replace(failure, only_here=True)
 
