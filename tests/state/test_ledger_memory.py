@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import settings
 
 from routercore.state.ledger.memory import MemoryLedger
@@ -11,7 +12,7 @@ from routercore.testing.contracts import LedgerContract, LedgerJobContract, Ledg
 from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, asked, hold, is_held, take
 from routercore.testing.contracts.ledger_machine import ledger_machine
 from routercore.values.accounts import By
-from routercore.values.ledger import Kind, Period
+from routercore.values.ledger import Kind, LedgerStepError, Period
 
 
 class TestMemoryLedger(LedgerContract):
@@ -41,6 +42,23 @@ async def test_old_attempts_are_forgotten_and_their_sums_kept() -> None:
     assert 900_000 == (await ledger.balance(TEAM, Period.DAY, NOON)).posted
     assert [] == await ledger.audit()
     assert [True, False] == [await is_held(ledger, hold(id), DOLLAR) for id in ("x", "y")]
+
+
+async def test_old_suspects_are_forgotten_and_their_sums_kept() -> None:
+    """What nobody reconciles does not pile up: it counts for ever, and is known singly no more."""
+    ledger = MemoryLedger(kept=3)
+    for number in range(6):
+        await ledger.reserve(hold(f"a{number}"), (DOLLAR,))
+        await take(ledger, Kind.DISPATCHED, Kind.SUSPECT, attempt=f"a{number}")
+    await take(ledger, Kind.POSTED, attempt="a4")
+    await ledger.reserve(hold("a6"), (DOLLAR,))
+    await take(ledger, Kind.DISPATCHED, Kind.SUSPECT, attempt="a6")
+    assert ["a3", "a5", "a6"] == [one.hold.attempt for one in await ledger.open_attempts()]
+    balance = await ledger.balance(TEAM, Period.DAY, NOON)
+    assert (100_000, 600_000) == (balance.posted, balance.suspect)
+    assert [] == await ledger.audit()
+    with pytest.raises(LedgerStepError):
+        await take(ledger, Kind.POSTED, attempt="a0")
 
 
 TestMemoryLedgerMachine = ledger_machine(MemoryLedger).TestCase

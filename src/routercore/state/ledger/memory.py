@@ -20,6 +20,7 @@ from routercore.values.ledger import (
     Bucket,
     Cap,
     Hold,
+    Kind,
     LedgerStepError,
     Period,
     Step,
@@ -30,7 +31,9 @@ from routercore.values.ledger import (
 )
 
 KEPT = 10_000
-"""Requests, and settled attempts, that are remembered one by one; the sums remember all."""
+"""Requests, settled attempts and suspect ones that are remembered one by one, so many of each; the
+sums remember all. A suspect attempt that is forgotten counts against budgets as before, and can
+neither be reconciled nor collected any more."""
 
 NAMES: dict[By, Callable[[Hold], str]] = {
     By.KEY: lambda hold: hold.caller,
@@ -57,6 +60,7 @@ class MemoryLedger:
         self._kept = kept
         self._pages: dict[str, _Page] = {}
         self._settled: deque[str] = deque()
+        self._suspect: dict[str, None] = {}
         self._forgotten: dict[Bucket, Balance] = {}
 
     async def reserve(self, hold: Hold, caps: Sequence[Cap] = ()) -> Attempt:
@@ -73,11 +77,23 @@ class MemoryLedger:
     def _write(self, step: Step) -> Attempt:
         before = self._book.attempts.get(step.attempt)
         after = self._book.write(step)
-        if after is not before and after.last.kind not in OPEN:
-            self._settled.append(step.attempt)
+        if after is not before:
+            self._file(step.attempt, after.last.kind)
+        return after
+
+    def _file(self, id: str, kind: Kind) -> None:
+        """Count an attempt among those that are settled or suspect, and forget the oldest."""
+        self._suspect.pop(id, None)
+        if kind is Kind.SUSPECT:
+            self._suspect[id] = None
+            if len(self._suspect) > self._kept:
+                oldest = next(iter(self._suspect))
+                del self._suspect[oldest]
+                self._forget(self._book.attempts.pop(oldest))
+        elif kind not in OPEN:
+            self._settled.append(id)
             if len(self._settled) > self._kept:
                 self._forget(self._book.attempts.pop(self._settled.popleft()))
-        return after
 
     def _forget(self, attempt: Attempt) -> None:
         """Keep the sums of an attempt, and nothing else of it."""
