@@ -15,7 +15,6 @@ from routercore.cli.authoring import _show as show_findings
 from routercore.cli.drifting import _show as show_drift
 from routercore.cli.listing import _edits, sizes_text
 from routercore.cli.output import Code, money, print_json, said, told
-from routercore.cli.planning import price_text
 from routercore.cli.saving import Destination, slug
 from routercore.engine.discovery import Drift, DriftKind
 from routercore.testing.conformance import CHECKS, Grade
@@ -180,7 +179,7 @@ def test_edits_in_words(operations: set[str], words: str) -> None:
 def test_prices_in_words(amounts: tuple[str | None, ...], words: str) -> None:
     """An amount, a range around what is expected, nothing, or that nobody knows."""
     low, expected, high = (None if one is None else Decimal(one) for one in amounts)
-    assert words == price_text(Estimate(low=low, expected=expected, high=high))
+    assert words == str(Estimate(low=low, expected=expected, high=high))
 
 
 def test_drift_in_words(capsys: pytest.CaptureFixture[str]) -> None:

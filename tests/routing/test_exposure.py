@@ -57,7 +57,7 @@ def test_a_cap_that_cannot_be_kept_is_kept() -> None:
     after_one = exposure_of([None], usd("1"), None).plus(None)
     assert not after_one.allows(None)
     assert after_one.usd is None
-    assert "an unknown amount of at most $1 at stake" == str(after_one)
+    assert "an unknown amount of at most $1.00 at stake" == str(after_one)
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,25 @@ def test_prices() -> None:
     ]
 
 
+def test_in_words() -> None:
+    """A printed plan has its order, prices, adaptations and reasons, and not the prompt."""
+    targets = [
+        target("a", prices=(usd("0.05"),)),
+        target("b", via="other"),
+        target("c", max_prompt=3),
+    ]
+    words = str(plan(targets))
+    assert REQUEST.prompt not in words
+    assert [
+        "art: generate by fallback",
+        "  1. a:poster  $0.05",
+        "  2. b:poster  unknown",
+        "     model: served by the fallback model 'other'",
+        "  -  c:poster",
+        "     prompt: the prompt has 7 characters; 'poster' takes 3",
+    ] == words.splitlines()
+
+
 def test_unknown_prices() -> None:
     """An unknown price is kept or excluded as configured, and never counts as nothing."""
     targets = [target("u"), target("k", prices=(usd("0.5"),))]

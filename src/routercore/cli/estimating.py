@@ -9,8 +9,9 @@ import typer
 
 from routercore.cli.asking import Asked, asking
 from routercore.cli.opening import ConfigOption, JsonOption, open_config
-from routercore.cli.output import Code, console, money, print_json, told
+from routercore.cli.output import Code, console, print_json, told
 from routercore.cli.planning import price_row, rejected_row, show_rejected
+from routercore.values.amounts import in_dollars
 
 if TYPE_CHECKING:
     from routercore.cli.opening import Opened
@@ -75,13 +76,9 @@ def _show(found: Estimates) -> None:
         for one in found.candidates:
             price = one.estimate
             amounts = (price.low, price.expected, price.high)
-            table.add_row(one.name, *map(_dollars, amounts), price.basis.value)
+            table.add_row(one.name, *map(in_dollars, amounts), price.basis.value)
         out.print(table)
-        out.print(f"At most {_dollars(found.at_most)}, should calls be paid for and lost.")
+        out.print(f"At most {in_dollars(found.at_most)}, should calls be paid for and lost.")
     else:
         out.print("Nobody can do this request.", style="red")
     show_rejected(found.rejected)
-
-
-def _dollars(usd: Any) -> str:
-    return "unknown" if usd is None else f"${money(usd)}"

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from routercore.cli.opening import ConfigOption, JsonOption, open_config
-from routercore.cli.output import Code, console, money, print_json, told
+from routercore.cli.output import Code, console, print_json, told
 from routercore.cli.saving import suffix_of
 from routercore.values.accounts import By, Logged, Used
 from routercore.values.errors import RequestError
-from routercore.values.ledger import Attempt, Kind, LedgerStepError, Step, dollars, micros
+from routercore.values.ledger import Attempt, Kind, LedgerStepError, Step, dollars, in_words, micros
 
 if TYPE_CHECKING:
     from routercore.engine.collecting import Collected
@@ -61,7 +61,7 @@ def usage(
         table = _table(by.value, "attempts", "images", "paid", "suspect", "held")
         for line in lines:
             stands = line.balance
-            amounts = [_usd(stands.posted), _usd(stands.suspect), _usd(stands.held)]
+            amounts = [in_words(stands.posted), in_words(stands.suspect), in_words(stands.held)]
             table.add_row(line.name, str(line.attempts), str(line.images), *amounts)
         console().print(table if lines else "nothing was used")
 
@@ -96,7 +96,7 @@ def log(
             table.add_row(
                 f"{asked.at:%Y-%m-%d %H:%M:%S}", asked.request, asked.caller, asked.model,
                 f"{ended.images if ended else 0} of {asked.n}", how, tried,
-                _usd(page.balance.spent),
+                in_words(page.balance.spent),
             )  # fmt: skip
         console().print(table if pages else "nothing was asked")
 
@@ -176,7 +176,7 @@ def reconcile(
         if as_json:
             print_json(_attempt_row(after))
         else:
-            console().print(f"{attempt} is {after.last.kind}: {_usd(after.last.micros)}")
+            console().print(f"{attempt} is {after.last.kind}: {in_words(after.last.micros)}")
 
 
 def _proven(attempt: str, paid: str | None, *, free: bool) -> Step:
@@ -202,7 +202,7 @@ def _show_open(found: list[Attempt], *, as_json: bool) -> None:
     for one in found:
         hold, last = one.hold, one.last
         table.add_row(hold.attempt, f"{hold.at:%Y-%m-%d %H:%M:%S}", hold.target, last.kind,
-                      _usd(last.micros), _job(one) or last.reason)  # fmt: skip
+                      in_words(last.micros), _job(one) or last.reason)  # fmt: skip
     console().print(table if found else "[green]✓[/] every attempt is settled")
 
 
@@ -278,10 +278,6 @@ def erase(
             print_json({"erased": count})
         else:
             console().print(f"erased what was asked in {count} requests")
-
-
-def _usd(amount: int) -> str:
-    return f"${money(dollars(amount))}"
 
 
 def _table(first: str, *others: str) -> Any:

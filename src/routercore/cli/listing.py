@@ -132,14 +132,13 @@ def _sizes_row(sizes: Sizes) -> dict[str, Any]:
 
 
 def _show_models(entries: Sequence[ModelEntry]) -> None:
-    from routercore.cli.planning import price_text
 
     table = _table("model", "edits", "sizes", f"served by, at {PRICED_SIZE}")
     for entry in sorted(entries, key=lambda one: (one.route is None, one.name)):
         if not entry.targets:
             continue
         operations = {operation.value for t in entry.targets for operation in t.card.operations}
-        served = [f"{_server(target, entry)} {price_text(price_of(target))}"
+        served = [f"{_server(target, entry)} {price_of(target)}"
                   for target in entry.targets]  # fmt: skip
         table.add_row(
             entry.name,

@@ -18,12 +18,12 @@ from routercore.cli.output import (
     attempt_row,
     console,
     is_for_people,
-    money,
     print_json,
     told,
 )
 from routercore.cli.progress import ProgressLine
 from routercore.cli.saving import Destination
+from routercore.values.amounts import in_dollars
 
 if TYPE_CHECKING:
     from routercore.cli.opening import Opened
@@ -217,7 +217,7 @@ def _price(cost: Cost) -> str:
         return "cost unknown"
     if not cost.usd:
         return "free"
-    return f"${money(cost.usd)} [dim]({cost.basis.value})[/]"
+    return f"{in_dollars(cost.usd)} [dim]({cost.basis.value})[/]"
 
 
 def _bytes(count: int) -> str:

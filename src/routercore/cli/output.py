@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from routercore.values.amounts import plain
 from routercore.values.errors import (
     AttemptsFailedError,
     BudgetError,
@@ -79,11 +80,7 @@ def _plain(value: object) -> Any:
 
 def money(usd: Decimal | None) -> str | None:
     """An amount without an exponent and without trailing zeros beyond cents."""
-    if usd is None:
-        return None
-    text = f"{usd.normalize():f}"
-    whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction:0<2}"
+    return None if usd is None else plain(usd)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import typer
 
 from routercore.cli.asking import Asked, asking
 from routercore.cli.opening import ConfigOption, JsonOption, open_config
-from routercore.cli.output import Code, console, money, print_json, told
+from routercore.cli.output import Code, console, print_json, told
 
 if TYPE_CHECKING:
     from routercore.cli.opening import Opened
@@ -135,19 +135,8 @@ def _candidates_table(made: Plan) -> Any:
         table.add_row(
             str(number),
             candidate.name,
-            price_text(candidate.estimate),
+            str(candidate.estimate),
             f"{candidate.expected_latency:.0f} s",
             Text("\n").join(notes),
         )
     return table
-
-
-def price_text(estimate: Estimate) -> str:
-    """An estimate for people: an amount, a range, or that nobody knows."""
-    if estimate.expected is None:
-        return "unknown"
-    if not estimate.high:
-        return "free"
-    if estimate.low == estimate.high:
-        return f"${money(estimate.expected)}"
-    return f"~${money(estimate.expected)} ({money(estimate.low)}–{money(estimate.high)})"

@@ -13,6 +13,7 @@ from routercore.engine.transport.base import Phase
 from routercore.routing.exposure import Exposure
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of, gravest
+from routercore.values.amounts import in_dollars
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
 from routercore.values.images import Image, ImageRequest, ImageResult, Warning
@@ -83,7 +84,7 @@ class SoFar:
         """That more may have been paid than what the images cost."""
         if self.exposure.lost:
             usd = self.exposure.usd
-            amount = "an unknown amount" if usd is None else f"${usd:f}"
+            amount = "an unknown amount" if usd is None else in_dollars(usd)
             message = f"{amount} may have been paid for attempts that brought nothing"
             yield Warning(code="paid_maybe", param="cost", message=message, usd=usd)
 

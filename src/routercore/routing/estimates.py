@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from routercore.routing.exposure import exposure_of
-from routercore.routing.plan import Candidate, Plan, Rejected
+from routercore.routing.plan import Candidate, Plan, Rejected, targets_in_words
 from routercore.routing.policy import Policy
+from routercore.values.amounts import in_dollars
 from routercore.values.images import ImageRequest
 from routercore.values.money import Estimate
 
@@ -32,6 +33,10 @@ class Estimates:
     def first(self) -> Estimate:
         """The price at the target that would be asked first."""
         return self.candidates[0].estimate if self.candidates else NOBODY_KNOWS
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.request.model}: {self.first}, at most {in_dollars(self.at_most)}",
+                          *targets_in_words(self.candidates, self.rejected)])  # fmt: skip
 
 
 def estimates_of(plan: Plan, policy: Policy) -> Estimates:

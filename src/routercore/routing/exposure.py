@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from routercore.values.amounts import in_dollars
+
 TIMES = 2
 """How many times its dearest candidate a request may come to, unless configured: one duplicate."""
 NOTHING = Decimal(0)
@@ -44,8 +46,8 @@ class Exposure:
     def __str__(self) -> str:
         if not self.is_money:
             return f"{self.lost} of at most {self.cap} calls at stake"
-        lost = f"${self.lost:f}" if self.lost.is_finite() else "an unknown amount"
-        return f"{lost} of at most ${self.cap:f} at stake"
+        lost = in_dollars(self.lost) if self.lost.is_finite() else "an unknown amount"
+        return f"{lost} of at most {in_dollars(self.cap)} at stake"
 
 
 UNBOUNDED = Exposure(cap=Decimal("Infinity"), unit=NOTHING)

@@ -92,6 +92,22 @@ class Plan:
     candidates: tuple[Candidate, ...]
     rejected: tuple[Rejected, ...]
 
+    def __str__(self) -> str:
+        return "\n".join([f"{self.request.model}: {self.request.operation} by {self.strategy}",
+                          *targets_in_words(self.candidates, self.rejected)])  # fmt: skip
+
+
+def targets_in_words(
+    candidates: Sequence[Candidate], rejected: Sequence[Rejected]
+) -> Iterator[str]:
+    """A line a target and a line a warning or reason, for a look at a plan in a program."""
+    for number, candidate in enumerate(candidates, 1):
+        yield f"{number:3}. {candidate.name}  {candidate.estimate}"
+        yield from (f"     {one.param}: {one.message}" for one in candidate.warnings)
+    for other in rejected:
+        yield f"  -  {other.target}"
+        yield from (f"     {one.param}: {one.message}" for one in other.reasons)
+
 
 class UnknownPrice(StrEnum):
     """What becomes of a target whose price nobody knows."""

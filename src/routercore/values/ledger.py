@@ -15,6 +15,7 @@ from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from routercore.values.amounts import in_dollars
 from routercore.values.money import MILLION
 
 
@@ -44,8 +45,7 @@ def in_words(amount: int) -> str:
     >>> in_words(7)
     '$0.000007'
     """
-    whole, _, fraction = f"{dollars(amount):f}".partition(".")
-    return f"${whole}.{fraction:0<2}"
+    return in_dollars(dollars(amount))
 
 
 class Kind(StrEnum):

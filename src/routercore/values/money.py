@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from routercore.values.amounts import in_dollars, plain
 from routercore.values.headers import size_of
 from routercore.values.images import Settings
 from routercore.values.scaling import parse_size, scaled
@@ -171,6 +172,11 @@ class Estimate:
     @property
     def is_known(self) -> bool:
         return self.expected is not None
+
+    def __str__(self) -> str:
+        if self.high is None or self.high == self.low:
+            return "free" if self.expected == 0 else in_dollars(self.expected)
+        return f"~{in_dollars(self.expected)} ({plain(self.low or Decimal(0))}–{plain(self.high)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,27 @@
+"""Amounts of money as people write them."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+
+def plain(usd: Decimal) -> str:
+    """Cents at least, and whatever else there is, never an exponent.
+
+    >>> plain(Decimal("0.1"))
+    '0.10'
+    >>> plain(Decimal("0.0000070"))
+    '0.000007'
+    """
+    whole, _, fraction = f"{usd.normalize():f}".partition(".")
+    return f"{whole}.{fraction:0<2}"
+
+
+def in_dollars(usd: Decimal | None) -> str:
+    """
+    >>> in_dollars(Decimal(1))
+    '$1.00'
+    >>> in_dollars(None)
+    'unknown'
+    """
+    return "unknown" if usd is None else f"${plain(usd)}"
