@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from tests.engine.kit import CARD, Kit, made, provider, status
+from tests.engine.kit import CARD, Kit, asking, made, provider, status
 
 from routercore.provider.flow import call
 from routercore.provider.http import post_json
 from routercore.routing.policy import OnLostResult
+from routercore.state.ledger.sql import SqlLedger
 from routercore.testing.providers import PNG
 from routercore.testing.transport import Hanging
+from routercore.values.accounts import LOST
 from routercore.values.faults import Fault
 from routercore.values.images import Generated, RawImage, Task
+from routercore.values.ledger import Kind, Sweep
 from routercore.values.sizes import Size
 
 
@@ -90,3 +96,31 @@ async def test_another_size_than_asked_for_is_told() -> None:
     assert [("size_changed", "64x64", "1x1"), ("output_format_changed", "gif", "png")] == [
         (warning.code, warning.requested, warning.delivered) for warning in result.warnings
     ]
+
+
+async def test_pictures_of_a_split_request_whose_process_dies_are_on_the_books(
+    tmp_path: Path,
+) -> None:
+    """What was paid before is posted for a request that is lost, and what was under way is
+    suspect; both for whoever asks after the process died."""
+    kit = Kit("a", answers={"a": [made(4), Hanging()]},
+              books=SqlLedger(f"sqlite:///{tmp_path}/books.db"))  # fmt: skip
+    task = asyncio.create_task(kit.engine.generate(asking(n=6)))
+    survivor = SqlLedger(f"sqlite:///{tmp_path}/books.db")
+    while await kinds(survivor) != [Kind.DISPATCHED, Kind.POSTED]:
+        assert not task.done()
+    now = kit.clock.now() + timedelta(days=1)
+    assert 1 == await survivor.sweep(Sweep(now=now))
+    (page,) = await survivor.log()
+    assert (LOST, 0) == (page.ended and page.ended.status, page.ended and page.ended.images)
+    assert [Kind.POSTED, Kind.SUSPECT] == await kinds(survivor)
+    assert (160_000, 80_000) == (page.balance.posted, page.balance.suspect)
+    task.cancel()
+    await asyncio.wait([task])
+    await survivor.close()
+    await kit.engine.close()
+
+
+async def kinds(ledger: SqlLedger) -> list[Kind]:
+    """The last row of every attempt, in alphabetical order."""
+    return sorted(one.last.kind for page in await ledger.log() for one in page.attempts)
