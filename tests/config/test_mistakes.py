@@ -38,6 +38,14 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "router.deadlin: there is no such setting; did you mean 'deadline'?",
     ),
     (
+        {"router": {"hedge": {"after": "20s", "max_extra": 1}}},
+        "router.hedge: there is no such setting; it belongs to a model, in [models.NAME]",
+    ),
+    (
+        {"models": {"art": {"targets": ["test:test/test"], "max_attempts": 2}}},
+        "models.art.max_attempts: there is no such setting; it holds for all models, in [router]",
+    ),
+    (
         {"router": {"deadline": "soon"}},
         "router.deadline: expected a duration such as '90s', '2m' or '500ms'",
     ),

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from routercore.config.document import Document
+from routercore.config.document import Document, ModelSection, RouterSection
 from routercore.config.problems import Place, Problems, nearest
 from routercore.config.source import Source, fill, prune, read
 
@@ -81,9 +81,21 @@ def _described(details: ErrorDetails) -> str:
     place = tuple(str(step) for step in details["loc"])
     if details["type"] == "extra_forbidden":
         names = _fields(place[:-1])
-        hint = nearest(place[-1], names) or f"; it takes {', '.join(sorted(names))}"
+        hint = _elsewhere(place) or nearest(place[-1], names)
+        hint = hint or f"; it takes {', '.join(sorted(names))}"
         return f"there is no such setting{hint}"
     return _wanted(details)
+
+
+def _elsewhere(place: tuple[str, ...]) -> str:
+    """Where a setting belongs that stands in the wrong one of two tables."""
+    match place:
+        case ("router", name) if name in ModelSection.model_fields:
+            return "; it belongs to a model, in [models.NAME]"
+        case ("models", _, name) if name in RouterSection.model_fields:
+            return "; it holds for all models, in [router]"
+        case _:
+            return ""
 
 
 def _wanted(details: ErrorDetails) -> str:
