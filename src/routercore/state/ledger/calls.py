@@ -114,13 +114,12 @@ def sent(connection: Connection, id: str) -> Sent:
     return Sent(any(row[0] for row in rows), any(row[1] for row in rows))
 
 
-def settle(connection: Connection, call: Call) -> bool:
-    """Write down how a call ended, once; false where it is not under way."""
+def settle(connection: Connection, call: Call) -> None:
+    """Write down how a call ended, once."""
     ended = {name: value for name, value in asdict(call).items() if name not in ("id", "owner")}
-    done = connection.execute(
+    connection.execute(
         update(tables.calls).where(_CALLS.id == call.id, _CALLS.state == RUNNING).values(**ended)
     )
-    return done.rowcount > 0
 
 
 def complete(connection: Connection, call: Call, state: str | None, shape: str | None) -> bool:
