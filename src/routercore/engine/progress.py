@@ -78,6 +78,7 @@ class SoFar:
             handle=handles[0] if handles else None, upstream_id=ids[0] if ids else None,
         )  # fmt: skip
         self.records.append(record)
+        self.records.sort(key=lambda one: one.number)  # Of two copies the second may end first.
         return record
 
     def _maybe_paid(self) -> Iterator[Warning]:

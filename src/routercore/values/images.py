@@ -285,6 +285,7 @@ class ImageResult:
     background: str | None = None
     warnings: tuple[Warning, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
+    """In the order of their beginning."""
     missing: tuple[Failure, ...] = ()
     """One failure for each image that was asked for and could not be had."""
     latency_s: float = 0.0
