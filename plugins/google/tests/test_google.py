@@ -140,6 +140,21 @@ def test_options_do_not_pass_by_what_a_picture_costs() -> None:
     assert "a fox" == body["contents"][0]["parts"][0]["text"]
 
 
+def test_options_may_be_spelt_as_google_spells_them() -> None:
+    """An option in snake case is the same option, and says nothing past the request either."""
+    options = {
+        "image_config": {"image_size": "4K", "person_generation": "ALLOW_NONE"},
+        "generation_config": {"candidate_count": 8, "image_config": {"x": 1}},
+    }
+    studio, pro = AIStudio(), card("gemini-3-pro-image")
+    body = studio.body(Task(card=pro, base_url=studio.origins[0], prompt="x", options=options))
+    assert {"contents", "generationConfig"} == set(body)
+    assert {
+        "responseModalities": ["IMAGE"],
+        "imageConfig": {"person_generation": "ALLOW_NONE"},
+    } == body["generationConfig"]
+
+
 def test_vertex_chooses_formats() -> None:
     """The format of a picture is Vertex AI's alone to choose."""
     assert not any(card.choose_format for card in CARDS)

@@ -188,8 +188,6 @@ class Attempter:
     ) -> Task:
         card, request = candidate.target.card, candidate.request
         settings = {f.name: getattr(request, f.name) for f in fields(Settings)}
-        own = request.options.get(self.setup.provider.name, {})
-        named = request.options.get(self.setup.name, {})
         settings.update(n=n, mask=await _mask(request.mask, card))
         return Task(
             **settings,
@@ -197,7 +195,7 @@ class Attempter:
             base_url=self.setup.effective_base_url,
             stream=stream,
             idempotency_key=idempotency_key,
-            options={**self.setup.options, **candidate.target.options, **own, **named},
+            options=self.setup.options_for(candidate.target.options, request.options),
         )
 
     async def _deliver(

@@ -64,6 +64,14 @@ class ProviderSetup:
     cards: tuple[ModelCard, ...] = ()
     """Cards declared in the configuration; they take the place of the provider's of that id."""
 
+    def options_for(
+        self, target: Mapping[str, object], asked: Mapping[str, Mapping[str, object]]
+    ) -> dict[str, object]:
+        """What is sent along: the provider's, a target's and a request's options, in that order,
+        the request's under the names of the provider and of its table."""
+        own, named = asked.get(self.provider.name, {}), asked.get(self.name, {})
+        return {**self.options, **target, **own, **named}
+
     @property
     def effective_base_url(self) -> str:
         return (self.base_url or self.provider.origins[0]).rstrip("/")

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 
+from routercore.values.charging import COUNTS, SIZES, plain
 from routercore.values.errors import RequestError
 from routercore.values.images import ImageRequest, Settings
 
-COUNTS = frozenset(
-    {"n", "numimages", "numoutputs", "numberresults", "batchsize", "samples", "maximages",
-     "candidatecount"}
-)  # fmt: skip
-"""The vendors' words for how many pictures, which may also lie deeper."""
-SIZES = frozenset({"width", "height", "imagesize", "megapixels"})
-"""Their words for how large, by which many of them bill; ``image_size`` may also lie deeper."""
 RESERVED = COUNTS | SIZES | {f.name.replace("_", "") for f in fields(Settings)} | {
     "model", "stream", "image", "messages", "modalities",
 }  # fmt: skip
@@ -61,22 +55,17 @@ def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:
         RequestError: an option has a place of its own, or would redirect the request.
     """
     for name, value in options.items():
-        plain, inner = _plain(name), {_plain(one) for one in _names_in(value)}
-        if plain in RESERVED or inner & {*COUNTS, "imagesize"}:
+        word, inner = plain(name), {plain(one) for one in _names_in(value)}
+        if word in RESERVED or inner & {*COUNTS, "imagesize"}:
             message = f"{name!r} is no option of {provider!r}: ask for it as a setting of its own"
             raise RequestError(message, param=f"options.{provider}.{name}", code="invalid_value")
-        if any(_leads_elsewhere(one) for one in (plain, *inner)):
+        if any(_leads_elsewhere(one) for one in (word, *inner)):
             message = f"{name!r} may not be set by a request; it belongs into the configuration"
             raise RequestError(message, param=f"options.{provider}.{name}", code="invalid_value")
 
 
-def _plain(name: str) -> str:
-    """A name without what vendors spell differently: ``numberResults``, ``number_results``."""
-    return name.lower().replace("-", "").replace("_", "")
-
-
-def _leads_elsewhere(plain: str) -> bool:
-    return plain in ELSEWHERE or any(word in plain for word in FORBIDDEN_WORDS)
+def _leads_elsewhere(name: str) -> bool:
+    return name in ELSEWHERE or any(word in name for word in FORBIDDEN_WORDS)
 
 
 def _names_in(value: object) -> Iterator[str]:

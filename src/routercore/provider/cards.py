@@ -32,7 +32,7 @@ def card_from(declared: Mapping[str, Any]) -> ModelCard:
     :class:`SizeRange` or :class:`RatioSizes`, or ``"any"``, or ``"input"`` for the size of the
     input image; ``operation_sizes`` is a table of such rules by operation; ``prices`` is a list
     of tables such as ``{usd = "0.04", size = "1024x1024"}``; words stand for operations, forms and
-    the mask.
+    the mask; ``charged_options`` is a list of names, with which the price is unknown.
 
     Raises:
         ValueError: a field is unknown or its value is wrong; the message names the field.
@@ -163,6 +163,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "styles": _words,
     "latency": _number,
     "prices": lambda value: tuple(_price(line) for line in _of(list, value)),
+    "charged_options": lambda value: dict.fromkeys(_words(value)),
     "price_date": _date,
     "released": _date,
     "shutdown": _date,

@@ -97,6 +97,10 @@ class ModelCard:
     latency: float = 15.0
     """Seconds that a call typically takes."""
     prices: tuple[Price, ...] = ()
+    charged_options: Mapping[str, int | None] = field(default_factory=dict)
+    """Options of the provider that change what is charged, at any depth: how many times the price
+    it may come to, or ``None`` where the declared prices then say nothing. How many, how large and
+    which model need no mention."""
     price_source: str = ""
     price_date: date | None = None
     released: date | None = None

@@ -44,6 +44,7 @@ def _card(id: str, name: str, price: str | None, *aliases: str, **details: Any) 
         "url_lifetime": URL_LIFETIME,
         "max_images": 10,
         "latency": 20.0,
+        "charged_options": {"sequential_image_generation": 15, "tools": None},
         "prices": (usd(price),) if price else (),
         "price_source": SOURCE if price else "",
         "price_date": date(2026, 11, 21) if price else None,

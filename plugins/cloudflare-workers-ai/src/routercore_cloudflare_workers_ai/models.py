@@ -50,7 +50,8 @@ def _flux_2(variant: str) -> ModelCard:
 CARDS = (
     _card("@cf/black-forest-labs/flux-1-schnell", "flux-schnell", "flux-1-schnell",
           sizes=FixedSizes(("1024x1024",)), formats=("jpeg",), max_prompt=2048, latency=3.0,
-          negative_prompt=False, prices=(usd("0.0005"),), price_date=date(2026, 11, 21),
+          negative_prompt=False, prices=(usd("0.0005"),),
+          charged_options={"steps": None, "num_steps": None}, price_date=date(2026, 11, 21),
           price_source="https://developers.cloudflare.com/workers-ai/platform/pricing/"),
     _flux_2("dev"),
     _flux_2("klein-4b"),

@@ -55,7 +55,7 @@ def _kontext(kind: str, operations: frozenset[Operation], **details: Any) -> Mod
 
 CARDS = (
     _flux("-1-schnell", "flux-schnell", "flux-1-schnell", price=usd("0.0005", Per.MEGAPIXEL),
-          latency=2.0),
+          charged_options={"num_inference_steps": None}, latency=2.0),
     _flux("-1-dev", "flux-dev", "flux-1-dev", latency=6.0),
     _flux("-1.1-pro", "flux-pro-1.1", "flux-1.1-pro", price=usd("0.04"), latency=6.0),
     _flux("-pro", "flux-pro"),

@@ -28,6 +28,7 @@ def _card(id: str, name: str, price: str, *aliases: str, **details: Any) -> Mode
         "formats": ("jpeg", "png"),
         "forms": (Form.BYTES,),
         "seed": True,
+        "charged_options": {"num_inference_steps": None, "steps": None},
         "price_source": "https://fireworks.ai/pricing",
         "price_date": date(2026, 11, 21),
         "unverified": UNVERIFIED,

@@ -44,11 +44,13 @@ POLICY = frozenset(
 ACCOUNT = frozenset({"ESCALATION", "PUP_LIMITED_DISABLED"})
 """Reasons that lie with the account, whatever the prompt."""
 
-OWN = frozenset({"aspectRatio", "imageSize", "candidateCount", "imageConfig", "seed"})
-"""What a request has settings for, so that no option may say otherwise."""
+OWN = frozenset({"aspectratio", "imagesize", "candidatecount", "imageconfig", "seed"})
+"""What a request has settings for, so that no option may say otherwise; Google takes both
+``imageSize`` and ``image_size``."""
 
-TABLES = ("generationConfig", "imageConfig")
+TABLES = ("generationConfig", "imageConfig", "generation_config", "image_config")
 """Options that go together with what the request says itself."""
+CAMELS = {"generation_config": "generationConfig", "image_config": "imageConfig"}
 
 
 class Gemini(OneShot):
@@ -71,11 +73,10 @@ class Gemini(OneShot):
 
     def body(self, task: Task) -> dict[str, Any]:
         """The options under the request's own settings, which they must not pass by."""
-        options = dict(task.options)
-        image = {**_others(options.get("imageConfig"), OWN), **self.image_config(task)}
+        options = {CAMELS.get(name, name): value for name, value in task.options.items()}
+        image = {**_others(options.pop("imageConfig", None)), **self.image_config(task)}
         own = {"responseModalities": ["IMAGE"], "imageConfig": image or None, "seed": task.seed}
-        config = {**_others(options.pop("generationConfig", None), OWN), **compact(own)}
-        options.pop("imageConfig", None)
+        config = {**_others(options.pop("generationConfig", None)), **compact(own)}
         parts: list[dict[str, Any]] = [{"text": task.prompt}]
         for picture in task.images:
             data = {"mimeType": picture.media_type, "data": picture.base64}
@@ -174,7 +175,7 @@ def _parts(body: Any) -> list[Any]:
     return [part for one in candidates for part in list_at(one, "content", "parts")]
 
 
-def _others(value: Any, own: frozenset[str]) -> dict[str, Any]:
-    """The entries of an object that are not among ``own``."""
+def _others(value: Any) -> dict[str, Any]:
+    """The entries of an object that a request has no settings for."""
     entries = value.items() if isinstance(value, Mapping) else ()
-    return {name: entry for name, entry in entries if name not in own}
+    return {name: one for name, one in entries if name.replace("_", "").lower() not in OWN}

@@ -70,6 +70,7 @@ FLASH = ModelCard(
     partial_images=3,
     latency=12.0,
     prices=(*_rates("0.50", "3", "60"), *_by_tier(k05="0.045", k1="0.067", k2="0.101", k4="0.151")),
+    charged_options={"tools": None},
     price_source="https://ai.google.dev/gemini-api/docs/pricing",
     price_date=date(2026, 11, 21),
     unverified=frozenset({"max_images", "seed", "partial_images", "latency"}),

@@ -44,7 +44,7 @@ CARDS = (
     _card(DEV, "flux-dev", "flux-1-dev", negative_prompt=False),
     _card("stabilityai/stable-diffusion-xl-base-1.0", "sdxl-1.0"),
     _card(f"{SCHNELL}:nscale", seed=False, negative_prompt=False, formats=("png",),
-          prices=(usd("0.0000000013", Per.PIXEL),),
+          prices=(usd("0.0000000013", Per.PIXEL),), charged_options={"provider_id": None},
           price_source="https://github.com/BerriAI/litellm", price_date=date(2026, 11, 21),
           unverified=frozenset({"sizes", "formats", "latency"})),
     _card(WILDCARD, sizes=AnySize(), operations=BOTH, max_images=1,

@@ -49,6 +49,7 @@ V3 = ModelCard(
     styles=("AUTO", "GENERAL", "REALISTIC", "DESIGN", "CUSTOM", "FICTION", "STYLIZED"),
     latency=12.0,
     prices=tuple(usd(amount, quality=speed) for speed, amount in SPEED_PRICES.items()),
+    charged_options={"rendering_speed": None},
     price_source="https://ideogram.ai/features/api-pricing",
     price_date=date(2026, 11, 21),
     unverified=frozenset({"prices", "formats", "latency", "url_lifetime"}),

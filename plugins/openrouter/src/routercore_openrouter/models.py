@@ -60,6 +60,7 @@ ANY = ModelCard(
     max_n=1,
     max_images=MAX_REFERENCES,
     accepts=frozenset({"user"}),
+    charged_options={"provider": None, "plugins": None},
     latency=20.0,
     unverified=frozenset(
         {"operations", "sizes", "qualities", "formats", "max_n", "max_images", "latency"}

@@ -43,6 +43,7 @@ def _card(id: str, name: str, *aliases: str, price: str | None = None, **details
     }
     if price is not None:
         common["prices"] = (usd(price, Per.MEGAPIXEL),)
+        common["charged_options"] = {"steps": None, "image_loras": None}
         common["price_source"] = "https://www.together.ai/pricing"
         common["price_date"] = date(2025, 12, 31)
     return ModelCard(id=id, name=name, **{**common, **details})
