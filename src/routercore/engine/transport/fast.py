@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -17,23 +17,17 @@ from yarl import URL
 from routercore.engine.addresses import Target, resolve_public
 from routercore.engine.transport.base import (
     CONNECT_TIMEOUT,
-    MAX_RESPONSE_BYTES,
-    ON_SENT,
     WRITE_TIMEOUT,
-    OpenResponse,
     Phase,
     TransportError,
     mark_phase,
 )
+from routercore.engine.transport.exchange import Exchanges, Head, Progress
 from routercore.engine.transport.failures import failure
 from routercore.engine.transport.message import (
     Message,
-    decode_body,
     decode_headers,
-    encode,
-    response,
 )
-from routercore.provider.http import HttpRequest, HttpResponse
 
 IDLE_SECONDS = 15.0
 READ_BYTES = 256 * 1024
@@ -45,7 +39,7 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError)
 _OWN_HEADERS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
-class FastTransport:
+class FastTransport(Exchanges):
     """A :class:`~routercore.engine.transport.base.Transport` for many requests in flight.
 
     Args:
@@ -72,58 +66,47 @@ class FastTransport:
         self._resolve = resolve
         self._sessions: dict[tuple[bool, bool], aiohttp.ClientSession] = {}
 
-    async def send(
-        self, request: HttpRequest, *, public_only: bool = False,
-        max_bytes: int = MAX_RESPONSE_BYTES,
-    ) -> HttpResponse:  # fmt: skip
-        message = encode(request, public_only=public_only)
-        head = await self._start(message, request.is_billable, public_only, max_bytes)
-        body = bytearray()
-        try:
-            async for part in head.chunks():
-                body += part
-        finally:
-            head.close()
-        return response(message, head.status, head.headers, body)
-
-    @asynccontextmanager
-    async def open(
-        self, request: HttpRequest, *, public_only: bool = False,
-        max_bytes: int = MAX_RESPONSE_BYTES,
-    ) -> AsyncIterator[OpenResponse]:  # fmt: skip
-        message = encode(request, public_only=public_only)
-        head = await self._start(message, request.is_billable, public_only, max_bytes)
-        try:
-            yield head
-        finally:
-            head.close()
-
     async def close(self) -> None:
         sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
             await session.close()
 
-    async def _start(
+    @asynccontextmanager
+    async def _exchange(
         self, message: Message, fresh: bool, public_only: bool, max_bytes: int
-    ) -> _OpenResponse:
-        target, body = message.target, _Body(message, self._write_timeout)
+    ) -> AsyncIterator[Head]:
+        body, origin = _Body(message, self._write_timeout), message.target.origin
+        answer = await self._start(message, body, fresh, public_only)
+        headers = decode_headers(answer.raw_headers)
         try:
-            answer = await self._session(fresh, public_only).request(
+            yield Head(
+                answer.status, headers, answer.content.iter_any(), _FAILURES, origin, max_bytes
+            )
+        finally:
+            if not answer.content.at_eof():
+                body.abort()
+            answer.close()
+
+    async def _start(
+        self, message: Message, body: _Body, fresh: bool, public_only: bool
+    ) -> aiohttp.ClientResponse:
+        try:
+            return await self._session(fresh, public_only).request(
                 message.method,
-                _url(target),
+                _url(message.target),
                 headers=message.headers,
                 data=body if "content-length" in dict(message.headers) else None,
                 allow_redirects=False,
                 trace_request_ctx=body,
             )
         except asyncio.CancelledError as error:
-            mark_phase(error, body.phase)
+            mark_phase(error, body.progress.phase)
             body.abort()
             raise
         except _FAILURES as error:
             body.abort()
-            raise _own(error) or failure(error, body.phase, target.origin) from error
-        return _OpenResponse(answer, body, max_bytes, target.origin)
+            origin, phase = message.target.origin, body.progress.phase
+            raise _own(error) or failure(error, phase, origin) from error
 
     def _session(self, fresh: bool, public_only: bool) -> aiohttp.ClientSession:
         if (fresh, public_only) not in self._sessions:
@@ -170,17 +153,8 @@ class _Body(aiohttp.Payload):
         self._size = len(message.body)
         self._message = message
         self._write_timeout = write_timeout
-        self._last_is_out = False
-        self._has_failed = False
-        self._reached = Phase.NOT_SENT
         self._connection: asyncio.Transport | None = None
-        self._on_sent = ON_SENT.get()
-
-    @property
-    def phase(self) -> Phase:
-        """When the last piece was on its way and nobody knows: it may have left."""
-        doubtful = self._last_is_out and not self._has_failed
-        return max(self._reached, Phase.SENT if doubtful else Phase.NOT_SENT)
+        self.progress = Progress()
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self._message.body.decode(encoding, errors)
@@ -192,64 +166,25 @@ class _Body(aiohttp.Payload):
             connection.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS stalls at high=0.
         try:
             for piece, is_last in self._message.pieces():
-                self._is_leaving(is_last)
+                self.progress.is_leaving(is_last)
                 async with asyncio.timeout(self._write_timeout):
                     await writer.write(piece)
                     if connection is None or connection.is_closing():
                         raise ConnectionResetError("the connection is gone")
                     await writer.drain()
         except (OSError, aiohttp.ClientError):
-            self._has_failed = True
+            self.progress.has_failed = True
             raise
-        self._reached = Phase.SENT
+        self.progress.reached = Phase.SENT
 
     def note_headers(self) -> None:
         """The head is about to go; where there is no body, that is all."""
-        self._is_leaving(not self._size)
-
-    def _is_leaving(self, is_last: bool) -> None:
-        self._last_is_out = is_last
-        if is_last and self._on_sent is not None:
-            self._on_sent()
+        self.progress.is_leaving(not self._size)
 
     def abort(self) -> None:
         """Drop the connection at once, with whatever waits to be written."""
         if self._connection is not None:
             self._connection.abort()
-
-
-class _OpenResponse:
-    """The head of an answer, and its body when asked for."""
-
-    def __init__(
-        self, answer: aiohttp.ClientResponse, body: _Body, max_bytes: int, origin: str
-    ) -> None:
-        self.status = answer.status
-        self.headers: Mapping[str, str] = decode_headers(answer.raw_headers)
-        self._answer = answer
-        self._body = body
-        self._max_bytes = max_bytes
-        self._origin = origin
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in decode_body(self._raw(), self.headers, self._max_bytes):
-                yield chunk
-        except asyncio.CancelledError as error:
-            mark_phase(error, Phase.HEADERS)
-            raise
-
-    def close(self) -> None:
-        if not self._answer.content.at_eof():
-            self._body.abort()
-        self._answer.close()
-
-    async def _raw(self) -> AsyncGenerator[bytes]:
-        try:
-            async for chunk in self._answer.content.iter_any():
-                yield chunk
-        except _FAILURES as error:
-            raise failure(error, Phase.HEADERS, self._origin) from error
 
 
 class _GuardedResolver(AbstractResolver):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
@@ -20,22 +19,16 @@ import httpcore2
 from routercore.engine.addresses import resolve_public
 from routercore.engine.transport.base import (
     CONNECT_TIMEOUT,
-    MAX_RESPONSE_BYTES,
-    ON_SENT,
     WRITE_TIMEOUT,
-    OpenResponse,
     Phase,
     mark_phase,
 )
+from routercore.engine.transport.exchange import Exchanges, Head, Progress
 from routercore.engine.transport.failures import failure
 from routercore.engine.transport.message import (
     Message,
-    decode_body,
     decode_headers,
-    encode,
-    response,
 )
-from routercore.provider.http import HttpRequest, HttpResponse
 
 MAX_CONNECTIONS = 2048
 MAX_IDLE_CONNECTIONS = 32  # The pool looks at each of them for every request.
@@ -52,7 +45,7 @@ _FAILURES = (
 )
 
 
-class PortableTransport:
+class PortableTransport(Exchanges):
     """A :class:`~routercore.engine.transport.base.Transport` that runs wherever Python does.
 
     Args:
@@ -78,26 +71,6 @@ class PortableTransport:
         self._backends = {False: _Backend(None), True: _Backend(resolve)}
         self._pools: dict[bool, httpcore2.AsyncConnectionPool] = {}
 
-    async def send(
-        self, request: HttpRequest, *, public_only: bool = False,
-        max_bytes: int = MAX_RESPONSE_BYTES,
-    ) -> HttpResponse:  # fmt: skip
-        message = encode(request, public_only=public_only)
-        async with self._exchange(message, request.is_billable, public_only, max_bytes) as head:
-            body = bytearray()
-            async for part in head.chunks():
-                body += part
-        return response(message, head.status, head.headers, body)
-
-    @asynccontextmanager
-    async def open(
-        self, request: HttpRequest, *, public_only: bool = False,
-        max_bytes: int = MAX_RESPONSE_BYTES,
-    ) -> AsyncIterator[OpenResponse]:  # fmt: skip
-        message = encode(request, public_only=public_only)
-        async with self._exchange(message, request.is_billable, public_only, max_bytes) as head:
-            yield head
-
     async def close(self) -> None:
         pools, self._pools = self._pools, {}
         for pool in pools.values():
@@ -106,28 +79,28 @@ class PortableTransport:
     @asynccontextmanager
     async def _exchange(
         self, message: Message, fresh: bool, public_only: bool, max_bytes: int
-    ) -> AsyncIterator[_OpenResponse]:
-        progress = _Progress(message)
-        outgoing = self._outgoing(message, progress)
+    ) -> AsyncIterator[Head]:
+        body, origin = _Body(message), message.target.origin
+        outgoing = self._outgoing(message, body)
         way = self._connection(outgoing, public_only) if fresh else self._pool(public_only)
         try:
             try:
                 answer = await way.handle_async_request(outgoing)
             except asyncio.CancelledError as error:
-                mark_phase(error, progress.phase)
+                mark_phase(error, body.progress.phase)
                 raise
             except _FAILURES as error:
-                raise failure(error, progress.phase, message.target.origin) from error
-            head = _OpenResponse(answer, message, max_bytes)
+                raise failure(error, body.progress.phase, origin) from error
+            headers, stream = decode_headers(answer.headers), answer.aiter_stream()
             try:
-                yield head
+                yield Head(answer.status, headers, stream, _FAILURES, origin, max_bytes)
             finally:
-                await head.close()
+                await answer.aclose()
         finally:
             if isinstance(way, httpcore2.AsyncHTTPConnection):
                 await way.aclose()
 
-    def _outgoing(self, message: Message, progress: _Progress) -> httpcore2.Request:
+    def _outgoing(self, message: Message, body: _Body) -> httpcore2.Request:
         target = message.target
         return httpcore2.Request(
             message.method,
@@ -138,8 +111,8 @@ class PortableTransport:
                 target=target.path.encode(),
             ),
             headers=[(name.encode(), value.encode()) for name, value in message.headers],
-            content=progress,
-            extensions={"trace": progress.trace, "timeout": self._timeouts},
+            content=body,
+            extensions={"trace": body.trace, "timeout": self._timeouts},
         )
 
     def _connection(
@@ -169,71 +142,28 @@ class PortableTransport:
         return self._ssl_context
 
 
-class _Progress:
+class _Body:
     """The body as the library pulls it, and what the library's trace says of it."""
 
     def __init__(self, message: Message) -> None:
         self._message = message
-        self._last_is_out = False
-        self._has_failed = False
-        self._reached = Phase.NOT_SENT
-        self._on_sent = ON_SENT.get()
-
-    @property
-    def phase(self) -> Phase:
-        """When the last piece was on its way and nobody knows: it may have left."""
-        doubtful = self._last_is_out and not self._has_failed
-        return max(self._reached, Phase.SENT if doubtful else Phase.NOT_SENT)
+        self.progress = Progress()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece, is_last in self._message.pieces():
-            self._is_leaving(is_last)
+            self.progress.is_leaving(is_last)
             yield piece
-
-    def _is_leaving(self, is_last: bool) -> None:
-        self._last_is_out = is_last
-        if is_last and self._on_sent is not None:
-            self._on_sent()
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         match event:
             case "http11.send_request_headers.started":
-                self._is_leaving(not self._message.body)
+                self.progress.is_leaving(not self._message.body)
             case "http11.send_request_body.complete":
-                self._reached = Phase.SENT
+                self.progress.reached = Phase.SENT
             case "http11.send_request_headers.failed" | "http11.send_request_body.failed":
-                self._has_failed = isinstance(info["exception"], httpcore2.WriteError)
+                self.progress.has_failed = isinstance(info["exception"], httpcore2.WriteError)
             case "http11.receive_response_headers.complete":
-                self._reached = Phase.HEADERS
-
-
-class _OpenResponse:
-    """The head of an answer, and its body when asked for."""
-
-    def __init__(self, answer: httpcore2.Response, message: Message, max_bytes: int) -> None:
-        self.status = answer.status
-        self.headers: Mapping[str, str] = decode_headers(answer.headers)
-        self._answer = answer
-        self._origin = message.target.origin
-        self._max_bytes = max_bytes
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in decode_body(self._raw(), self.headers, self._max_bytes):
-                yield chunk
-        except asyncio.CancelledError as error:
-            mark_phase(error, Phase.HEADERS)
-            raise
-
-    async def close(self) -> None:
-        await self._answer.aclose()
-
-    async def _raw(self) -> AsyncGenerator[bytes]:
-        try:
-            async for chunk in self._answer.aiter_stream():
-                yield chunk
-        except _FAILURES as error:
-            raise failure(error, Phase.HEADERS, self._origin) from error
+                self.progress.reached = Phase.HEADERS
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):
@@ -271,10 +201,10 @@ class _Stream(httpcore2.AsyncNetworkStream):
     def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
         self._inner = inner
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
         return await self._inner.read(max_bytes, timeout)
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
         await self._inner.write(buffer, timeout)
 
     async def aclose(self) -> None:
@@ -287,7 +217,7 @@ class _Stream(httpcore2.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
     ) -> httpcore2.AsyncNetworkStream:
         try:
             return await self._inner.start_tls(ssl_context, server_hostname, timeout)
