@@ -79,6 +79,19 @@ async def test_the_last_target_is_tried_even_if_its_circuit_is_open() -> None:
     assert "a:poster" == (await kit.generate()).target
 
 
+async def test_where_every_circuit_is_open_nobody_is_refused_for_it() -> None:
+    """The target that may be tried soonest is asked first, and a success brings it back at once."""
+    kit = Kit("a", "b", answers={"a": [status(500)] * 5, "b": [status(500)] * 5})
+    for _ in range(5):
+        await kit.error()
+    resting = [one.health.closed_for for one in kit.engine.plan(asking()).candidates]
+    assert resting == sorted(resting) and min(resting) > 0
+    soonest = kit.engine.plan(asking()).candidates[0].name
+    assert soonest == (await kit.generate()).target
+    back = kit.engine.plan(asking()).candidates[0]
+    assert (soonest, 0.0) == (back.name, back.health.closed_for)
+
+
 async def test_the_plan_says_why_a_target_comes_last() -> None:
     """Health is part of every candidate."""
     kit = Kit("a", "b", answers={"a": [status(500)] * 5})
