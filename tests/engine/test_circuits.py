@@ -84,6 +84,7 @@ async def test_where_every_circuit_is_open_nobody_is_refused_for_it() -> None:
     kit = Kit("a", "b", answers={"a": [status(500)] * 5, "b": [status(500)] * 5})
     for _ in range(5):
         await kit.error()
+    await kit.clock.advance(1)
     resting = [one.health.closed_for for one in kit.engine.plan(asking()).candidates]
     assert resting == sorted(resting)
     assert min(resting) > 0
