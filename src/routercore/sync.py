@@ -153,7 +153,7 @@ class SyncRouter:
             return future.result()
         except CancelledError:
             raise RuntimeError("this router is closed") from None
-        except BaseException:
+        except BaseException:  # Such as Ctrl-C while it waits: the work ends, and it is passed on.
             future.cancel()
             raise
 

@@ -219,7 +219,7 @@ class Booking:
         except OverBudgetError as error:
             failure = Failure(fault=Fault.OVER_BUDGET, message=str(error))
             raise ProviderFailed(failure) from error
-        except BaseException:
+        except BaseException:  # Also a cancellation: undo what may be written, and pass it on.
             self._ledger.note(self._step(Kind.VOIDED, reason="it was given up while it was held"))
             raise
         return self

@@ -185,7 +185,7 @@ class Collector:
         """Collect one claimed job, and tell what became of it."""
         try:
             fate, why = await self._collect(attempt, deliver, seconds)
-        except BaseException:
+        except BaseException:  # Also a cancellation: let others claim it, and pass it on.
             self._ledger.note(_mark(attempt, leased_until=self._clock.now()))
             raise
         hold = attempt.hold

@@ -145,7 +145,7 @@ class Driver:
         except ValueError as error:  # What ``json()`` raises: the answer is not what it should be.
             message = f"the answer cannot be understood: {_short(error)}"
             raise ProviderFailed(Failure(fault=Fault.REPLY_CUT, message=message)) from error
-        except Exception as error:
+        except Exception as error:  # The plugin boundary: the failure is the attempt's alone.
             raise ProviderFailed(_plugin_failure(self.provider, error)) from error
 
     async def _steps(self, flow: Flow[T], stream: _Stream) -> T:
@@ -195,7 +195,7 @@ class Driver:
             yield
         except (Exception, KeyboardInterrupt):
             raise
-        except BaseException as error:
+        except BaseException as error:  # The plugin boundary: all else is the attempt's alone.
             raise ProviderFailed(_plugin_failure(self.provider, error)) from error
 
     async def _foreign(self, effect: Run) -> Any:
@@ -206,7 +206,7 @@ class Driver:
             return await effect.function()
         except (Exception, asyncio.CancelledError, KeyboardInterrupt):
             raise
-        except BaseException as error:
+        except BaseException as error:  # The plugin boundary: all else is the attempt's alone.
             raise ProviderFailed(_plugin_failure(self.provider, error)) from error
 
     async def _call(self, request: HttpRequest, *, raw: bool) -> HttpResponse:

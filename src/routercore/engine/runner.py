@@ -185,7 +185,7 @@ class _Run:
             else:
                 self.course.ask(candidate.target.provider)
                 outcomes = await self._calls(candidate, upstream, key, number, at)
-        except BaseException as error:
+        except BaseException as error:  # Undo what was begun, a probe above all, and pass it on.
             vitals.failed(now, self.runner.random, began=now, speaks_against_it=False)
             if isinstance(error, asyncio.CancelledError):
                 self._cancelled(candidate, at, now, number)

@@ -214,7 +214,7 @@ def _in_order(ready: list[Candidate], strategy: Strategy, turn: Turn) -> list[Ca
     """
     try:
         ranked = list(strategy.rank(ready, turn))
-    except Exception as error:
+    except Exception as error:  # The plugin boundary.
         what = f"raised {type(error).__name__}: {error}"
         raise PluginError(f"the strategy {strategy.name!r} {what}") from error
     if sorted(map(id, ranked)) != sorted(map(id, ready)):

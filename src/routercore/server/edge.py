@@ -54,7 +54,7 @@ class Edge:
                 await self._app(scope, receive, exchange.send)
         except ClientGoneError:
             return
-        except Exception as error:
+        except Exception as error:  # A face: the client is told, whatever it is.
             told = _as_router_error(error)
             if isinstance(told, InternalError):
                 log.crashed(exchange.id, error)

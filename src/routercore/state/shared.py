@@ -169,7 +169,7 @@ class SharedCallerLimits:
             place = self._left.pop()  # Its own first.
             try:
                 await self._client.zrem(*place)
-            except BaseException:
+            except BaseException:  # Also a cancellation: it is still to be left; passed on.
                 self._left.append(place)
                 raise
 

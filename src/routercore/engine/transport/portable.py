@@ -221,6 +221,6 @@ class _Stream(httpcore2.AsyncNetworkStream):
     ) -> httpcore2.AsyncNetworkStream:
         try:
             return await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        except BaseException:
+        except BaseException:  # Also a cancellation: nothing stays open, and it is passed on.
             await self._inner.aclose()
             raise

@@ -133,7 +133,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
                 raise
-            time.sleep(ASK_AGAIN_SECONDS)
+            time.sleep(ASK_AGAIN_SECONDS)  # In the writer's own thread: no event loop waits.
         else:
             return
 

@@ -165,7 +165,7 @@ def _classified(provider: Provider, status: int, body: bytes, where: str) -> Fai
     headers = {"retry-after": "7", "content-type": "application/json"}
     try:
         failure = provider.classify(HttpResponse(status=status, headers=headers, body=body))
-    except Exception as error:
+    except Exception as error:  # The plugin boundary: a finding.
         raise CheckFailed(f"{where} raised {type(error).__name__}: {error}") from error
     if not isinstance(failure, Failure):
         raise CheckFailed(f"{where} returned {type(failure).__name__}, not Failure")

@@ -60,7 +60,7 @@ class PluginFolder:
         invalidate_caches()
         try:
             return cls(path, import_module(targets[0].partition(":")[0]))
-        except Exception as error:
+        except Exception as error:  # The plugin boundary: an import runs its code.
             what = f"{type(error).__name__}: {error}"
             raise FolderError(f"{targets[0]} cannot be imported: {what}") from error
 
@@ -84,7 +84,7 @@ class PluginFolder:
             raise FolderError(f"{name} is not marked with @hookimpl: no router would find it")
         try:
             providers: Sequence[Provider] = list(hook() or ())
-        except Exception as error:
+        except Exception as error:  # The plugin boundary.
             raise FolderError(f"{name} raised {type(error).__name__}: {error}") from error
         if not providers:
             raise FolderError(f"{name} gives no provider; it has to return a list of them")

@@ -91,7 +91,7 @@ def travel(
         except (ProviderFailed, ValueError) as error:
             journey.outcome = error
             return journey
-        except Exception as error:
+        except Exception as error:  # The plugin boundary: a finding.
             raise CheckFailed(f"it raised {type(error).__name__}: {error}") from error
     raise CheckFailed(f"it still goes on after {MAX_EFFECTS} effects")
 
