@@ -63,6 +63,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.router = router
+    app.state.drain = face.drain
     return app
 
 

@@ -8,7 +8,7 @@ import signal
 import threading
 from collections.abc import Awaitable, Iterator, Mapping
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from routercore.server.jobs import Jobs
 from routercore.server.recovery import Recovery
@@ -43,10 +43,14 @@ class Drain:
             if not self._active:
                 self._quiet.set()
 
-    async def run(self) -> None:
-        """Return when the server may end."""
+    async def run(self, *, in_a_hurry: bool = True) -> None:
+        """Return when the server may end.
+
+        Args:
+            in_a_hurry: let running calls go on for the grace alone, and not until they end.
+        """
         self.is_on = True
-        await _at_most(self._grace, self._finished())
+        await _at_most(self._grace if in_a_hurry else None, self._finished())
         await _at_most(HAND_OVER_SECONDS, self._handed_over())
         await _at_most(ANSWER_SECONDS, self._quiet.wait())
 
@@ -59,14 +63,22 @@ class Drain:
         await self._jobs.close()
 
 
-async def _at_most(seconds: float, work: Awaitable[object]) -> None:
+async def _at_most(seconds: float | None, work: Awaitable[object]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await work
 
 
+class Drains(Protocol):
+    """What a signal sets going."""
+
+    async def run(self) -> None:
+        """Return when the server may end."""
+        ...
+
+
 @contextlib.contextmanager
-def drained_by_signals(drain: Drain) -> Iterator[None]:
+def drained_by_signals(drain: Drains) -> Iterator[None]:
     """Inside, the first signal to end drains before whoever runs the server hears of it.
 
     A second one of the same kind ends the process at once, as if it had crashed: whatever has to
@@ -91,7 +103,7 @@ class _Ending:
     """What signals set going."""
 
     def __init__(
-        self, drain: Drain, loop: asyncio.AbstractEventLoop, before: Mapping[signal.Signals, Any]
+        self, drain: Drains, loop: asyncio.AbstractEventLoop, before: Mapping[signal.Signals, Any]
     ) -> None:
         self._drain, self._loop, self._before = drain, loop, before
         self._heard: set[int] = set()

@@ -6,6 +6,7 @@ import logging
 import traceback
 
 from routercore.engine.observers import NAME, logger
+from routercore.values.errors import RouterError
 
 
 def listen(level: str) -> None:
@@ -31,3 +32,13 @@ def record_failed(request_id: str, error: Exception) -> None:
 def store_failed(problem: str) -> None:
     """Images could not be kept, read or deleted."""
     logger().error("store.failed", error=problem)
+
+
+def reloaded() -> None:
+    """New requests are served by the configuration as it is now."""
+    logger().info("config.reloaded")
+
+
+def not_reloaded(error: RouterError) -> None:
+    """The configuration as it is now is wrong; the one before stays."""
+    logger().error("config.refused", error=str(error))

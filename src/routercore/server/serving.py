@@ -5,13 +5,13 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from routercore.engine.ledger import Ledger
@@ -20,6 +20,7 @@ from routercore.router import Router
 from routercore.server.app import create_app
 from routercore.server.folder import default_directory
 from routercore.server.log import listen
+from routercore.server.reloading import Reloadable
 from routercore.server.store import open_store, refuse_unusable
 from routercore.state.ledger import open_ledger
 from routercore.values.errors import ConfigError
@@ -54,12 +55,11 @@ def serve(
     Raises:
         ConfigError: the configuration is wrong, would serve strangers, or no image can be kept.
     """
-    setup = _router(config).engine.setup
-    host = host or setup.server.host
-    refuse_strangers(setup, host, allow_anonymous=allow_anonymous)
-    refuse_unusable(open_store(setup.store), setup.store)
     named = str(config) if config is not None else None
-    os.environ[VARIABLE] = json.dumps({"config": named, "log_level": log_level})
+    setup = _router(named, host, allow_anonymous=allow_anonymous).engine.setup
+    host = host or setup.server.host
+    told = {"config": named, "host": host, "allow_anonymous": allow_anonymous}
+    os.environ[VARIABLE] = json.dumps({"what": told, "log_level": log_level})
     settings: dict[str, Any] = {
         "factory": True,
         "host": host,
@@ -74,7 +74,12 @@ def serve(
 
 
 class _Workers(Multiprocess):
-    """Worker processes under a parent that passes on whatever signal comes while they end."""
+    """Worker processes under a parent that passes signals on, also those that come as they end."""
+
+    def handle_hup(self) -> None:
+        for worker in self.processes:
+            if worker.pid is not None:
+                os.kill(worker.pid, signal.SIGHUP)
 
     def join_all(self) -> None:
         for worker in self.processes:
@@ -106,15 +111,24 @@ def uvicorn_settings(log_level: str) -> Mapping[str, Any]:
     }
 
 
-def worker_app() -> Starlette:
+def worker_app() -> Reloadable:
     """The application of one worker process; uvicorn calls this."""
     told = json.loads(os.environ[VARIABLE])
     listen(told["log_level"])
-    return create_app(_router(told["config"]), owns_router=True, drains=True)
+    return Reloadable(lambda: create_app(_router(**told["what"]), owns_router=True))
 
 
-def _router(config: str | Path | None) -> Router:
-    return Router.from_config({} if config is None else config, ledger=server_ledger)
+def _router(config: str | None, host: str | None, *, allow_anonymous: bool) -> Router:
+    """The router as the configuration is now.
+
+    Raises:
+        ConfigError: it is wrong, would serve strangers at ``host``, or no image can be kept.
+    """
+    router = Router.from_config({} if config is None else config, ledger=server_ledger)
+    setup = router.engine.setup
+    refuse_strangers(setup, host or setup.server.host, allow_anonymous=allow_anonymous)
+    refuse_unusable(open_store(setup.store), setup.store)
+    return router
 
 
 def server_ledger(ledger: LedgerSetup, store: StoreSetup) -> Ledger:
