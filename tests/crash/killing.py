@@ -89,15 +89,15 @@ async def _settled(scene: routers.Scene, upstream: FaultyUpstream, kills: int) -
         await ledger.sweep(Sweep(now=later.now()))
         invoice = upstream.invoice()
         delivered, stored = scene.kept("delivered"), scene.kept("stored")
-        found = books.examine(
-            await books.every_attempt(ledger), invoice, set(delivered), set(stored)
-        )
+        got = set(delivered), set(stored)
+        found = books.examine(await books.every_request(ledger), invoice, *got)
         equal = await books.reconcile(ledger, invoice)
+        again = books.examine(await books.every_request(ledger), invoice, *got)
     finally:
         await ledger.close()
     found.counts["kills"] = kills
     found.counts["handed over twice"] = len(stored) - len(set(stored))
     found.counts.update({f"in the end {fate}": number for fate, number in fates.items() if number})
     found.counts.update(equal.counts)
-    found.wrong += equal.wrong
+    found.wrong += equal.wrong + again.wrong
     return found

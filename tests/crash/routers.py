@@ -22,11 +22,12 @@ from routercore.engine.setup import (
     StoreSetup,
     TargetSetup,
 )
+from routercore.engine.watching import Watch
 from routercore.router import Router
 from routercore.state.ledger import open_ledger
 from routercore.testing.faulty import nonce_of
 from routercore.values.errors import RouterError
-from routercore.values.images import Image
+from routercore.values.images import Image, ImageRequest
 from routercore.values.money import usd
 
 MODELS = ("at-once", "as-job")
@@ -104,13 +105,17 @@ async def _serve(scene: Scene, rng: random.Random) -> None:
     async def client() -> None:
         while True:
             patience = rng.uniform(0.0, 0.3) if rng.random() < 0.1 else None
-            ask = router.generate("a heron", model=rng.choice(MODELS), n=rng.choice((1, 1, 2)))
+            request = ImageRequest(
+                prompt="a heron", model=rng.choice(MODELS), n=rng.choice((1, 1, 2))
+            )
+            watch = Watch(keeps_result=True)  # It is completed when it is kept, and not before.
             try:
                 async with asyncio.timeout(patience):
-                    result = await ask
+                    result = await router.engine.generate(request, watch=watch)
+                scene.keep("delivered", result.images)
+                watch.kept(True)
             except (RouterError, TimeoutError):
-                continue
-            scene.keep("delivered", result.images)
+                watch.kept(False)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(scene.clients):

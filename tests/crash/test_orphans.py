@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from tests.crash.books import every_attempt
+from tests.crash.books import attempts_of, every_request
 from tests.crash.killing import START
 from tests.crash.routers import Scene, rescue
 
@@ -62,7 +62,7 @@ async def attempts(scene: Scene) -> list[Attempt]:
     ledger = open_ledger(scene.ledger)
     try:
         assert [] == await ledger.audit()
-        return await every_attempt(ledger)
+        return attempts_of(await every_request(ledger))
     finally:
         await ledger.close()
 

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import pytest
 from tests.faults.jobs import JobService
+from tests.invoices import name_of, wrong_money
 from tests.serving import MODEL, card, provider, route, router_of
 
 from routercore.engine.clock import Clock
@@ -19,7 +20,7 @@ from routercore.testing.hasty import HastyClock
 from routercore.values.errors import RouterError
 from routercore.values.events import Event
 from routercore.values.images import ImageResult
-from routercore.values.ledger import Attempt, Kind
+from routercore.values.ledger import Attempt
 from routercore.values.money import usd
 
 CARD = card(prices=(usd("0.04"),), latency=10.0)
@@ -133,7 +134,7 @@ class Stage:
         known = [a for a in attempts if _kind(a) in LOST or a.hold.attempt in left]
         assert [] == _unaccounted(known, self.invoice(), self.delivered)
         if not self.may_differ:
-            assert [] == list(_wrong(attempts, self.invoice()))
+            assert [] == wrong_money(attempts, self.invoice())
 
     def named(self, name: str) -> list[Event]:
         """The events of one name."""
@@ -153,36 +154,12 @@ def _kind(attempt: Attempt) -> str:
     return "paid-lost" if is_lost else attempt.last.kind.value
 
 
-def _name(attempt: Attempt) -> str:
-    """The attempt as its upstream knows it: the idempotency key."""
-    return attempt.hold.attempt.rpartition(".")[0]
-
-
 def _unaccounted(
     known: Iterable[Attempt], invoice: Iterable[Invoiced], delivered: list[str]
 ) -> list[Invoiced]:
     """Invoiced images that were not delivered and are none of those known to be lost."""
-    got, names = set(delivered), {_name(one) for one in known}
+    got, names = set(delivered), {name_of(one) for one in known}
     return [line for line in invoice if line.nonce not in got and line.attempt not in names]
-
-
-def _wrong(attempts: Iterable[Attempt], invoice: list[Invoiced]) -> Iterable[str]:
-    """Attempts whose money is not what the invoice says."""
-    billed_by_name: Counter[str] = Counter()
-    for line in invoice:
-        billed_by_name[line.attempt] += line.micros
-    for attempt in attempts:
-        billed = billed_by_name[_name(attempt)]
-        last = attempt.last
-        match last.kind:
-            case Kind.POSTED | Kind.VOIDED:
-                is_right = last.micros == billed
-            case Kind.SUSPECT:
-                is_right = last.micros >= billed
-            case _:
-                is_right = False
-        if not is_right:
-            yield f"{attempt.hold.attempt} is {last.kind} at {last.micros}, invoiced {billed}"
 
 
 def by_target(result_or_error: Any) -> Counter[str]:
