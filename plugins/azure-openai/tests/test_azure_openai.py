@@ -61,7 +61,9 @@ def test_the_key_has_a_header_of_its_own() -> None:
 def test_a_token_is_a_bearers(secret: str, sent: dict[str, str]) -> None:
     """An access token of Entra is told from a key by its form, and never goes out as both."""
     request = HttpRequest(method="GET", url="https://acme.openai.azure.com/openai/v1/x")
-    assert sent == dict(AZURE_OPENAI.auth.sign(request, secret).headers)  # type: ignore[union-attr]
+    signed = AZURE_OPENAI.auth.sign(request, secret)
+    assert isinstance(signed, HttpRequest)
+    assert sent == dict(signed.headers)
 
 
 @pytest.mark.parametrize(
