@@ -156,3 +156,29 @@ def test_any_answer_ends_well(script: list[HttpResponse]) -> None:
     """Whatever comes, a flow ends in images or in a failure."""
     played = play(PROVIDER, PROVIDER.generate(task()), script)
     assert (played.value is None) != (played.failed is None)
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "fraction"),
+    [
+        ({"data": []}, "pending", 0.0),
+        ({"data": [{"status": "processing"}]}, "pending", 0.0),
+        ({"data": [{"status": "success"}]}, "pending", 0.5),
+        ({"data": [{"status": "success"}, {"status": "processing"}]}, "pending", 0.5),
+        ({"data": [{"status": "success"}, {}]}, "done", None),
+        ({"data": [{"status": "success"}], "errors": [{"code": "x"}]}, "done", None),
+        ({"errors": [{"code": "x"}]}, "done", None),
+    ],
+)
+def test_a_job_is_done_when_all_pictures_are_there(
+    body: Any, state: str, fraction: float | None
+) -> None:
+    """How many there are to be is in the job's handle, also for another process."""
+    handle = PROVIDER.handle(task(n=2, options={"deliveryMethod": "async"}), answer({"data": []}))
+    status = PROVIDER.stands(handle, answer(body))
+    assert (state, fraction) == (status.state, status.fraction)
+
+
+def test_a_handle_that_names_no_number() -> None:
+    """One that was written before handles had it stands for one picture."""
+    assert "done" == PROVIDER.stands({"id": "x"}, answer({"data": [{}]})).state

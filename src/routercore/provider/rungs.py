@@ -132,6 +132,10 @@ class Job:
         """How the job stands, total over everything that the vendor may say."""
         raise NotImplementedError
 
+    def stands(self, handle: Mapping[str, Any], response: HttpResponse) -> JobStatus:
+        """How the job of ``handle`` stands, where a vendor's answer alone does not say it."""
+        return self.status(response)
+
     def collect(self, handle: Mapping[str, Any], response: HttpResponse) -> HttpRequest | None:
         """One more request for the result, or ``None`` where the last poll brought it."""
         return None
@@ -180,7 +184,7 @@ class Job:
             yield from wait(self.poll_every)
             try:
                 response = yield from patiently(self.poll(handle))
-                status = self.status(response)
+                status = self.stands(handle, response)
                 if status.state is JobState.DONE:
                     return response
             except ProviderFailed as error:

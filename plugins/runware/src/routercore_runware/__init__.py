@@ -79,20 +79,20 @@ class Runware(Job):
         body = response.object()
         if not list_at(body, "data") and list_at(body, "errors"):
             raise ProviderFailed(self.classify(response))
-        return {"id": task_id(task), "poll": task.base_url}
+        return {"id": task_id(task), "poll": task.base_url, "n": task.n}
 
     def poll(self, handle: Mapping[str, Any]) -> HttpRequest:
         wanted = {"taskType": "getResponse", "taskUUID": handle["id"]}
         return post_json(handle["poll"], [wanted], billable=False)
 
-    def status(self, response: HttpResponse) -> JobStatus:
-        """All pictures have to be there; only ``success`` is a word that was seen."""
+    def stands(self, handle: Mapping[str, Any], response: HttpResponse) -> JobStatus:
+        """Pictures come one by one, and all have to be there, or errors in place of some; only
+        ``success`` is a word that was seen."""
         body = response.object()
-        items = list_at(body, "data")
-        words = {text_at(item, "status") or "success" for item in items}
-        if words & {"processing"} or not (items or list_at(body, "errors")):
-            return JobStatus(JobState.PENDING, "processing")
-        return JobStatus(JobState.DONE)
+        items = [item for item in list_at(body, "data") if at(item, "status") != "processing"]
+        if list_at(body, "errors") or len(items) >= (number := handle.get("n", 1)):
+            return JobStatus(JobState.DONE)
+        return JobStatus(JobState.PENDING, "processing", fraction=len(items) / number)
 
     def parse(self, task: Task, handle: Mapping[str, Any], response: HttpResponse) -> Generated:
         body, id = response.json(), handle.get("id") or task_id(task)
