@@ -32,6 +32,14 @@ async def test_more_images_than_a_call_makes_are_split() -> None:
     assert (10, 1, Decimal("0.40")) == (len(result.images), len(result.attempts), result.cost.usd)
 
 
+async def test_a_format_of_one_a_call_is_split() -> None:
+    """Three pictures of a format of which a call makes one are three calls."""
+    card = replace(CARD, format_max_n={"png": 1})
+    kit = Kit(provider("a", cards=(card,)))
+    await kit.generate(n=3, output_format="png")
+    assert [1, 1, 1] == [request.json["n"] for request in kit.transport.requests]
+
+
 async def test_what_is_missing_comes_from_the_next_target() -> None:
     """Images that are there are kept; only the missing ones are asked for again."""
     kit = Kit("a", "b", answers={"a": [made(4), status(503)]})

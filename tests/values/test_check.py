@@ -235,3 +235,11 @@ def test_a_prompt_for_a_tool_that_takes_no_words() -> None:
     assert "'m' takes no words; the prompt is not sent" == warning.message
     assert () == fit(tool, images=(IMAGE,), prompt="", strict=True).warnings
     assert ["prompt"] == rejected(tool, images=(IMAGE,), strict=True)
+
+
+def test_a_format_with_another_number() -> None:
+    """Where one format comes by itself, several are asked for one by one, and priced so."""
+    card: dict[str, Any] = {"formats": ("png", "svg"), "max_n": 10, "format_max_n": {"svg": 1}}
+    assert () == fit(card, n=3, output_format="png").warnings
+    (warning,) = fit(card, n=3, output_format="svg").warnings
+    assert "'m' makes 1 a call; asked for in several calls" == warning.message

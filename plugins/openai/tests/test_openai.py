@@ -161,3 +161,13 @@ def test_every_name_is_one_model() -> None:
     """No id or alias is claimed twice."""
     names = [name for card in CARDS for name in card.names]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("card", [card for card in CARDS if "svg" in card.formats],
+                         ids=lambda card: card.id)  # fmt: skip
+def test_one_drawing_a_call(card: ModelCard) -> None:
+    """OpenAI draws one SVG a call, so that several are several calls; of others it makes ten."""
+    drawn = check(card, ImageRequest(model=card.id, prompt="x", n=3, output_format="svg"), TODAY)
+    assert isinstance(drawn, Fit)
+    assert ["n"] == [warning.param for warning in drawn.warnings]
+    assert (1, 10, 10) == tuple(map(card.max_n_of, ("svg", "png", None)))

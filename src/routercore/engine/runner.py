@@ -231,7 +231,8 @@ class _Run:
     ) -> list[CallOutcome]:
         """The calls of one attempt, side by side: several where ``n`` is more than one call's."""
         made = len(self.so_far.images)
-        sizes = split(self.so_far.missing, candidate.target.card.max_n)
+        most = candidate.target.card.max_n_of(candidate.request.output_format)
+        sizes = split(self.so_far.missing, most)
         calls = []
         for index, n in enumerate(sizes):
             own = seeded(candidate, made)

@@ -152,6 +152,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "url_lifetime": _number,
     "max_n": _at_least_one,
     "prompt": _flag,
+    "format_max_n": lambda value: {
+        format: _at_least_one(most) for format, most in _of(dict, value).items()
+    },
     "max_prompt": _whole,
     "max_images": _whole,
     "mask": lambda value: MaskPolarity(_text(value)),

@@ -77,6 +77,8 @@ class ModelCard:
     """Seconds that a result URL can be read."""
     max_n: int = 1
     """Images of one call; more are split over several calls."""
+    format_max_n: Mapping[str, int] = field(default_factory=dict)
+    """Another ``max_n`` for some formats: ``{"svg": 1}``."""
     prompt: bool = True
     """False for a tool that takes no words, such as one that enlarges a picture."""
     max_prompt: int | None = None
@@ -128,6 +130,10 @@ class ModelCard:
     def sizes_of(self, operation: Operation) -> Sizes:
         """The sizes that an operation can have."""
         return self.operation_sizes.get(operation, self.sizes)
+
+    def max_n_of(self, output_format: str | None) -> int:
+        """The images of one call, in a format that is asked for."""
+        return self.format_max_n.get(output_format or "", self.max_n)
 
     def named(self, id: str) -> ModelCard:
         """A copy for another model of the same kind."""

@@ -330,8 +330,9 @@ def _background(f: _Fitting) -> None:
 
 def _numbers(f: _Fitting) -> None:
     card, request = f.card, f.request
-    if request.n > card.max_n:
-        f.adapt("n", f"{card.id!r} makes {card.max_n} a call; asked for in several calls")
+    most = card.max_n_of(request.output_format)
+    if request.n > most:
+        f.adapt("n", f"{card.id!r} makes {most} a call; asked for in several calls")
     if request.seed is not None and not card.seed:
         f.drop("seed", f"{card.id!r} takes no seed")
     if request.negative_prompt and not card.negative_prompt:

@@ -309,7 +309,7 @@ def _case(
     output, basis = _output_price(fits, size)
     if output is None:
         return None, Basis.UNKNOWN
-    calls = math.ceil(settings.n / max(1, card.max_n))  # Each of them is sent the inputs.
+    calls = math.ceil(settings.n / card.max_n_of(settings.output_format))  # Each has the inputs.
     inputs, inputs_basis = _input_price(fits, settings)
     return settings.n * output + calls * inputs, max(basis, inputs_basis, key=list(Basis).index)
 

@@ -101,6 +101,7 @@ GPT_IMAGE_2 = ModelCard(
     backgrounds=("transparent", "opaque"),
     forms=(Form.BASE64,),
     max_n=10,
+    format_max_n={"svg": 1},
     max_prompt=32_000,
     max_images=16,
     mask=MaskPolarity.ALPHA,

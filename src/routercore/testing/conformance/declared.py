@@ -194,7 +194,7 @@ def _properties_of(provider: Provider, card: ModelCard) -> None:
         if not isinstance(fitted, Fit):
             return
         asked = {name: getattr(fitted.request, name) for name in Settings.__dataclass_fields__}
-        asked["n"] = min(fitted.request.n, card.max_n)
+        asked["n"] = min(fitted.request.n, card.max_n_of(fitted.request.output_format))
         journey = travel(
             provider, provider.generate(Task(card=card, base_url=ELSEWHERE, **asked)), []
         )
