@@ -115,8 +115,7 @@ class Driver:
 
     def aside(self) -> Driver:
         """The same, for flows that are no part of the attempt: nobody is told of them."""
-        silent: Callable[[Notice], None] = lambda notice: None  # noqa: E731
-        return replace(self, on_notice=silent, on_accepted=None, contact=Contact())
+        return replace(self, on_notice=_unheard, on_accepted=None, contact=Contact())
 
     async def tell(self, notice: Notice) -> None:
         """Pass a flow's notice on; a job that is accepted is written down first."""
@@ -350,6 +349,10 @@ class _Stream:
             if isinstance(self._chunks, AsyncGenerator):
                 self.stack.push_async_callback(self._chunks.aclose)
         return await anext(self._chunks, None)
+
+
+def _unheard(notice: Notice) -> None:
+    """Tell nobody."""
 
 
 def _started(start: Callable[[], Flow[T]]) -> Flow[T]:
