@@ -37,6 +37,8 @@ from routercore.values.images import (
 from routercore.values.money import FREE, UNKNOWN_COST, Basis, Cost, Usage, settle
 
 T = TypeVar("T")
+_Conversion = tuple[str | None, int | None]
+"""A format and a compression."""
 
 ENVELOPE_BYTES = 1024 * 1024
 """What an answer may have beside its images."""
@@ -92,32 +94,17 @@ class Attempter:
         it came, also to who cancels it.
         """
         conversion = _conversion(candidate, original)
-
-        async def accepted(handle: Mapping[str, Any]) -> None:
-            contact.handle = handle
-            ticket = ticket_of(
-                handle, candidate, n, model=original.model, secret=secret, conversion=conversion
-            )
-            await on_accepted(ticket)
-
+        ticket = partial(
+            ticket_of, candidate=candidate, n=n, model=original.model, secret=secret,
+            conversion=conversion,
+        )  # fmt: skip
         driver = replace(
-            self.driver(secret, contact, on_notice, accepted),
+            self.driver(secret, contact, on_notice, partial(_kept, contact, on_accepted, ticket)),
             max_bytes=self._answer_bytes(n, candidate.request.partial_images if stream else 0),
         )
         work = Work(provider=self.setup.provider, driver=driver, clock=self.clock)
-        generated: Generated | None = None
-        try:
-            task = await self._task(candidate, n=n, stream=stream, idempotency_key=idempotency_key)
-            generated = await work.run(task, deadline)
-            images, failure = await self._deliver(generated, deadline, *conversion)
-        except ProviderFailed as error:
-            images, failure = (), error.failure
-            if failure.fault is Fault.DEADLINE:
-                contact.is_called_off = await work.call_off()
-        except asyncio.CancelledError:
-            if generated is None and not contact.is_handed_over:
-                contact.is_called_off = await work.call_off()
-            raise
+        task = self._task(candidate, n=n, stream=stream, idempotency_key=idempotency_key)
+        generated, images, failure = await self._worked(work, task, deadline, conversion)
         return CallOutcome(
             images=images,
             generated=replace(generated, images=()) if generated else None,
@@ -127,6 +114,25 @@ class Attempter:
             handle=work.handle,
             missing=max(0, n - len(generated.images)) if generated and not work.handle else 0,
         )
+
+    async def _worked(
+        self, work: Work, task: Awaitable[Task], deadline: float, conversion: _Conversion
+    ) -> tuple[Generated | None, tuple[Image, ...], Failure | None]:
+        """What came of the work; a job that is given up is called off."""
+        contact = work.driver.contact
+        generated: Generated | None = None
+        try:
+            generated = await work.run(await task, deadline)
+            images, failure = await self._deliver(generated, deadline, *conversion)
+        except ProviderFailed as error:
+            images, failure = (), error.failure
+            if failure.fault is Fault.DEADLINE:
+                contact.is_called_off = await work.call_off()
+        except asyncio.CancelledError:
+            if generated is None and not contact.is_handed_over:
+                contact.is_called_off = await work.call_off()
+            raise
+        return generated, images, failure
 
     async def collect(
         self, ticket: Ticket, card: ModelCard, secret: str | None, deadline: float
@@ -264,7 +270,18 @@ async def _mask(mask: InputImage | None, card: ModelCard) -> InputImage | None:
     return replace(mask, data=data, media_type="image/png", filename="mask.png")
 
 
-def _conversion(candidate: Candidate, original: ImageRequest) -> tuple[str | None, int | None]:
+async def _kept(
+    contact: Contact,
+    on_accepted: Callable[[Ticket], Awaitable[None]],
+    ticket: Callable[[Mapping[str, Any]], Ticket],
+    handle: Mapping[str, Any],
+) -> None:
+    """Have it known, and written down, that a job was accepted."""
+    contact.handle = handle
+    await on_accepted(ticket(handle))
+
+
+def _conversion(candidate: Candidate, original: ImageRequest) -> _Conversion:
     """The format and compression that are left to us because the provider did not take them."""
     format, fitted = original.output_format, candidate.request
     compression = original.output_compression if fitted.output_compression is None else None
