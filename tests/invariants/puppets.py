@@ -60,7 +60,7 @@ class Asked:
         if error is None:
             return self.task.result().attempts
         assert isinstance(error, RouterError)
-        return getattr(error, "attempts", ())
+        return error.attempts
 
 
 class Puppets:

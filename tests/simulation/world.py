@@ -164,7 +164,7 @@ class World:
             return
         except RouterError as error:
             seen.errors[error.code or "error"] += 1
-            seen.attempts.append(getattr(error, "attempts", ()))
+            seen.attempts.append(error.attempts)
         else:
             seen.delivered += 1
             seen.attempts.append(result.attempts)

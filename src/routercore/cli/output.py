@@ -140,8 +140,8 @@ def described(error: RouterError) -> dict[str, Any]:
     }
     if isinstance(error, ConfigError):
         about["problems"] = list(error.problems)
-    if attempts := getattr(error, "attempts", ()):
-        about["attempts"] = [attempt_row(attempt) for attempt in attempts]
+    if error.attempts:
+        about["attempts"] = [attempt_row(attempt) for attempt in error.attempts]
     return about
 
 

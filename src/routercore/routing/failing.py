@@ -41,7 +41,7 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
         error = RequestError(
             _said(decisive), param=last.param, code=last.code or RULES[last.fault].code
         )
-        error.attempts = tuple(attempts)  # type: ignore[attr-defined]
+        error.attempts = tuple(attempts)
         return error
     may_be_paid = any(charge_of(failure) is not Charge.NONE for failure in failures)
     rule = RULES[last.fault]
@@ -60,7 +60,7 @@ def _unaffordable(attempts: Sequence[AttemptRecord]) -> BudgetError:
     reasons = dict.fromkeys(one.failure.message for one in attempts if one.failure)
     codes = {one.failure.code for one in attempts if one.failure}
     error = BudgetError("; ".join(reasons), code=codes.pop() if len(codes) == 1 else None)
-    error.attempts = tuple(attempts)  # type: ignore[attr-defined]
+    error.attempts = tuple(attempts)
     return error
 
 

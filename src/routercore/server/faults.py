@@ -212,9 +212,8 @@ def error_headers(error: RouterError) -> Mapping[str, str]:
         headers["allow"] = error.allow
     if isinstance(error, LimitError) and error.admission is not None:
         headers |= limit_headers(error.admission)
-    attempts = getattr(error, "attempts", None)
-    if attempts is not None:
-        headers["x-routercore-attempts"] = str(len(attempts))
+    if error.attempts:
+        headers["x-routercore-attempts"] = str(len(error.attempts))
     return headers
 
 

@@ -33,6 +33,8 @@ class RouterError(Exception):
     """Seconds; whole ones go into the header."""
     may_retry: bool | None = None
     """``False`` where sending the same request again could pay twice or cannot help."""
+    attempts: tuple[AttemptRecord, ...] = ()
+    """Those that were made before it, first to last."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -145,7 +147,7 @@ class RefusedError(_Attempted):
 
 
 class AttemptsFailedError(_Attempted):
-    """Every attempt failed. ``attempts`` has them all, first to last."""
+    """Every attempt failed. ``attempts`` has them all."""
 
     status = 502
     type = "upstream_error"

@@ -233,7 +233,7 @@ async def _call(router: Router, request: ImageRequest, number: int, pace: Pace) 
     told = result or error
     return Call(
         at=at, seconds=loop.time() - at, target=result.target if result else None, error=error,
-        attempts=tuple(getattr(told, "attempts", ())),
+        attempts=told.attempts if told else (),
     )  # fmt: skip
 
 
