@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from routercore.cli.asking import Asked, asking
-from routercore.cli.opening import ConfigOption, JsonOption, open_config
-from routercore.cli.output import Code, console, print_json, told
+from routercore.cli.foreseeing import foresee
+from routercore.cli.opening import ConfigOption, JsonOption
+from routercore.cli.output import console
 from routercore.cli.planning import price_row, rejected_row, show_rejected
 from routercore.values.amounts import in_dollars
 
 if TYPE_CHECKING:
-    from routercore.cli.opening import Opened
     from routercore.routing.estimates import Estimates
-    from routercore.values.images import ImageRequest
 
 
 @asking
@@ -25,23 +21,10 @@ def estimate(asked: Asked, config: ConfigOption = None, as_json: JsonOption = Fa
 
     Asks nobody, costs nothing and changes nothing. Ends with 2 where nobody can do the request.
     """
-    with told(as_json=as_json):
-        opened = open_config(config)
-        found = asyncio.run(_estimates(opened, asked.request(opened)))
-        if as_json:
-            print_json(estimates_row(found))
-        else:
-            _show(found)
-        if not found.candidates:
-            raise typer.Exit(Code.USAGE)
-
-
-async def _estimates(opened: Opened, request: ImageRequest) -> Estimates:
-    from routercore.cli.listing import naming_idle_providers
-
-    with naming_idle_providers(opened, request.model):
-        async with opened.router() as router:
-            return router.estimate(request)
+    foresee(
+        asked, config, lambda router, request: router.estimate(request),
+        row=estimates_row, show=_show, as_json=as_json,
+    )  # fmt: skip
 
 
 def estimates_row(found: Estimates) -> dict[str, Any]:

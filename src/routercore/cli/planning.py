@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from routercore.cli.asking import Asked, asking
-from routercore.cli.opening import ConfigOption, JsonOption, open_config
-from routercore.cli.output import Code, console, print_json, told
+from routercore.cli.foreseeing import foresee
+from routercore.cli.opening import ConfigOption, JsonOption
+from routercore.cli.output import console
 
 if TYPE_CHECKING:
-    from routercore.cli.opening import Opened
     from routercore.routing.plan import Candidate, Plan, Rejected
-    from routercore.values.images import ImageRequest
     from routercore.values.money import Estimate
 
 
@@ -25,23 +21,10 @@ def plan(asked: Asked, config: ConfigOption = None, as_json: JsonOption = False)
 
     Asks nobody, costs nothing and changes nothing. Ends with 2 where nobody can do the request.
     """
-    with told(as_json=as_json):
-        opened = open_config(config)
-        made = asyncio.run(_plan(opened, asked.request(opened)))
-        if as_json:
-            print_json(plan_row(made))
-        else:
-            _show(made)
-        if not made.candidates:
-            raise typer.Exit(Code.USAGE)
-
-
-async def _plan(opened: Opened, request: ImageRequest) -> Plan:
-    from routercore.cli.listing import naming_idle_providers
-
-    with naming_idle_providers(opened, request.model):
-        async with opened.router() as router:
-            return router.plan(request)
+    foresee(
+        asked, config, lambda router, request: router.plan(request),
+        row=plan_row, show=_show, as_json=as_json,
+    )  # fmt: skip
 
 
 def plan_row(made: Plan) -> dict[str, Any]:
