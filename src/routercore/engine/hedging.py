@@ -27,15 +27,17 @@ Copy = Coroutine[Any, Any, T]
 class Prize:
     """Whose picture is delivered, of two copies of a call: that of the first to have one."""
 
-    holder: object = None
+    holder: int | None = None
+    """The place of its target among the candidates. Not the copy itself, which knows the prize:
+    in a circle of references, pictures would stay in memory until somebody breaks it."""
 
-    def claimed(self, copy: object, outcome: CallOutcome) -> CallOutcome:
+    def claimed(self, copy: int, outcome: CallOutcome) -> CallOutcome:
         """What came of a copy, by the time that its picture is there: a loss if it is too late."""
         if not outcome.images:
             return outcome
         if self.holder is None:
             self.holder = copy
-        if self.holder is copy:
+        if self.holder == copy:
             return outcome
         message = "its picture came when another copy had brought one already"
         failure = Failure(fault=Fault.CANCELLED, message=message, charge=Charge.CERTAIN)

@@ -273,7 +273,7 @@ class _Run:
                     if outcome.failure is not None:
                         vitals, now = self._vitals(candidate), self.clock.monotonic()
                         leave_alone(vitals, upstream.keys, key, outcome.failure, now)
-                outcome = replace(at.prize.claimed(at, outcome), n=n)
+                outcome = replace(at.prize.claimed(at.index, outcome), n=n)
                 at.outcomes.append(outcome)
                 await booking.settle(outcome)
                 return outcome
