@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.testing.kiln import BASE, PICTURE, Kiln, transcript
+from tests.testing.kiln import BASE, CARD, PICTURE, Kiln, transcript
 
 from routercore.provider import (
     Fault,
@@ -16,6 +16,7 @@ from routercore.provider import (
     Generated,
     HttpRequest,
     HttpResponse,
+    ModelCard,
     ProviderFailed,
     RawImage,
     Task,
@@ -121,6 +122,16 @@ def test_nobody_is_paid_for_a_picture(recorded: Path) -> None:
         return Generated(images=(RawImage(base64=PICTURE),), cost_usd=Decimal("-1"))
 
     assert "it cost -1" in problem("bills", kiln(parse=parse), recorded)
+
+
+def test_that_no_price_is_known_is_not_enough(recorded: Path) -> None:
+    """A card may say that its price is unknown, but not all that a provider succeeds in."""
+
+    def catalogue(self: Any) -> tuple[ModelCard, ...]:
+        return (replace(CARD, prices=(), unverified=frozenset({"prices"})),)
+
+    found = problem("bills", kiln(catalogue=catalogue), recorded)
+    assert "nobody can tell what any of its successes cost" == found
 
 
 def test_a_success_that_fails_has_no_price(recorded: Path) -> None:

@@ -22,8 +22,8 @@ class Grade(IntEnum):
     """It loads, declares itself consistently, replays its transcripts, names faults truthfully
     and handles no key."""
     SILVER = 2
-    """Nothing that a vendor answers throws it, it submits once, its prices are known, and what it
-    was tried on comes from the vendor."""
+    """Nothing that a vendor answers throws it, it submits once, its prices are known or said to be
+    unknown, and what it was tried on comes from the vendor."""
     GOLD = 3
     """It is well-behaved for every request that fits, fast on large answers, and polite."""
     PLATINUM = 4

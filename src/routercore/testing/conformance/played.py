@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -30,7 +31,7 @@ from routercore.testing.driven import SECRET, KeyMismatch, replay_driven
 from routercore.testing.transcripts import Mismatch, Transcript, replay
 from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import Generated
-from routercore.values.money import Basis, settle
+from routercore.values.money import settle
 
 HOSTILE_URL = "http://169.254.169.254/latest/meta-data"
 CREDENTIAL_HEADERS = re.compile(r"authorization|cookie|x-key|.*api[-_]?key.*|.*token.*", re.I)
@@ -258,7 +259,8 @@ def _obeys(
 
 
 def bills(subject: Subject) -> None:
-    """Every success has a price: reported, counted in tokens, or from the card's list."""
+    """A success has a price: reported, counted, or listed; where none is known its card says so."""
+    costs: list[Decimal | None] = []
     for name, transcript in subject.successes:
         task = transcript.task_for(subject.provider)
         outcome = _start(subject, transcript, script_of(transcript)).outcome
@@ -266,10 +268,13 @@ def bills(subject: Subject) -> None:
             raise CheckFailed(f"{name}: it does not succeed")
         count = len(outcome.images)
         cost = settle(task.card, task, outcome.usage, outcome.cost_usd, delivered=count)
-        if cost.basis is Basis.UNKNOWN or cost.usd is None:
+        if cost.usd is None and "prices" not in task.card.unverified:
             raise CheckFailed(f"{name}: nobody can tell what {task.card.id!r} cost")
-        if cost.usd < 0:
+        if cost.usd is not None and cost.usd < 0:
             raise CheckFailed(f"{name}: it cost {cost.usd}")
+        costs.append(cost.usd)
+    if costs and not any(usd is not None for usd in costs):
+        raise CheckFailed("nobody can tell what any of its successes cost")
 
 
 def secrets(subject: Subject) -> None:
