@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import random
+import tracemalloc
 from typing import Any
 
 import pytest
 from PIL import Image as Picture
 from tests.engine.kit import Kit, asking, provider
 
-from routercore.engine.deliver import Delivery
+from routercore.engine.deliver import Delivery, decode_texts
 from routercore.engine.inputs import INPUT_SECONDS, Inputs
 from routercore.engine.transport.base import BlockedAddressError, Phase
 from routercore.provider.flow import accepted, call, progress
@@ -53,6 +54,24 @@ async def test_whatever_form_it_has(raw: RawImage) -> None:
     made, _, clock = delivery(FOUND)
     image = await clock.run(made.deliver(raw))
     assert (PNG, "png", "1x1") == (image.data, image.format, str(image.size))
+
+
+@pytest.mark.parametrize("prefix", ["", "data:image/png;base64,"])
+def test_texts_are_let_go_one_by_one(prefix: str) -> None:
+    """Four pictures in base64 are decoded without all of them being there in both forms."""
+    size = 300_000
+    tracemalloc.start()
+    try:
+        given = [RawImage(base64=prefix + "A" * (size // 3 * 4)) for _ in range(4)]
+        before, _ = tracemalloc.get_traced_memory()
+        decode_texts(given)
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [(None, bytes(size))] * 4 == [(one.base64, one.data) for one in given]
+    assert after < before * 0.8
+    assert peak < before + size * (1.1 if not prefix else 2.5)
 
 
 @pytest.mark.parametrize(

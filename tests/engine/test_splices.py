@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -56,14 +58,44 @@ def test_nothing_is_lost(value: object, is_ascii: bool, indent: int | None) -> N
         assert value == response.json()
 
 
-def test_long_strings_are_cut_out() -> None:
-    """What is large is there once; what is parsed is small."""
-    body = bytearray(json.dumps({"data": [{"b64_json": PICTURE}] * 4}).encode())
-    splices = Splices(body)
+@settings(deadline=None, max_examples=150)
+@given(VALUES, st.lists(st.integers(0, 4 * LONG), max_size=5), st.integers(1, 4 * LONG))
+def test_however_it_arrives(value: object, cuts: list[int], step: int) -> None:
+    """In whatever pieces a body comes, it is put together and read as it was sent."""
+    body = json.dumps(value, ensure_ascii=False).encode()
+    ends = sorted({*cuts, *range(step, len(body), max(step, len(body) // 50)), len(body)})
+    splices = Splices(*(body[a:b] for a, b in itertools.pairwise([0, *ends])))
 
-    assert 0 == len(body)
+    assert body == splices.whole()
+    if MARK not in json.dumps(value, ensure_ascii=False).replace("\\u0000", "\x00"):
+        assert value == splices.restored(loads(splices.skeleton()))
+
+
+@pytest.mark.parametrize("size", [1000, LONG, LONG + 1, 3 * LONG, 10 * LONG])
+def test_long_strings_are_cut_out(size: int) -> None:
+    """What is large is there once, in whatever pieces it comes; what is parsed is small."""
+    body = json.dumps({"data": [{"b64_json": PICTURE}] * 4}).encode()
+    splices = Splices(*(body[start : start + size] for start in range(0, len(body), size)))
+
     assert len(splices.skeleton()) < 500
     assert 4 == splices.skeleton().count(MARK[1:].encode())
+
+
+def test_bodies_are_held_once() -> None:
+    """While four large strings arrive, there is never more than them and one once more."""
+    body = json.dumps({"data": [{"b64_json": PICTURE * 8}] * 4}).encode()
+    pieces = (body[start : start + LONG] for start in range(0, len(body), LONG))
+    tracemalloc.start()
+    try:
+        splices = Splices()
+        for piece in pieces:
+            splices.feed(piece)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(splices.skeleton()) < 500
+    assert peak < len(body) * 1.35
 
 
 def test_it_is_a_response_like_others() -> None:

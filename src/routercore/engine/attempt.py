@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from routercore.engine.clock import Clock
-from routercore.engine.deliver import Delivery
+from routercore.engine.deliver import Delivery, decode_texts
 from routercore.engine.driver import Contact, Driver
 from routercore.engine.jobs import Work
 from routercore.engine.pixels import BadImageError, mask_to
@@ -122,8 +122,8 @@ class Attempter:
         contact = work.driver.contact
         generated: Generated | None = None
         try:
-            generated = await work.run(await task, deadline)
-            images, failure = await self._deliver(generated, deadline, *conversion)
+            generated, given = _apart(await work.run(await task, deadline))
+            images, failure = await self._deliver(given, deadline, *conversion)
         except ProviderFailed as error:
             images, failure = (), error.failure
             if failure.fault is Fault.DEADLINE:
@@ -147,9 +147,9 @@ class Attempter:
                     options=self.setup.options)  # fmt: skip
         generated: Generated | None = None
         try:
-            generated = await work.run(task, deadline)
+            generated, given = _apart(await work.run(task, deadline))
             images, failure = await self._deliver(
-                generated, deadline, ticket.format, ticket.compression
+                given, deadline, ticket.format, ticket.compression
             )
         except ProviderFailed as error:
             images, failure = (), error.failure
@@ -205,10 +205,11 @@ class Attempter:
         )
 
     async def _deliver(
-        self, generated: Generated, deadline: float, format: str | None, compression: int | None
+        self, given: list[RawImage], deadline: float, format: str | None, compression: int | None
     ) -> tuple[tuple[Image, ...], Failure | None]:
         """Deliver all images side by side; what cannot be delivered becomes the failure.
 
+        The texts in ``given`` are let go of one by one, as they are decoded.
         Each has the time to itself: one that does not arrive takes none of the others along.
         """
         local = {origin_of(self.setup.base_url)} if self.setup.base_url else set()
@@ -230,10 +231,17 @@ class Attempter:
                 message = "time ran out while the finished image was fetched"
                 return Failure(fault=Fault.RESULT_UNAVAILABLE, message=message)
 
-        outcomes = await together([partial(one, raw) for raw in generated.images])
+        decode_texts(given)
+        outcomes = await together([partial(one, raw) for raw in given])
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         images = tuple(outcome for outcome in outcomes if isinstance(outcome, Image))
         return images, failures[0] if failures else None
+
+
+def _apart(generated: Generated) -> tuple[Generated, list[RawImage]]:
+    """What a flow returned with mere places for its images, and these, held by no other."""
+    given = list(generated.images)
+    return replace(generated, images=(RawImage(),) * len(given)), given
 
 
 async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import pybase64
 
@@ -94,6 +95,21 @@ class Delivery:
             if response.status in (400, 401, 403, 404, 410):
                 break
         raise _unavailable(problem)
+
+
+def decode_texts(images: list[RawImage]) -> None:
+    """Put bytes in place of base64, image by image: so each text is gone before the next is read.
+
+    What is no base64 stays as it is, for whoever delivers it to say so.
+    """
+    for number, image in enumerate(images):
+        text = image.base64
+        if text is None and image.url is not None and image.url.startswith("data:"):
+            text = image.url
+        if image.data is not None or text is None:
+            continue
+        with suppress(ProviderFailed):
+            images[number] = replace(image, data=decode_base64(text), base64=None, url=None)
 
 
 def decode_base64(text: str) -> bytes:

@@ -16,7 +16,13 @@ from routercore.engine.transport.base import (
     mark_phase,
 )
 from routercore.engine.transport.failures import failure
-from routercore.engine.transport.message import Message, decode_body, encode, response
+from routercore.engine.transport.message import (
+    Incoming,
+    Message,
+    decode_body,
+    encode,
+    response,
+)
 from routercore.provider.http import HttpRequest, HttpResponse
 
 
@@ -28,11 +34,11 @@ class Exchanges(ABC):
         max_bytes: int = MAX_RESPONSE_BYTES,
     ) -> HttpResponse:  # fmt: skip
         message = encode(request, public_only=public_only)
-        fresh, body = request.is_billable, bytearray()
-        async with self._exchange(message, fresh, public_only, max_bytes) as head:
+        async with self._exchange(message, request.is_billable, public_only, max_bytes) as head:
+            incoming = Incoming(head.headers)
             async for part in head.chunks():
-                body += part
-        return response(message, head.status, head.headers, body)
+                incoming.add(part)
+        return response(message, head.status, head.headers, incoming)
 
     @asynccontextmanager
     async def open(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from routercore.engine.addresses import Target, check_public_url, parse_url
 from routercore.engine.jsons import dumps, loads
-from routercore.engine.splices import SplicedResponse
+from routercore.engine.splices import SplicedResponse, Splices
 from routercore.engine.transport.base import Phase, TooLargeError, TransportError
 from routercore.provider.http import HttpRequest, HttpResponse, Part
 
@@ -110,25 +110,57 @@ def decode_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return headers
 
 
+class Incoming:
+    """The body of an answer on its way in; large JSON is taken apart meanwhile."""
+
+    __slots__ = ("_body", "_is_json", "_splices")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._is_json = "json" in headers.get("content-type", "")
+        self._body = bytearray()
+        self._splices: Splices | None = None
+        if self._is_json and _length(headers) >= LARGE_BYTES:
+            self._splices = Splices()
+
+    def add(self, piece: bytes) -> None:
+        """Take what arrived next."""
+        if self._splices is not None:
+            self._splices.feed(piece)
+            return
+        self._body += piece
+        if self._is_json and len(self._body) >= LARGE_BYTES:
+            self._splices = Splices(bytes(self._body))
+            self._body.clear()
+
+    def whole(self) -> Splices | bytes:
+        """All of it, once it is there."""
+        return bytes(self._body) if self._splices is None else self._splices
+
+
 def response(
-    message: Message, status: int, headers: Mapping[str, str], body: bytearray
+    message: Message, status: int, headers: Mapping[str, str], incoming: Incoming
 ) -> HttpResponse:
     """A whole answer, as it is now complete."""
-    target = message.target
+    target, body = message.target, incoming.whole()
     url, received = target.origin + target.path, time.time()
-    if len(body) >= LARGE_BYTES and "json" in headers.get("content-type", ""):
+    if isinstance(body, Splices):
         return SplicedResponse(
             status=status, headers=headers, body=body, url=url, received=received, loads=loads
         )
     return HttpResponse(
-        status=status, headers=headers, body=bytes(body), url=url, received=received, loads=loads
+        status=status, headers=headers, body=body, url=url, received=received, loads=loads
     )
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """What is announced; 0 where nothing is, or nothing that is a number."""
+    length = headers.get("content-length", "")
+    return int(length[:19]) if length.isdecimal() else 0
 
 
 def check_length(headers: Mapping[str, str], max_bytes: int) -> None:
     """Refuse an answer that announces more than is allowed."""
-    length = headers.get("content-length", "")
-    if length.isdecimal() and (len(length) > 18 or int(length) > max_bytes):
+    if _length(headers) > max_bytes:
         raise TooLargeError(max_bytes)
 
 
