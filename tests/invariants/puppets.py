@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +27,7 @@ from routercore.values.money import usd
 
 PRICE = 40_000
 PERMITS = 2
+TIGHT = Limits(concurrency=PERMITS)
 BUDGET = Budget(30 * PRICE, Period.TOTAL)
 DEADLINE = 180.0
 MOST = 2
@@ -41,6 +42,28 @@ class Exchange:
     attempt: str
     number: int
     answer: asyncio.Future[HttpResponse]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it left."""
+
+    at: float
+    key: str
+    attempt: str
+
+    @property
+    def provider(self) -> str:
+        return self.key.split("-")[1]
+
+    @property
+    def request(self) -> str:
+        return self.request_of(self.attempt)
+
+    @staticmethod
+    def request_of(attempt: str) -> str:
+        """The request of an attempt, by the name that it goes by."""
+        return attempt.partition("-")[0]
 
 
 @dataclass
@@ -75,7 +98,8 @@ class Puppets:
         self.told: dict[str, float] = {}
         """Until when each key's upstream said not to use it."""
         self.invoice: Counter[str] = Counter()
-        self.sent: set[str] = set()
+        self.calls: list[Call] = []
+        """Every call so far."""
         self.on_send: Callable[[Exchange], None] = lambda exchange: None
 
     async def send(
@@ -88,7 +112,7 @@ class Puppets:
             asyncio.get_running_loop().create_future(),
         )  # fmt: skip
         self.on_send(exchange)
-        self.sent.add(exchange.attempt)
+        self.calls.append(Call(self.clock.monotonic(), exchange.key, exchange.attempt))
         self.open.append(exchange)
         try:
             return await exchange.answer
@@ -150,15 +174,21 @@ class Stage:
 
     seed: int = 7
     clock: ManualClock = field(default_factory=ManualClock)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the router, where they differ."""
+    route: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = TIGHT
+    """Of each key."""
 
     def __post_init__(self) -> None:
         self.puppets = Puppets(self.clock)
         self.asked: list[Asked] = []
+        own = {"deadline": DEADLINE, "max_attempts": MOST, "budget": BUDGET, **self.settings}
         self.setup = RouterSetup(
-            providers=tuple(map(_provider, ("first", "second"))),
-            routes=(route("first", "second"),),
-            deadline=DEADLINE, max_attempts=MOST, budget=BUDGET,
-        )  # fmt: skip
+            providers=tuple(_provider(name, self.limits) for name in ("first", "second")),
+            routes=(route("first", "second", **self.route),),
+            **own,
+        )
         self.router = router_of(
             self.setup, clock=self.clock, transport=self.puppets,
             random=random.Random(self.seed),
@@ -186,19 +216,12 @@ class Stage:
         return tuple(key.in_flight for one in upstreams for key in one.keys._keys)
 
 
-def _provider(name: str) -> ProviderSetup:
+def _provider(name: str, limits: Limits) -> ProviderSetup:
     origin = f"https://{name}.example/v1"
     row = Row(name=name, auth=bearer("KEY"), origins=(origin,),
               cards=(card(prices=(usd("0.04"),), latency=10.0),))  # fmt: skip
     keys = (f"sk-{name}-one", f"sk-{name}-two")
-    return ProviderSetup(
-        name=name, provider=row, keys=keys, base_url=origin, limits=Limits(concurrency=PERMITS)
-    )
-
-
-def name_of(attempt: Attempt) -> str:
-    """The attempt as its upstream knows it."""
-    return attempt.hold.attempt.rpartition(".")[0]
+    return ProviderSetup(name=name, provider=row, keys=keys, base_url=origin, limits=limits)
 
 
 def is_over(attempt: Attempt) -> bool:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.invariants.puppets import Exchange, Stage
+from tests.invariants.quota_machine import QuotaMachine
 from tests.invariants.router_machine import RouterMachine
+from tests.invariants.twin_machine import TwinMachine
 
 STEPS = settings(
     max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
@@ -20,6 +22,21 @@ def test_a_router_in_any_weather() -> None:
     """Requests of two callers over two providers with two keys each: answered in sixteen ways,
     delayed, cancelled; every invariant is checked after every step, and the books at the end."""
     run_state_machine_as_test(RouterMachine, settings=STEPS)
+
+
+@pytest.mark.invariant("I29")
+def test_two_routers_of_one_seed() -> None:
+    """To both the same happens, step by step; after each step all calls and their moments, all
+    attempts and all rows of money are the same."""
+    run_state_machine_as_test(TwinMachine, settings=settings(STEPS, max_examples=20))
+
+
+@pytest.mark.invariant("I30")
+def test_retries_and_hedges_in_an_outage() -> None:
+    """Crowds ask, upstreams fail in many ways, slow calls get a copy: in every minute a provider
+    gets 1.2 calls for each of its requests and five at most, and a request has four calls at
+    most, of which two are under way at one time."""
+    run_state_machine_as_test(QuotaMachine, settings=settings(STEPS, max_examples=15))
 
 
 @pytest.mark.invariant("I16")
