@@ -112,7 +112,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=OLDEST)
 def build(session: nox.Session) -> None:
-    """Build the wheels of the core and of each plugin, and run the tests on them alone."""
+    """Build all wheels, load each plugin's alone beside the core's, and run the tests on them."""
     shutil.rmtree(WHEELS, ignore_errors=True)
     session.install(*make.BUILD, *make.group("test"))
     for project in (make.ROOT, *make.plugins()):
@@ -120,6 +120,7 @@ def build(session: nox.Session) -> None:
             *("python", "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"),
             *("-qq", "--wheel-dir", str(WHEELS), str(project)),
         )
+    session.run("python", "tools/alone.py", str(WHEELS))
     wheels = sorted(WHEELS.glob("*.whl"))
     core = [f"{path}[all]" for path in wheels if path.name.startswith("routercore-")]
     session.install("--force-reinstall", "--no-deps", *map(str, wheels))
