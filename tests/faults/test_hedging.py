@@ -40,7 +40,7 @@ async def test_both_copies_are_on_the_books(first: FaultyUpstream, second: Fault
         clock.slow.set()
         result = await asking
         assert "second:poster" == result.target
-        assert ["cancelled", None] == faults(result)[::-1]  # In the order in which they ended.
+        assert ["cancelled", None] == faults(result)
         assert ["suspect", "posted"] == await stage.kinds()
     assert [1, 1] == [len(upstream.invoice()) for upstream in (first, second)]
 
