@@ -7,20 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from routercore.provider import (
-    WILDCARD,
-    AnySize,
     Failure,
     Fault,
     Flow,
-    Form,
     Generated,
     HttpRequest,
     HttpResponse,
     Job,
     JobStatus,
-    MaskPolarity,
     ModelCard,
-    Operation,
     Part,
     Provider,
     RawImage,
@@ -36,31 +31,13 @@ from routercore.provider import (
     named_job,
     post_json,
     text_at,
-    usd,
 )
 from routercore_comfyui.files import fetched, uploaded
-from routercore_comfyui.graph import UNNAMED, filled, pictures, stored_as, wrong_options
+from routercore_comfyui.graph import filled, pictures, stored_as, wrong_options
 from routercore_comfyui.history import saved, standing, wrong_nodes
+from routercore_comfyui.models import ANY, WORKFLOW
 
 __all__ = ["ComfyUI"]
-
-ANY = ModelCard(
-    id=WILDCARD,
-    operations=frozenset(Operation),
-    sizes=AnySize(),
-    choose_format=False,
-    forms=(Form.BYTES,),
-    max_images=10,
-    mask=MaskPolarity.WHITE,
-    seed=True,
-    negative_prompt=True,
-    latency=30.0,
-    prices=(usd("0"),),
-    price_source="local",
-    unverified=frozenset({"operations", "sizes", "formats", "max_images", "mask", "latency"}),
-)
-"""Any checkpoint of the server, for workflows with a slot for it."""
-WORKFLOW = replace(ANY, id=UNNAMED, name=UNNAMED, is_public=False)
 
 
 class ComfyUI(Job):

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 from routercore.provider import (
-    WILDCARD,
     Charge,
     Failure,
     Fault,
@@ -16,7 +15,6 @@ from routercore.provider import (
     Generated,
     HttpRequest,
     HttpResponse,
-    InputImage,
     Job,
     JobState,
     JobStatus,
@@ -30,28 +28,24 @@ from routercore.provider import (
     classify_openai,
     compact,
     fail,
-    file_part,
     generated,
     hookimpl,
     named_job,
-    post_form,
     post_json,
     text_at,
 )
-from routercore_replicate.inputs import INPUTS, Inputs
+from routercore_replicate.inputs import inputs_of
 from routercore_replicate.models import CARDS, RESULT_LIFETIME
+from routercore_replicate.uploads import pictures, source
 
 __all__ = ["Replicate"]
 
-LISTED = frozenset(card.id for card in CARDS)
 STATES = {
     "succeeded": JobState.DONE,
     "failed": JobState.FAILED,
     "canceled": JobState.FAILED,
     "aborted": JobState.FAILED,
 }
-INLINE_BYTES = 256 * 1024
-"""Inputs up to this size go along as data URLs, larger ones are uploaded, as the vendor advises."""
 # There is no code for a refusal: the words of the failed prediction are all that tells it.
 REFUSAL = re.compile(r"NSFW|flagged as sensitive|\bE005\b", re.IGNORECASE)
 CODE = re.compile(r"\bE\d{3,4}\b")
@@ -71,12 +65,12 @@ class Replicate(Job):
         return CARDS
 
     def build(self, task: Task) -> HttpRequest:
-        return _request(task, [image.data_url for image in _pictures(task)])
+        return _request(task, [image.data_url for image in pictures(task)])
 
     def submit(self, task: Task) -> Flow[HttpResponse]:
         sources = []
-        for image in _pictures(task):
-            sources.append((yield from _source(task, image)))
+        for image in pictures(task):
+            sources.append((yield from source(task, image)))
         return (yield from call(_request(task, sources)))
 
     def handle(self, task: Task, response: HttpResponse) -> Mapping[str, Any]:
@@ -120,32 +114,14 @@ class Replicate(Job):
 
 def _request(task: Task, sources: Sequence[str]) -> HttpRequest:
     """A prediction, with the input images and then the mask as URLs."""
-    body: dict[str, Any] = {"input": compact({**_names(task).input(task, sources), **task.options})}
+    body: dict[str, Any] = {
+        "input": compact({**inputs_of(task).input(task, sources), **task.options})
+    }
     if task.model.startswith("deployments/"):
         return post_json(task.url(f"/{task.model}/predictions"), body)
     if "/" in task.model and ":" not in task.model:
         return post_json(task.url(f"/models/{task.model}/predictions"), body)
     return post_json(task.url("/predictions"), {"version": task.model, **body})
-
-
-def _names(task: Task) -> Inputs:
-    return INPUTS.get(task.model, Inputs() if task.model in LISTED else INPUTS[WILDCARD])
-
-
-def _pictures(task: Task) -> list[InputImage]:
-    return [*task.images, *([task.mask] if task.mask else [])]
-
-
-def _source(task: Task, image: InputImage) -> Flow[str]:
-    """A URL by which the model can read a picture."""
-    if len(image.data) <= INLINE_BYTES:
-        return image.data_url
-    form = [file_part("content", image)]
-    response = yield from call(post_form(task.url("/files"), form, billable=False))
-    url = text_at(response.object(), "urls", "get")
-    if url is None:
-        raise fail(Fault.SERVER_ERROR, "an upload was answered without a URL", charge=Charge.NONE)
-    return url
 
 
 @hookimpl

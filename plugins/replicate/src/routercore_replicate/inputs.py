@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from routercore.provider import WILDCARD, Task
+from routercore_replicate.models import CARDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +59,9 @@ INPUTS = {
     "recraft-ai/recraft-v3": Inputs(size="text"),
     "recraft-ai/recraft-v3-svg": Inputs(size="text"),
 }
+LISTED = frozenset(card.id for card in CARDS)
+
+
+def inputs_of(task: Task) -> Inputs:
+    """How the task's model calls its inputs; what is not listed has names of its own."""
+    return INPUTS.get(task.model, Inputs() if task.model in LISTED else INPUTS[WILDCARD])
