@@ -36,6 +36,8 @@ CHARGED: list[tuple[str, str, dict[str, Any]]] = [
     ("cloudflare-workers-ai", "flux-schnell", {"num_steps": 8}),
     ("huggingface", "black-forest-labs/FLUX.1-schnell:nscale", {"provider_id": "dear/model"}),
     ("ideogram", "ideogram-v3", {"rendering_speed": "FLASH"}),
+    ("ideogram", "ideogram-v3", {"upscale_factor": "X4"}),
+    ("recraft", "recraft-v4.1", {"upscale": "upscale16mp"}),
     ("fal", "ideogram-v3", {"rendering_speed": "QUALITY"}),
     ("fal", "gemini-3-pro-image", {"enable_web_search": True}),
     ("bytedance-seedream", "seedream-4.5", {"tools": [{"type": "web_search"}]}),

@@ -49,7 +49,9 @@ V3 = ModelCard(
     styles=("AUTO", "GENERAL", "REALISTIC", "DESIGN", "CUSTOM", "FICTION", "STYLIZED"),
     latency=12.0,
     prices=tuple(usd(amount, quality=speed) for speed, amount in SPEED_PRICES.items()),
-    charged_options={"rendering_speed": None},
+    charged_options=dict.fromkeys(
+        ("rendering_speed", "upscale_factor", "custom_model_uri", "character_reference_images")
+    ),
     price_source="https://ideogram.ai/features/api-pricing",
     price_date=date(2026, 11, 21),
     unverified=frozenset({"prices", "formats", "latency", "url_lifetime"}),
