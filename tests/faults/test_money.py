@@ -14,6 +14,7 @@ from tests.serving import MODEL
 
 from routercore.engine.collecting import Collected, Fate
 from routercore.engine.setup import Caller, LedgerSetup
+from routercore.engine.transport.fast import FastTransport
 from routercore.provider import ModelCard, Row, bearer
 from routercore.testing.faulty import FaultyUpstream, nonce_of, steps
 from routercore.values.errors import BudgetError
@@ -33,7 +34,9 @@ def team(images: int, per: Period = Period.DAY) -> Caller:
 async def test_a_budget_under_a_crowd(first: FaultyUpstream) -> None:
     """Exactly 1,000 run, and exactly 1,000 are invoiced."""
     caller = team(1000)
-    async with Stage(first, deadline=900.0) as stage:
+    # A busy machine takes longer than usual to make a thousand connections at once.
+    patient = {"transport": FastTransport(connect_timeout=900.0)}
+    async with Stage(first, deadline=900.0, attempt_timeout=900.0, injected=patient) as stage:
         done = await asyncio.gather(
             *(stage.ask(f"picture {n}", caller=caller) for n in range(1100)),
             return_exceptions=True,
