@@ -42,7 +42,9 @@ class GroupWriter(Generic[W]):
         self._perform, self._close = perform, close
         self._queue: SimpleQueue[_Waiting[W] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._ending: threading.Thread | None = None
+        """The one before it, which may still have work."""
+        self._changing = threading.Lock()
 
     async def do(self, work: W) -> Any:
         """Have a piece of work done, and wait for it. A cancelled wait does not undo it."""
@@ -55,45 +57,55 @@ class GroupWriter(Generic[W]):
         self._put(_Waiting(work, None))
 
     def _put(self, waiting: _Waiting[W]) -> None:
-        if self._thread is None:
-            self._start()
-        self._queue.put(waiting)
+        with self._changing:
+            if self._thread is None:
+                self._start()
+            self._queue.put(waiting)
 
     def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="routercore-ledger", daemon=True)
-                thread.start()
-                self._thread = thread
+        """Begin anew, with a queue that a thread which is about to end does not read."""
+        self._queue = SimpleQueue()
+        self._thread = threading.Thread(
+            target=self._run, args=(self._queue, self._ending), name="routercore-ledger",
+            daemon=True,
+        )  # fmt: skip
+        self._thread.start()
 
     async def close(self) -> None:
-        """Do what is waiting, and end the thread. May be called twice."""
-        thread, self._thread = self._thread, None
+        """Do what is waiting, and end the thread. May be called twice; what comes later begins
+        another thread, to be closed again."""
+        with self._changing:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._ending = thread
+                self._queue.put(None)
         if thread is not None:
-            self._queue.put(None)
             await asyncio.to_thread(thread.join)
 
-    def _run(self) -> None:
+    def _run(self, queue: SimpleQueue[_Waiting[W] | None], before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()
         is_open = True
         while is_open:
-            group, is_open = self._gather()
+            group, is_open = _gathered(queue)
             if group:
                 _deliver(group, self._perform([waiting.work for waiting in group]))
         self._close()
 
-    def _gather(self) -> tuple[list[_Waiting[W]], bool]:
-        """Wait for work, and take all there is; false once there will be no more."""
-        group: list[_Waiting[W]] = []
-        waiting = self._queue.get()
-        while waiting is not None:
-            group.append(waiting)
-            if len(group) == LARGEST:
-                return group, True
-            try:
-                waiting = self._queue.get_nowait()
-            except Empty:
-                return group, True
-        return group, False
+
+def _gathered(queue: SimpleQueue[_Waiting[W] | None]) -> tuple[list[_Waiting[W]], bool]:
+    """Wait for work, and take all there is; false once there will be no more."""
+    group: list[_Waiting[W]] = []
+    waiting = queue.get()
+    while waiting is not None:
+        group.append(waiting)
+        if len(group) == LARGEST:
+            return group, True
+        try:
+            waiting = queue.get_nowait()
+        except Empty:
+            return group, True
+    return group, False
 
 
 def _deliver(group: Sequence[_Waiting[Any]], results: Sequence[object]) -> None:
