@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -100,10 +101,11 @@ class Answerer:
             if None in urls:
                 result = replace(result, warnings=(*result.warnings, NOT_STORED))
         inline = "b64_json" in forms or None in urls
+        names = await asyncio.to_thread(_names, result, urls) if any(urls) else {}
         parts = answer_parts(result, shape.request, urls, self._redactor, inline=inline)
         return Outcome(
             status=200, headers=result_headers(result), parts=tuple(parts), frames=(),
-            is_ephemeral=shape.is_ephemeral, names=_names(result, urls),
+            is_ephemeral=shape.is_ephemeral, names=names,
         )  # fmt: skip
 
     async def late(self, result: ImageResult, shape: Shape, owner: str) -> Outcome:
