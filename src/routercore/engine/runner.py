@@ -54,7 +54,7 @@ class _At:
     prize: Prize = field(default_factory=Prize)
     """Shared with its hedge."""
     contacts: list[Contact] = field(default_factory=list)
-    """How far its calls came."""
+    """How far the calls of its latest try came."""
     outcomes: list[CallOutcome] = field(default_factory=list)
     """What came of those that are over."""
 
@@ -175,6 +175,7 @@ class _Run:
         key = upstream.keys.choose(now, besides=unfit) or upstream.keys.soonest(vitals.barred)
         at.tries += 1
         at.used_keys |= {key.index}
+        at.contacts, at.outcomes = [], []
         self._emit("attempt.started", target=candidate.name, number=number)
         vitals.started(now)
         key.in_flight += 1
