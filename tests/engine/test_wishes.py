@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from routercore.engine.wishes import refuse_reserved
+from routercore.engine.wishes import refuse_reserved, refuse_wrong
 from routercore.values.errors import RequestError
+from routercore.values.images import ImageRequest
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,20 @@ def test_options_with_a_place_of_their_own_are_refused(name: str) -> None:
     with pytest.raises(RequestError) as refused:
         refuse_reserved("acme", {"steps": 4, name: "x"})
     assert f"options.acme.{name}" == refused.value.param
+
+
+@pytest.mark.parametrize("amount", ["0.05", "", -1, Decimal("NaN"), float("inf"), True])
+def test_a_limit_that_is_no_amount(amount: object) -> None:
+    """A price limit that is no number of dollars is refused by its name, also where it is text."""
+    with pytest.raises(RequestError, match="max_price is") as refused:
+        refuse_wrong(ImageRequest(prompt="x", model="m", max_price=amount))
+    assert "max_price" == refused.value.param
+
+
+@pytest.mark.parametrize("amount", [None, 0, 1, 0.05, Decimal("0.05")])
+def test_a_limit_in_dollars(amount: object) -> None:
+    """Numbers of every kind are limits."""
+    refuse_wrong(ImageRequest(prompt="x", model="m", max_price=amount))
 
 
 def test_other_options_pass() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from decimal import Decimal
 
 from routercore.values.charging import COUNTS, SIZES, plain
 from routercore.values.errors import RequestError
@@ -44,6 +46,15 @@ def refuse_wrong(request: ImageRequest) -> None:
         refuse_reserved(name, options)
     if request.n < 1:
         raise RequestError("n is less than 1", param="n", code="invalid_value")
+    if request.max_price is not None and not _is_amount(request.max_price):
+        message = f"max_price is {request.max_price!r:.80}, not a number of US dollars from 0 on"
+        raise RequestError(message, param="max_price", code="invalid_value")
+
+
+def _is_amount(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | float):
+        return False
+    return math.isfinite(value) and value >= 0
 
 
 def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:
