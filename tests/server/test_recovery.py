@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydantic_core
 import pytest
@@ -17,7 +17,7 @@ from tests.serving import router_of, setup
 from tests.upstreams import picture
 
 from routercore.engine.collecting import Collected
-from routercore.engine.setup import LedgerSetup
+from routercore.engine.setup import LedgerSetup, ServerSetup
 from routercore.router import Router
 from routercore.server.answering import Answerer
 from routercore.server.faults import Redactor
@@ -182,3 +182,36 @@ async def test_an_end_before_the_beginning(desk: Desk) -> None:
     """A server that never came up ends without ado."""
     await desk.recovery.close()
     assert 0 == desk.pictures()
+
+
+class Stumbling:
+    """A router whose first look at what was left ends in an error that nobody foresaw."""
+
+    def __init__(self, router: Router) -> None:
+        self.engine = router.engine
+        self.looks = 0
+        self.again = asyncio.Event()
+
+    def on_late_result(self, take: object) -> None:
+        """Nothing comes late."""
+
+    async def collect(self, take: object) -> None:
+        self.looks += 1
+        if self.looks == 1:
+            raise KeyError("a row of another version")
+        self.again.set()
+
+
+async def test_an_error_that_nobody_foresaw(tmp_path: Path) -> None:
+    """It is logged, and the next look is made all the same."""
+    what = setup(tmp_path, server=ServerSetup(job_lease=0.01))
+    async with router_of(what) as router:
+        desk, stumbling = Desk(router, tmp_path), Stumbling(router)
+        answerer = Answerer(desk.shelf, Redactor(()), ("b64_json",))
+        recovery = Recovery(cast(Any, stumbling), desk.records, answerer, desk.shelf.store)
+        recovery.open()
+        try:
+            async with asyncio.timeout(10):
+                await stumbling.again.wait()
+        finally:
+            await recovery.close()

@@ -65,6 +65,8 @@ class Recovery:
                 await self._router.collect(self.take)
             except LedgerUnavailableError as error:
                 log.record_failed("", error)
+            except Exception as error:  # noqa: BLE001 - whatever one job is, others come after it
+                log.crashed("", error)
             await asyncio.sleep(self._pause)
 
     async def take(self, collected: Collected) -> None:
