@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -10,14 +11,17 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from anyio.to_thread import run_sync
 from tests.buckets import bucket, s3_service
 from tests.serving import MODEL, provider, router_of, served, setup
 from tests.upstreams import Upstream, picture
 
 from routercore.engine.setup import StoreSetup
 from routercore.server import create_app
+from routercore.server.files import Shelf
 from routercore.server.store import PROBE, Kept, Place
 from routercore.values.errors import ConfigError
+from routercore.values.images import Image
 
 URL = "/v1/images/generations"
 BODY = {"model": MODEL, "prompt": "x", "response_format": "url"}
@@ -100,9 +104,14 @@ class Cupboard:
         self.opened = threading.Event()
         self.opened.set()
         self.swept = threading.Event()
+        self.begun = 0
+        self.is_crowded = threading.Event()
         self.things: dict[str, bytes] = {}
 
     def write(self, name: str, data: bytes, media_type: str) -> None:
+        self.begun += 1
+        if self.begun == 40:
+            self.is_crowded.set()
         if data != PROBE:
             assert self.opened.wait(30)
         if len(self.things) >= self.room:
@@ -157,6 +166,22 @@ def test_a_place_that_hangs(tmp_path: Path, upstream: Upstream) -> None:
 
     assert "b64_json" in answer["data"][0]
     assert ["store_failed"] == [one["code"] for one in answer["warnings"]]
+
+
+async def test_a_place_that_hangs_alone(tmp_path: Path, upstream: Upstream) -> None:
+    """However many wait for the store, other work in threads goes on."""
+    shelf = Shelf(setup(tmp_path, provider("near", upstream.base_url)), place := Cupboard())
+    image = Image(data=picture(), format="png", size=None)
+    place.opened.clear()
+    waiting = [asyncio.create_task(shelf.urls((image,), "", "a")) for _ in range(60)]
+    await asyncio.to_thread(place.is_crowded.wait, 30)
+    try:
+        async with asyncio.timeout(10):
+            assert 7 == await run_sync(int, "7")
+    finally:
+        place.opened.set()
+        await asyncio.gather(*waiting)
+        await shelf.close()
 
 
 async def test_a_server_does_not_start_without_its_store(

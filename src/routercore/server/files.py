@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from functools import cached_property
+from typing import TypeVar, TypeVarTuple
 from urllib.parse import urlsplit
 
+from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,6 +21,12 @@ from routercore.server.links import Links
 from routercore.server.store import Place, Stored, open_store, refuse_unusable
 from routercore.values.images import Image
 
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+THREADS = 40
+"""Threads that are waited for at most. They are the store's own: where it hangs, it holds up no
+other work that is done in threads."""
 SWEEP_SECONDS = 600.0
 """The time between two looks for images to delete."""
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -32,6 +40,7 @@ class Shelf:
         self._setup = setup
         self._public = (setup.server.public_url or "").rstrip("/")
         self._sweeping: asyncio.Task[None] | None = None
+        self._threads = CapacityLimiter(THREADS)
 
     async def open(self) -> None:
         """Look whether images can be kept, and begin to sweep.
@@ -39,7 +48,7 @@ class Shelf:
         Raises:
             ConfigError: they cannot.
         """
-        await run_in_threadpool(refuse_unusable, self.store, self._setup.store)
+        await self._aside(refuse_unusable, self.store, self._setup.store)
         self._tend()
 
     async def close(self) -> None:
@@ -57,12 +66,15 @@ class Shelf:
         kept = list[str]()
         try:
             async with asyncio.timeout(self._setup.store.timeout):
-                # A thread that hangs, as on a network drive, is left behind.
-                await run_sync(self._keep, images, owner, kept, abandon_on_cancel=True)
+                await self._aside(self._keep, images, owner, kept)
         except TimeoutError:
             log.store_failed(f"nothing within {self._setup.store.timeout:g} s")
         urls = [url if "://" in url else origin + url for url in kept]
         return [*urls, *[None] * (len(images) - len(urls))]
+
+    async def _aside(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
+        """Have the store do something; a thread that hangs is left behind."""
+        return await run_sync(work, *args, abandon_on_cancel=True, limiter=self._threads)
 
     def _keep(self, images: tuple[Image, ...], owner: str, kept: list[str]) -> None:
         """Add where each image can be read to ``kept``; after a failure no more are tried."""
@@ -82,7 +94,7 @@ class Shelf:
         """
         name = request.path_params["name"]
         try:
-            stored = await run_in_threadpool(self._read, name, dict(request.query_params))
+            stored = await self._aside(self._read, name, dict(request.query_params))
         except OSError as error:
             raise _down(error) from error
         if stored is None:
@@ -108,7 +120,7 @@ class Shelf:
             StoreDownError: it may still be there.
         """
         try:
-            return await run_in_threadpool(self.store.delete, name, owner)
+            return await self._aside(self.store.delete, name, owner)
         except OSError as error:
             raise _down(error) from error
 
@@ -125,7 +137,7 @@ class Shelf:
     async def _sweep(self) -> None:
         while True:
             try:
-                await run_sync(self.store.sweep, abandon_on_cancel=True)
+                await self._aside(self.store.sweep)
             except OSError as error:
                 log.store_failed(str(error))
             await asyncio.sleep(SWEEP_SECONDS)
