@@ -166,6 +166,14 @@ def test_what_can_be_done(
     assert bool(warned) == isinstance(strict, tuple)
 
 
+def test_a_negative_prompt_is_quoted_nowhere() -> None:
+    """The warning that it is dropped names the setting, and has none of its words."""
+    (warning,) = fit({}, negative_prompt="my own words").warnings
+
+    assert ("negative_prompt", None) == (warning.param, warning.requested)
+    assert "my own words" not in repr(warning)
+
+
 def test_a_rejection_of_the_retired_names_the_successor() -> None:
     """Who asks for a model that is gone learns what to use."""
     found = outcome({"shutdown": date(2026, 5, 1), "successor": "newer"})

@@ -68,8 +68,8 @@ class _Fitting:
             self.reject(param, f"{message}, and the request is strict")
             return
         self.changes.update(to)
-        # A prompt is quoted nowhere: warnings are kept, and prompts are not.
-        asked = str(getattr(self.request, param)) if param != "prompt" else None
+        # Prompts are quoted nowhere: warnings are kept, and prompts are not.
+        asked = str(getattr(self.request, param)) if param not in _WORDED else None
         self.warnings.append(
             Warning(code=f"{param}_adapted", param=param, message=message,
                     requested=asked, delivered=delivered)
@@ -77,6 +77,10 @@ class _Fitting:
 
     def drop(self, param: str, message: str) -> None:
         self.adapt(param, message, **{param: None})
+
+
+_WORDED = frozenset({"prompt", "negative_prompt"})
+"""Settings that their caller words freely."""
 
 
 def check(card: ModelCard, request: ImageRequest, today: date) -> Fit | tuple[Rejection, ...]:
