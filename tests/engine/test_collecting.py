@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,10 +19,13 @@ from routercore.engine.setup import ProviderSetup
 from routercore.engine.transport.base import Phase
 from routercore.provider.flow import Flow, accepted, call
 from routercore.provider.http import HttpResponse
+from routercore.state.ledger.memory import MemoryLedger
 from routercore.testing.providers import PNG
 from routercore.testing.transport import Answer, json_answer, lost
+from routercore.values.errors import LedgerUnavailableError
 from routercore.values.images import Generated, RawImage, Task
-from routercore.values.ledger import Balance, Kind
+from routercore.values.leases import Claim
+from routercore.values.ledger import Attempt, Balance, Kind, Step
 
 
 @asynccontextmanager
@@ -165,6 +170,65 @@ async def test_a_job_of_a_provider_that_is_gone_waits() -> None:
         await elsewhere.clock.advance(90)
         assert {Fate.POSTPONED: 1} == await collect(elsewhere, Desk())
         assert [(Kind.DISPATCHED, None)] == await still_open(made)
+
+
+@asynccontextmanager
+async def two_orphans(books: MemoryLedger) -> AsyncIterator[Kit]:
+    """Another process's engine, on the ledger of one that died over two accepted jobs."""
+    dead = kit(TAKEN, TAKEN, *[PENDING] * 20, books=books)
+    ids = ("req_bad", "req_good")
+    tasks = [asyncio.ensure_future(dead.engine.generate(asking(), request_id=id)) for id in ids]
+    await dead.clock.advance(5)
+    rescuer = kit(DONE, DONE, DONE, books=books)
+    await rescuer.clock.advance(90)
+    yield rescuer
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+class Spoiling(MemoryLedger):
+    """A ledger that hands the ticket of one request over as some later version writes them."""
+
+    is_spoiling = True
+
+    async def claim(self, claim: Claim) -> list[Attempt]:
+        return [self._spoilt(one) for one in await super().claim(claim)]
+
+    def _spoilt(self, attempt: Attempt) -> Attempt:
+        if not self.is_spoiling or attempt.hold.request != "req_bad":
+            return attempt
+        ticket = {**json.loads(attempt.ticket or ""), "basis": "k1-barter"}
+        return replace(attempt, ticket=json.dumps(ticket))
+
+
+async def test_one_bad_row_stops_no_other() -> None:
+    """A job that fails for a reason nobody foresaw waits; the others are collected meanwhile."""
+    books, desk = Spoiling(), Desk()
+    async with two_orphans(books) as made:
+        assert {Fate.COLLECTED: 1, Fate.POSTPONED: 1} == await collect(made, desk)
+        assert ["req_good"] == [one.request_id for one in desk.taken]
+        assert {} == await collect(made, desk)
+        (told,) = [e for e in made.events if e.fields.get("fate") == "postponed"]
+        assert "an unforeseen ValueError in " in told.fields["reason"]
+        assert "barter" not in str(told)
+        books.is_spoiling = False
+        await made.clock.advance(60)
+        assert {Fate.COLLECTED: 1} == await collect(made, desk)
+
+
+async def test_an_unusable_ledger_ends_the_round() -> None:
+    """Where the ledger cannot be written the round fails; no job is postponed for that."""
+
+    class Failing(MemoryLedger):
+        async def write(self, step: Step) -> Attempt:
+            if step.kind is Kind.POSTED:
+                raise LedgerUnavailableError("The database does not answer.")
+            return await super().write(step)
+
+    async with two_orphans(Failing()) as made:
+        with pytest.raises(LedgerUnavailableError):
+            await collect(made, Desk())
 
 
 async def test_a_collector_that_is_stopped_gives_its_job_back() -> None:

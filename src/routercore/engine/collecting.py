@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -184,7 +185,7 @@ class Collector:
     async def _handled(self, attempt: Attempt, deliver: OnCollected, seconds: float) -> Fate:
         """Collect one claimed job, and tell what became of it."""
         try:
-            fate, why = await self._collect(attempt, deliver, seconds)
+            fate, why = await self._tried(attempt, deliver, seconds)
         except BaseException:  # Also a cancellation: let others claim it, and pass it on.
             self._ledger.note(_mark(attempt, leased_until=self._clock.now()))
             raise
@@ -192,6 +193,17 @@ class Collector:
         self._observers.emit("job.collected", hold.request, target=hold.target, fate=fate.value,
                              attempt=hold.attempt, reason=why)  # fmt: skip
         return fate
+
+    async def _tried(
+        self, attempt: Attempt, deliver: OnCollected, seconds: float
+    ) -> tuple[Fate, str]:
+        """Collect a job; an error that nobody foresaw postpones it, and leaves the others alone."""
+        try:
+            return await self._collect(attempt, deliver, seconds)
+        except LedgerUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever one row is, others come after it
+            return await self._later(attempt, _unforeseen(error))
 
     async def _collect(
         self, attempt: Attempt, deliver: OnCollected, seconds: float
@@ -315,6 +327,12 @@ def _mark(
         attempt=attempt.hold.attempt, owner=attempt.owner, leased_until=leased_until,
         given_up=given_up,
     )  # fmt: skip
+
+
+def _unforeseen(error: Exception) -> str:
+    """What an error was and where; not in its own words, which may hold what a ticket holds."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"an unforeseen {type(error).__name__} in {where.name}, line {where.lineno}"
 
 
 def _seconds(since: datetime, until: datetime) -> float:
