@@ -184,7 +184,9 @@ class MemoryCache:
             self._keep(key, result)
             return result
 
-        result, is_mine = await self._flights.join(key, work)
+        # Who may pay more can be asked of others, and must not fail with one who may not.
+        flight = f"{key} {request.max_price}"
+        result, is_mine = await self._flights.join(flight, work)
         if is_mine:
             return replace(result, cache="miss")
         return self._shared(result, request, "joined", began)

@@ -243,6 +243,24 @@ class ResultCacheContract:
         assert 1 == make.calls
         assert [LookupError] * 5 == [type(result) for result in results]
 
+    async def test_nobody_fails_with_one_who_may_pay_less(self) -> None:
+        """Requests of different price limits are made apart, whatever comes of the other."""
+        cache, poor, rich = self.make(ON, ManualClock()), Maker(), Maker()
+        poor.error = LookupError("nothing at that price")
+        poor.go.clear()
+        capped = asked(max_price=Decimal("0.05"))
+        tasks = [
+            asyncio.create_task(_of(cache.serve(TEAM, request, make)))
+            for request, make in ((capped, poor), (asked(), rich))
+        ]
+        await ManualClock().run_until_idle()
+        poor.go.set()
+        failed, made = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(failed, LookupError)
+        assert isinstance(made, ImageResult)
+        assert ("miss", 1) == (made.cache, rich.calls)
+        assert "hit" == (await cache.serve(TEAM, capped, poor)).cache
+
     async def test_the_first_may_leave(self) -> None:
         """When who began it is cancelled, the work goes on, and the next in line pays."""
         cache, make = self.make(ON, ManualClock()), Maker()
