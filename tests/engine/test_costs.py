@@ -6,8 +6,9 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-from tests.engine.kit import Kit, priced, provider, status
+from tests.engine.kit import Kit, asking, priced, provider, status
 
+from routercore.engine.setup import CacheSetup
 from routercore.engine.transport.base import Phase
 from routercore.provider.flow import call, refused, run
 from routercore.provider.http import post_json
@@ -16,7 +17,7 @@ from routercore.testing.providers import PNG
 from routercore.testing.transport import Hanging, lost
 from routercore.values.faults import Charge, Fault
 from routercore.values.images import Generated, RawImage, Task
-from routercore.values.money import Basis, usd
+from routercore.values.money import Basis, SvgUsage, usd
 
 
 async def test_an_unknown_outcome_travels_within_the_exposure() -> None:
@@ -38,6 +39,25 @@ async def test_what_may_have_been_paid_for_nothing_is_told() -> None:
         (warning.code, warning.param, warning.usd) for warning in result.warnings
     ]
     assert () == (await Kit("a", "b", answers={"a": [status(401)]}).generate()).warnings
+
+
+async def test_what_may_be_lost_is_told_once() -> None:
+    """Who shares a picture by the cache lost nothing, and drew nothing: it has no such warning."""
+    drawn = SvgUsage(model="writer", input_tokens=3, output_tokens=4, total_tokens=7)
+
+    def flow(task: Task) -> Any:
+        yield from call(post_json(task.url("/images"), {"n": 1}))
+        return Generated(images=(RawImage(data=PNG),), svg_usage=drawn)
+
+    providers = [provider(name, flow=flow) for name in "ab"]
+    kit = Kit(*providers, answers={"a": [lost(Phase.SENT)]}, cache=CacheSetup(ttl=60.0))
+    both = asyncio.gather(*[kit.engine.generate(asking()) for _ in range(3)])
+    paid, *others = await kit.clock.run(both)
+    others.append(await kit.generate())
+    assert (["paid_maybe"], drawn) == ([w.code for w in paid.warnings], paid.svg_usage)
+    assert ["joined", "joined", "hit"] == [one.cache for one in others]
+    assert {((), SvgUsage(model="writer"))} == {(one.warnings, one.svg_usage) for one in others}
+    assert ["a", "b"] == kit.asked
 
 
 async def test_exposure_is_counted_in_money() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import pytest
-from tests.engine.jobs import DONE, TAKEN, Desk, collect, kit, stands
-from tests.engine.kit import Kit, asking
+from tests.engine.jobs import DONE, PENDING, TAKEN, Desk, collect, kit, stands
+from tests.engine.kit import Kit, asking, dollars
 
 from routercore.engine.collecting import Fate
+from routercore.engine.setup import CacheSetup
 from routercore.engine.watching import Watch
 from routercore.values.accounts import LOST
 from routercore.values.ledger import Balance, Sweep
@@ -55,3 +57,22 @@ async def test_what_nobody_kept_is_told_as_lost() -> None:
     await dead.ledger.sweep(Sweep(now=dead.clock.now() + timedelta(hours=1)))
 
     assert ([LOST], Balance(posted=40_000)) == (await ends(dead), await stands(dead))
+
+
+async def test_a_job_that_another_request_began_is_paid_for_once() -> None:
+    """Who began it leaves; who joined has its picture and its cost, and nothing is left over."""
+    made = kit(TAKEN, PENDING, PENDING, DONE, cache=CacheSetup(ttl=60.0))
+    tasks = [
+        asyncio.ensure_future(made.engine.generate(asking(), request_id=f"req_{number}"))
+        for number in range(3)
+    ]
+    await made.clock.advance(1)
+    tasks[0].cancel()
+    await made.clock.run(asyncio.wait(tasks))
+    paid, joined = (task.result() for task in tasks[1:])
+
+    assert ("miss", dollars("0.04")) == (paid.cache, paid.cost.usd)
+    assert ("joined", dollars("0"), ()) == (joined.cache, joined.cost.usd, joined.attempts)
+    assert {"cancelled", "completed"} == set(await ends(made))
+    assert Balance(posted=40_000) == await stands(made)
+    assert ({}, []) == (await collect(made, Desk(), even_if_leased=True), await made.ledger.audit())

@@ -16,7 +16,7 @@ from routercore.routing.policy import charge_of, gravest
 from routercore.values.amounts import in_dollars
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
-from routercore.values.images import Image, ImageRequest, ImageResult, Warning
+from routercore.values.images import PAID_MAYBE, Image, ImageRequest, ImageResult, Warning
 from routercore.values.money import Cost, SvgUsage, estimate
 
 
@@ -87,7 +87,7 @@ class SoFar:
             usd = self.exposure.usd
             amount = "an unknown amount" if usd is None else in_dollars(usd)
             message = f"{amount} may have been paid for attempts that brought nothing"
-            yield Warning(code="paid_maybe", param="cost", message=message, usd=usd)
+            yield Warning(code=PAID_MAYBE, param="cost", message=message, usd=usd)
 
     def _short(self) -> Failure | None:
         """Fewer images than asked for, though nothing failed."""

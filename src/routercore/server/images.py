@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 
 from starlette.requests import Request
@@ -133,7 +134,7 @@ class _Work(Response):
         if wanted.wait:
             await unless_gone(self._request.receive, at_most(wanted.wait, job.ended()))
         if job.outcome is None:
-            return accepted(found.record, self._request, limit_headers(job.admission))
+            return accepted(found.record, self._request, _told(found, job))
         return self._ended(job.outcome, found, job)
 
     async def _followed(self, found: Found, job: Job) -> Response:
@@ -141,9 +142,13 @@ class _Work(Response):
         await unless_gone(self._request.receive, at_most(FIRST_EVENT_SECONDS, job.shown()))
         if job.outcome is not None and job.outcome.error and len(job.frames) == 1:
             return self._ended(job.outcome, found, job)
-        headers = {**limit_headers(job.admission), JOB_HEADER: found.record.id}
+        headers = {**_told(found, job), JOB_HEADER: found.record.id}
         return EventStreamResponse(job.follow(), headers)
 
     def _ended(self, outcome: Outcome, found: Found, job: Job) -> Response:
-        more = limit_headers(job.admission) if found.is_new else REPLAYED
-        return outcome_of(outcome, found.record, more)
+        return outcome_of(outcome, found.record, _told(found, job))
+
+
+def _told(found: Found, job: Job) -> Mapping[str, str]:
+    """What is left of the limits; or that an earlier request began the call, and counts for it."""
+    return limit_headers(job.admission) if found.is_new else REPLAYED

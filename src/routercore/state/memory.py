@@ -17,9 +17,9 @@ from routercore.state.flights import Flights
 from routercore.state.pacing import Pace
 from routercore.state.window import Window
 from routercore.values.errors import LimitError, RequestError
-from routercore.values.images import ImageRequest, ImageResult
+from routercore.values.images import PAID_MAYBE, ImageRequest, ImageResult
 from routercore.values.limits import Admission
-from routercore.values.money import FREE, Usage
+from routercore.values.money import FREE, SvgUsage, Usage
 
 BUSY_RETRY_AFTER = 1.0
 """Seconds; when one of the requests in flight will end is not known to anybody."""
@@ -205,11 +205,14 @@ class MemoryCache:
         self, result: ImageResult, request: ImageRequest, how: str, began: float
     ) -> ImageResult:
         """Somebody else's result: nothing was tried, counted or paid for this request."""
+        drawn = result.svg_usage
         return replace(
             result,
             cache=how,
             cost=FREE,
             usage=Usage() if result.usage is not None else None,
+            svg_usage=SvgUsage(model=drawn.model) if drawn is not None else None,
+            warnings=tuple(one for one in result.warnings if one.code != PAID_MAYBE),
             attempts=(),
             latency_s=self._clock.monotonic() - began,
             safety_identifier=request.safety_identifier or request.user,

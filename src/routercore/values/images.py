@@ -200,6 +200,10 @@ class Warning:
     """A ``Decimal`` of US dollars, where the warning is of money."""
 
 
+PAID_MAYBE = "paid_maybe"
+"""The code of the warning that more may have been paid than what the images cost."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawImage:
     """One image as an upstream gave it: exactly one of ``data``, ``base64``, ``url`` is set."""
