@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from routercore.engine.attempt import CallOutcome
-from routercore.engine.clock import Clock
+from routercore.engine.clock import GRACE, Clock
 from routercore.engine.driver import Contact
 from routercore.engine.ledger import Ledger
 from routercore.engine.observers import Observers
@@ -45,8 +45,6 @@ from routercore.values.ledger import (
 )
 from routercore.values.money import estimate
 
-GRACE = timedelta(seconds=60)
-"""How long after a request's deadline its process is taken to be dead."""
 SWEEP_EVERY = timedelta(seconds=60)
 COMPLETED = "completed"
 """How a request ended that brought something."""
@@ -128,7 +126,7 @@ class RequestBook:
     ) -> None:
         self.books, self.request, self.caller, self.id = books, request, caller, id
         self.began = books.clock.monotonic()
-        self.expires = books.clock.now() + timedelta(seconds=deadline - self.began) + GRACE
+        self.expires = books.clock.now() + timedelta(seconds=deadline - self.began + GRACE)
         self.watch = Watch()
         self._is_begun = self._is_ended = False
         self._undelivered: list[str] = []

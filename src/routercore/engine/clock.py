@@ -8,6 +8,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Protocol
 
+GRACE = 60.0
+"""Seconds after what a process is at work on should have ended, when the process is taken to be
+dead: slow clocks and last words come between. One for all that goes by it, or a key would be freed
+while its call is alive."""
+
 
 class Clock(Protocol):
     """All time that the engine knows."""

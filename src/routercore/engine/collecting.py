@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import count
 
 from routercore.engine.attempt import CallOutcome, together
-from routercore.engine.clock import Clock
+from routercore.engine.clock import GRACE, Clock
 from routercore.engine.keys import Key
 from routercore.engine.ledger import Ledger
 from routercore.engine.models import Catalogue
@@ -33,8 +33,6 @@ from routercore.values.ledger import Attempt, Kind, LedgerStepError, Step
 
 SECONDS = 120.0
 """How long one job is waited for, unless told otherwise."""
-GRACE = timedelta(seconds=60)
-"""How much longer it stays claimed: for the callback, and for slow clocks."""
 SIDE_BY_SIDE = 32
 """Jobs that are waited for at one time: most of it is waiting, and after a restart there may be
 hundreds."""
@@ -177,7 +175,7 @@ class Collector:
         now = self._clock.now()
         claim = Claim(
             owner=f"{self._name}.{next(self._numbers)}", now=now, limit=1, attempt=attempt,
-            until=now + timedelta(seconds=seconds) + GRACE, even_if_leased=even_if_leased,
+            until=now + timedelta(seconds=seconds + GRACE), even_if_leased=even_if_leased,
         )  # fmt: skip
         taken = await self._ledger.claim(claim)
         return taken[0] if taken else None

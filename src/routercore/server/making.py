@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,12 +15,9 @@ from routercore.server.faults import Redactor
 from routercore.server.job import Job
 from routercore.server.reading import Asked
 from routercore.server.records import Outcome
-from routercore.state.fingerprint import fingerprint, input_bytes
+from routercore.state.fingerprint import fingerprint, hashed
 from routercore.values.events import Completed, StreamItem
 from routercore.values.images import ImageResult
-
-HASH_ON_LOOP = 1024 * 1024
-"""Bytes of input that are hashed on the event loop; more of them go to a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +84,7 @@ class Making:
 
     async def digest(self) -> str:
         """What tells this request from every other."""
-        if input_bytes(self.asked.request) > HASH_ON_LOOP:
-            return await asyncio.to_thread(self._digest)
-        return self._digest()
+        return await hashed(self.asked.request, self._digest)
 
     def _digest(self) -> str:
         request = self.asked.request

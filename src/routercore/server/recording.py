@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from routercore.engine.clock import GRACE
 from routercore.engine.ledger import Ledger
 from routercore.engine.setup import RouterSetup
 from routercore.server.records import MemoryRecordStore, RecordStore
 from routercore.server.store import Store
 from routercore.state.ledger import has_database
-
-UNSENT_GRACE = 60.0
-"""Seconds after a request's deadline by which its process has sent what it will."""
 
 
 def open_records(setup: RouterSetup, ledger: Ledger, images: Store) -> RecordStore:
@@ -27,5 +25,5 @@ def open_records(setup: RouterSetup, ledger: Ledger, images: Store) -> RecordSto
     from routercore.server.durable import DurableRecordStore
 
     return DurableRecordStore(
-        ledger, images, unsent_after=setup.deadline + UNSENT_GRACE, lease=server.job_lease, **bounds
+        ledger, images, unsent_after=setup.deadline + GRACE, lease=server.job_lease, **bounds
     )

@@ -5,13 +5,10 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from routercore.engine.admission import CallerLimits
-from routercore.engine.clock import Clock
+from routercore.engine.clock import GRACE, Clock
 from routercore.engine.setup import StateSetup
 from routercore.state.memory import MemoryCallerLimits
 from routercore.values.errors import ConfigError
-
-GRACE = 60.0
-"""Seconds after a request's deadline when its process is taken to be dead."""
 
 
 def open_caller_limits(setup: StateSetup, clock: Clock, deadline: float) -> CallerLimits:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -16,6 +17,8 @@ NOT_IN_THE_PICTURE = frozenset(
      "max_price"}
 )  # fmt: skip
 """Fields that change no pixel, and the input images, which go by their hashes."""
+HASH_ON_LOOP = 1024 * 1024
+"""Bytes of input that are hashed on the event loop; more of them go to a thread."""
 
 
 def is_shareable(request: ImageRequest) -> bool:
@@ -44,10 +47,11 @@ def fingerprint(caller: str, request: ImageRequest) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def input_bytes(request: ImageRequest) -> int:
-    """How much there is to hash."""
+async def hashed(request: ImageRequest, work: Callable[[], str]) -> str:
+    """What ``work`` makes of a request, in a thread where there is much to hash."""
     inputs = (*request.images, request.mask, request.markup)
-    return sum(len(image.data) for image in inputs if image is not None)
+    size = sum(len(image.data) for image in inputs if image is not None)
+    return await asyncio.to_thread(work) if size > HASH_ON_LOOP else work()
 
 
 def _digest(image: InputImage | None) -> str | None:

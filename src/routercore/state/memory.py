@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 from cachetools import TTLCache
 
 from routercore.engine.clock import Clock
 from routercore.engine.setup import CacheSetup, Caller, Limits, ProviderSetup
-from routercore.state.fingerprint import fingerprint, input_bytes, is_shareable
+from routercore.state.fingerprint import fingerprint, hashed, is_shareable
 from routercore.state.flights import Flights
 from routercore.state.pacing import Pace
 from routercore.state.window import Window
@@ -25,8 +25,6 @@ BUSY_RETRY_AFTER = 1.0
 """Seconds; when one of the requests in flight will end is not known to anybody."""
 RESULT_OVERHEAD = 4096
 """Bytes that a cached result is taken to need beside its images."""
-HASH_ON_LOOP = 1024 * 1024
-"""Bytes of input that are hashed on the event loop; more of them go to a thread."""
 
 
 class MemoryCallerLimits:
@@ -174,7 +172,7 @@ class MemoryCache:
         if not self._covers(request):
             return await produce()
         began = self._clock.monotonic()
-        key = await _key(caller.name, request)
+        key = await hashed(request, partial(fingerprint, caller.name, request))
         known = self._results.get(key)
         if known is not None:
             return self._shared(known, request, "hit", began)
@@ -217,12 +215,6 @@ class MemoryCache:
             latency_s=self._clock.monotonic() - began,
             safety_identifier=request.safety_identifier or request.user,
         )
-
-
-async def _key(caller: str, request: ImageRequest) -> str:
-    if input_bytes(request) <= HASH_ON_LOOP:
-        return fingerprint(caller, request)
-    return await asyncio.to_thread(fingerprint, caller, request)
 
 
 def result_bytes(result: ImageResult) -> int:
