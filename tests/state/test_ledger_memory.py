@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
+from types import FrameType
 
 import pytest
 from hypothesis import settings
@@ -10,8 +12,10 @@ from hypothesis import settings
 from routercore.state.ledger.memory import MemoryLedger
 from routercore.testing.contracts import LedgerContract, LedgerJobContract, LedgerLogContract
 from routercore.testing.contracts.ledger import DOLLAR, NOON, TEAM, asked, hold, is_held, take
+from routercore.testing.contracts.ledger_jobs import claim
 from routercore.testing.contracts.ledger_machine import ledger_machine
 from routercore.values.accounts import By
+from routercore.values.leases import Mark
 from routercore.values.ledger import Kind, LedgerStepError, Period
 
 
@@ -59,6 +63,36 @@ async def test_old_suspects_are_forgotten_and_their_sums_kept() -> None:
     assert [] == await ledger.audit()
     with pytest.raises(LedgerStepError):
         await take(ledger, Kind.POSTED, attempt="a0")
+
+
+async def test_a_claim_is_as_quick_over_many_settled_attempts() -> None:
+    """Attempts that have no job to collect are not looked at."""
+    few, many = [await _steps_of_a_claim(settled) for settled in (1, 500)]
+    assert few == many
+
+
+async def _steps_of_a_claim(settled: int) -> int:
+    """How many functions are called for one, beside so many attempts that are paid for."""
+    ledger, calls = MemoryLedger(), 0
+    for number in range(settled):
+        await ledger.reserve(hold(f"a{number}"))
+        await take(ledger, Kind.DISPATCHED, Kind.POSTED, attempt=f"a{number}")
+    await ledger.reserve(hold("late"))
+    await take(ledger, Kind.DISPATCHED, attempt="late")
+    await ledger.mark(Mark(attempt="late", ticket="{}"))
+
+    def count(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        (taken,) = await ledger.claim(claim())
+    finally:
+        sys.setprofile(before)
+    assert "late" == taken.hold.attempt
+    return calls
 
 
 TestMemoryLedgerMachine = ledger_machine(MemoryLedger).TestCase

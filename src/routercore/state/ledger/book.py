@@ -71,9 +71,21 @@ class Book:
             watched: the only buckets whose balances are kept; all of them unless given.
         """
         self.attempts: dict[str, Attempt] = {}
+        self._with_ticket: dict[str, None] = {}
+        """Those among them that can be collected: a claim looks at no other."""
         self.balances: dict[Bucket, Balance] = {}
         self.changes = changes
         self._watched = watched
+
+    def know(self, attempts: Iterable[Attempt]) -> None:
+        """Go by attempts that were written down before."""
+        for attempt in attempts:
+            self._put(attempt)
+
+    def forget(self, attempt: str) -> Attempt:
+        """Know an attempt no more; what it counts stays in the balances."""
+        self._with_ticket.pop(attempt, None)
+        return self.attempts.pop(attempt)
 
     def reserve(self, hold: Hold, caps: Sequence[Cap]) -> Attempt:
         """See :meth:`routercore.engine.ledger.Ledger.reserve`."""
@@ -109,7 +121,9 @@ class Book:
 
     def claim(self, claim: Claim) -> list[Attempt]:
         """See :meth:`routercore.engine.ledger.Ledger.claim`."""
-        free = [one for one in self.attempts.values() if is_claimable(one, claim)]
+        ids = self._with_ticket if claim.attempt is None else [claim.attempt]
+        known = [self.attempts[id] for id in ids if id in self._with_ticket]
+        free = [one for one in known if is_claimable(one, claim)]
         free.sort(key=lambda one: (one.hold.at, one.hold.attempt))
         taken = [(one, claimed(one, claim)) for one in free[: claim.limit]]
         for before, after in taken:
@@ -124,7 +138,7 @@ class Book:
                 raise OverBudgetError(cap, max(0, left), hold.micros)
 
     def _take(self, before: Attempt | None, after: Attempt) -> None:
-        self.attempts[after.hold.attempt] = after
+        self._put(after)
         change = counted(after.last).less(counted(before.last) if before else EMPTY)
         if change != EMPTY:
             for bucket in buckets(after.hold):
@@ -132,6 +146,14 @@ class Book:
                     self.balances[bucket] = self.balances.get(bucket, EMPTY).plus(change)
         if self.changes is not None:
             self._record(self.changes, before, after, change)
+
+    def _put(self, attempt: Attempt) -> None:
+        id = attempt.hold.attempt
+        self.attempts[id] = attempt
+        if attempt.ticket is None or attempt.given_up is not None:
+            self._with_ticket.pop(id, None)
+        else:
+            self._with_ticket[id] = None
 
     def _record(
         self, changes: Changes, before: Attempt | None, after: Attempt, change: Balance

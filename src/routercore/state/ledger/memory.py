@@ -89,11 +89,11 @@ class MemoryLedger:
             if len(self._suspect) > self._kept:
                 oldest = next(iter(self._suspect))
                 del self._suspect[oldest]
-                self._forget(self._book.attempts.pop(oldest))
+                self._forget(self._book.forget(oldest))
         elif kind not in OPEN:
             self._settled.append(id)
             if len(self._settled) > self._kept:
-                self._forget(self._book.attempts.pop(self._settled.popleft()))
+                self._forget(self._book.forget(self._settled.popleft()))
 
     def _forget(self, attempt: Attempt) -> None:
         """Keep the sums of an attempt, and nothing else of it."""

@@ -151,7 +151,7 @@ def _do(connection: Connection, group: Sequence[_Work]) -> list[object]:
     book = Book(changes, watched=deciding)
     ids = {w.hold.attempt if isinstance(w, _Reserve) else w.attempt
            for w in group if isinstance(w, _Reserve | Step | Mark)}  # fmt: skip
-    book.attempts = load_attempts(connection, ids)
+    book.know(load_attempts(connection, ids).values())
     book.balances = load_balances(connection, deciding)
     results = [_step(book, work) for work in group]
     store(connection, changes)
@@ -194,7 +194,7 @@ def _step(book: Book, work: _Work) -> Attempt | Exception | None:
 def _claim(connection: Connection, claim: Claim) -> list[Attempt]:
     changes = Changes()
     book = Book(changes, watched=())
-    book.attempts = reports.claimable(connection, claim)
+    book.know(reports.claimable(connection, claim).values())
     taken = book.claim(claim)
     store(connection, changes)
     return taken
@@ -204,7 +204,7 @@ def _sweep(connection: Connection, what: Sweep) -> int:
     changes = Changes()
     book = Book(changes, watched=())
     left = reports.open_attempts(connection, before=what.now)
-    book.attempts = {attempt.hold.attempt: attempt for attempt in left}
+    book.know(left)
     for attempt in left:
         step = expiry(attempt, what.now)
         if step is not None:
