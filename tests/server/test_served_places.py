@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,7 +18,7 @@ from tests.buckets import bucket, s3_service
 from tests.serving import MODEL, provider, router_of, served, setup
 from tests.upstreams import Upstream, picture
 
-from routercore.engine.setup import StoreSetup
+from routercore.engine.setup import LedgerSetup, StoreSetup
 from routercore.server import create_app
 from routercore.server.files import Shelf
 from routercore.server.store import PROBE, Kept, Place
@@ -25,6 +27,8 @@ from routercore.values.images import Image
 
 URL = "/v1/images/generations"
 BODY = {"model": MODEL, "prompt": "x", "response_format": "url"}
+KEYED = {"idempotency-key": "k"}
+SUBMITTED = {"prefer": "respond-async, wait=20"}
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +38,10 @@ def s3() -> Iterator[str]:
 
 
 def over(
-    store: StoreSetup, tmp_path: Path, upstream: Upstream, place: Place | None = None
+    store: StoreSetup, tmp_path: Path, upstream: Upstream, place: Place | None = None, **more: Any
 ) -> AbstractContextManager[httpx2.Client]:
     """A server with that store."""
-    what = setup(tmp_path, provider("near", upstream.base_url), store=store)
+    what = setup(tmp_path, provider("near", upstream.base_url), store=store, **more)
     return served(router_of(what), store=place)
 
 
@@ -119,9 +123,11 @@ class Cupboard:
         self.things[name] = data
 
     def read(self, name: str) -> Kept | None:
+        assert self.opened.wait(30)
         return Kept(self.things[name], 0.0) if name in self.things else None
 
     def remove(self, name: str) -> bool:
+        assert self.opened.wait(30)
         return self.things.pop(name, None) is not None
 
     def sweep(self, before: float) -> int:
@@ -156,16 +162,68 @@ def test_room_for_some(tmp_path: Path, upstream: Upstream) -> None:
     assert 1 == upstream.calls
 
 
-def test_a_place_that_hangs(tmp_path: Path, upstream: Upstream) -> None:
-    """An answer waits for the store as long as it is told to, and no longer."""
-    place = Cupboard()
-    with over(StoreSetup(timeout=0.2), tmp_path, upstream, place) as client:
+@contextmanager
+def over_one_that_hangs(
+    tmp_path: Path, upstream: Upstream
+) -> Iterator[tuple[Cupboard, httpx2.Client]]:
+    """A server that remembers calls on disk, and whose place for images has begun to hang."""
+    pytest.importorskip("sqlalchemy")
+    place, ledger = Cupboard(), LedgerSetup(url=f"sqlite:///{tmp_path}/ledger.db")
+    with over(StoreSetup(timeout=0.2), tmp_path, upstream, place, ledger=ledger) as client:
         place.opened.clear()
-        answer = client.post(URL, json=BODY).json()
-        place.opened.set()
+        try:
+            yield place, client
+        finally:
+            place.opened.set()
 
-    assert "b64_json" in answer["data"][0]
-    assert ["store_failed"] == [one["code"] for one in answer["warnings"]]
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, KEYED, SUBMITTED, {**KEYED, **SUBMITTED}],
+    ids=["plain", "key", "submitted", "both"],
+)
+def test_a_place_that_hangs(tmp_path: Path, upstream: Upstream, headers: Mapping[str, str]) -> None:
+    """An answer waits for the store as long as it is told to, and no longer; whether the call is
+    to be remembered or not."""
+    with over_one_that_hangs(tmp_path, upstream) as (_, client):
+        answer = client.post(URL, json=BODY, headers=headers)
+        again = client.post(URL, json=BODY, headers=headers)
+
+    assert 200 == answer.status_code
+    assert "b64_json" in answer.json()["data"][0]
+    assert ["store_failed"] == [one["code"] for one in answer.json()["warnings"]]
+    assert ("idempotency-key" in headers) == (answer.content == again.content)
+
+
+def test_a_place_that_hangs_for_many(tmp_path: Path, upstream: Upstream) -> None:
+    """However many calls are to be remembered, all of them are answered and found again."""
+    body = {"model": MODEL, "response_format": "b64_json"}
+
+    def post(number: int) -> httpx2.Response:
+        one = {**body, "prompt": str(number)}
+        return client.post(URL, json=one, headers={"idempotency-key": str(number)})
+
+    with over_one_that_hangs(tmp_path, upstream) as (_, client), ThreadPoolExecutor(45) as pool:
+        answers = list(pool.map(post, range(45)))
+        again = post(7)
+
+    assert {200} == {answer.status_code for answer in answers}
+    assert answers[7].content == again.content
+
+
+def test_images_of_a_place_that_hangs(tmp_path: Path, upstream: Upstream) -> None:
+    """Readers of a remembered answer, and of its images, are told to come again."""
+    with over_one_that_hangs(tmp_path, upstream) as (place, client):
+        place.opened.set()
+        url = client.post(URL, json=BODY, headers=KEYED).json()["data"][0]["url"]
+        place.opened.clear()
+        name = next(iter(place.things))
+        refused = [client.post(URL, json=BODY, headers=KEYED), client.delete(f"/files/{name}")]
+
+    assert url.endswith(name)
+    assert [(503, "store_failed")] * 2 == [
+        (one.status_code, one.json()["error"]["code"]) for one in refused
+    ]
 
 
 async def test_a_place_that_hangs_alone(tmp_path: Path, upstream: Upstream) -> None:

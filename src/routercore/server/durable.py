@@ -85,7 +85,12 @@ class DurableRecordStore:
         if record.outcome is None:
             return self._call(record)
         pages = _Pages(self._images, record.owner, record.outcome)
-        answer = await run_in_threadpool(pages.written)
+        try:
+            answer = await self._images.aside.within(pages.written)
+        except OSError as error:  # It hangs: whoever waits is not to wait for what it holds.
+            log.store_failed(str(error))
+            pages = _Pages(None, record.owner, record.outcome)
+            answer = await run_in_threadpool(pages.written)
         return self._call(record, answer=answer, size=record.outcome.size)
 
     async def complete(self, record: Record, was: Record | None) -> bool:
@@ -142,10 +147,14 @@ class DurableRecordStore:
 
     async def _delete_images(self, gone: Iterable[Call]) -> None:
         """Also the image store's sweeper will, in time, delete what this overlooks."""
-        for call in gone:
-            for name in _own_names(call.answer):
-                with contextlib.suppress(OSError):
-                    await run_in_threadpool(self._images.delete, name, call.owner)
+        if names := [(name, call.owner) for call in gone for name in _own_names(call.answer)]:
+            with contextlib.suppress(OSError):
+                await self._images.aside.within(self._delete, names)
+
+    def _delete(self, names: Iterable[tuple[str, str]]) -> None:
+        for name, owner in names:
+            with contextlib.suppress(OSError):
+                self._images.delete(name, owner)
 
     def _call(self, record: Record, *, answer: str | None = None, size: int = 0) -> Call:
         is_running = record.state is JobState.IN_PROGRESS
@@ -160,7 +169,7 @@ class DurableRecordStore:
         outcome = None
         if call.answer is not None:
             try:
-                outcome = await run_in_threadpool(_read, call.answer, self._images)
+                outcome = await self._images.aside.within(_read, call.answer, self._images)
             except OSError as error:
                 log.store_failed(str(error))
                 raise StoreDownError("The store of images does not answer; try again.") from error
@@ -191,7 +200,8 @@ def _moment(seconds: float) -> datetime:
 class _Pages:
     """An answer on its way into a row: text as it is, and images as numbers of a list."""
 
-    images: Store
+    images: Store | None
+    """Where images go; into the row unless there is one."""
     owner: str
     outcome: Outcome
     numbers: dict[str, int] = field(default_factory=dict)
@@ -225,7 +235,7 @@ class _Pages:
         if digest in self.outcome.names:
             return {"name": self.outcome.names[digest], "digest": digest}
         format = sniff_format(data)
-        if format is not None:
+        if self.images is not None and format is not None:
             try:
                 name = self.images.put(Image(data=data, format=format, size=None), self.owner)
                 return {"name": name, "digest": digest, "is_own": True}

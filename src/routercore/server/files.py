@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from functools import cached_property
-from typing import TypeVar, TypeVarTuple
 from urllib.parse import urlsplit
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,12 +17,6 @@ from routercore.server.links import Links
 from routercore.server.store import Place, Stored, open_store, refuse_unusable
 from routercore.values.images import Image
 
-T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
-
-THREADS = 40
-"""Threads that are waited for at most. They are the store's own: where it hangs, it holds up no
-other work that is done in threads."""
 SWEEP_SECONDS = 600.0
 """The time between two looks for images to delete."""
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -40,7 +30,6 @@ class Shelf:
         self._setup = setup
         self._public = (setup.server.public_url or "").rstrip("/")
         self._sweeping: asyncio.Task[None] | None = None
-        self._threads = CapacityLimiter(THREADS)
 
     async def open(self) -> None:
         """Look whether images can be kept, and begin to sweep.
@@ -48,7 +37,7 @@ class Shelf:
         Raises:
             ConfigError: they cannot.
         """
-        await self._aside(refuse_unusable, self.store, self._setup.store)
+        await self.store.aside.run(refuse_unusable, self.store, self._setup.store)
         self._tend()
 
     async def close(self) -> None:
@@ -65,25 +54,17 @@ class Shelf:
         self._tend()
         kept = list[str]()
         try:
-            async with asyncio.timeout(self._setup.store.timeout):
-                await self._aside(self._keep, images, owner, kept)
-        except TimeoutError:
-            log.store_failed(f"nothing within {self._setup.store.timeout:g} s")
+            await self.store.aside.within(self._keep, images, owner, kept)
+        except OSError as error:
+            log.store_failed(str(error))
         urls = [url if "://" in url else origin + url for url in kept]
         return [*urls, *[None] * (len(images) - len(urls))]
 
-    async def _aside(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Have the store do something; a thread that hangs is left behind."""
-        return await run_sync(work, *args, abandon_on_cancel=True, limiter=self._threads)
-
     def _keep(self, images: tuple[Image, ...], owner: str, kept: list[str]) -> None:
         """Add where each image can be read to ``kept``; after a failure no more are tried."""
-        try:
-            for image in images:
-                name = self.store.put(image, owner)
-                kept.append(self.store.url(name) or self._links.path(name))
-        except OSError as error:
-            log.store_failed(str(error))
+        for image in images:
+            name = self.store.put(image, owner)
+            kept.append(self.store.url(name) or self._links.path(name))
 
     async def serve(self, request: Request) -> Response:
         """Answer a request for an image.
@@ -94,7 +75,7 @@ class Shelf:
         """
         name = request.path_params["name"]
         try:
-            stored = await self._aside(self._read, name, dict(request.query_params))
+            stored = await self.store.aside.within(self._read, name, dict(request.query_params))
         except OSError as error:
             raise _down(error) from error
         if stored is None:
@@ -120,7 +101,7 @@ class Shelf:
             StoreDownError: it may still be there.
         """
         try:
-            return await self._aside(self.store.delete, name, owner)
+            return await self.store.aside.within(self.store.delete, name, owner)
         except OSError as error:
             raise _down(error) from error
 
@@ -137,7 +118,7 @@ class Shelf:
     async def _sweep(self) -> None:
         while True:
             try:
-                await self._aside(self.store.sweep)
+                await self.store.aside.run(self.store.sweep)
             except OSError as error:
                 log.store_failed(str(error))
             await asyncio.sleep(SWEEP_SECONDS)

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Protocol
 
 from routercore.engine.setup import StoreSetup
+from routercore.server.aside import Aside
 from routercore.values.errors import ConfigError
 from routercore.values.images import MEDIA_TYPES, Image, sniff_format
 
@@ -85,6 +86,8 @@ class Store:
         self._place = place
         self._setup = setup
         self._clock = clock
+        self.aside = Aside(setup.timeout)
+        """Where to call what blocks, all of which may hang."""
 
     @cached_property
     def secret(self) -> bytes:
