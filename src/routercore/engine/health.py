@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
+from routercore.values.catalogue import ModelCard
 from routercore.values.faults import Failure, Fault
 from routercore.values.images import ImageRequest, Operation
 
@@ -76,10 +77,14 @@ CONTRADICTABLE = frozenset(
 FREE = frozenset({"seed", "negative_prompt"})
 """Those among them whose values are the caller's own: that one is turned down says nothing of the
 next, and there is no end to them."""
+MODERATION = ("auto", "low")
+"""What a caller can ask of moderation, which no card lists."""
 OUR_FAULT = frozenset({Fault.INVALID_REQUEST, Fault.UNSUPPORTED})
 
 
-def contradiction(failure: Failure, request: ImageRequest) -> tuple[str, str | None] | None:
+def contradiction(
+    failure: Failure, request: ImageRequest, card: ModelCard
+) -> tuple[str, str | None] | None:
     """The setting and value that a card offers and its upstream has just turned down.
 
     The request was fitted to the card before it was sent. If the upstream says that one of the
@@ -91,7 +96,14 @@ def contradiction(failure: Failure, request: ImageRequest) -> tuple[str, str | N
     value = getattr(request, param)
     if value is None or (param, value) == ("n", 1):
         return None
-    return param, None if param in FREE else str(value)
+    return param, None if _is_own(param, str(value), card) else str(value)
+
+
+def _is_own(param: str, value: str, card: ModelCard) -> bool:
+    """Whether a value is nobody's but the caller's: no list has it."""
+    lists = {"style": card.styles, "input_fidelity": card.fidelities, "moderation": MODERATION}
+    listed = [word.lower() for word in lists.get(param, (value,))]
+    return param in FREE or value.lower() not in listed
 
 
 class HealthBook:

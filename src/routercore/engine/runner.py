@@ -323,7 +323,7 @@ class _Run:
 
         Neither memory nor event has a caller's own words.
         """
-        found = contradiction(failure, candidate.request)
+        found = contradiction(failure, candidate.request, candidate.target.card)
         if found is None:
             return failure
         param, value = found

@@ -12,12 +12,17 @@ from cachetools import TTLCache
 
 from routercore.engine.clock import Clock
 from routercore.engine.setup import CacheSetup, Caller, Limits, ProviderSetup
-from routercore.state.fingerprint import fingerprint, hashed, is_shareable
+from routercore.state.fingerprint import (
+    NOT_IN_THE_PICTURE,
+    fingerprint,
+    hashed,
+    is_shareable,
+)
 from routercore.state.flights import Flights
 from routercore.state.pacing import Pace
 from routercore.state.window import Window
 from routercore.values.errors import LimitError, RequestError
-from routercore.values.images import PAID_MAYBE, ImageRequest, ImageResult
+from routercore.values.images import PAID_MAYBE, ImageRequest, ImageResult, Warning
 from routercore.values.limits import Admission
 from routercore.values.money import FREE, SvgUsage, Usage
 
@@ -210,11 +215,16 @@ class MemoryCache:
             cost=FREE,
             usage=Usage() if result.usage is not None else None,
             svg_usage=SvgUsage(model=drawn.model) if drawn is not None else None,
-            warnings=tuple(one for one in result.warnings if one.code != PAID_MAYBE),
+            warnings=tuple(one for one in result.warnings if _is_of_the_picture(one)),
             attempts=(),
             latency_s=self._clock.monotonic() - began,
             safety_identifier=request.safety_identifier or request.user,
         )
+
+
+def _is_of_the_picture(warning: Warning) -> bool:
+    """Whether a warning holds for all who get the picture: not of money or users of one of them."""
+    return warning.code != PAID_MAYBE and warning.param not in NOT_IN_THE_PICTURE
 
 
 def result_bytes(result: ImageResult) -> int:

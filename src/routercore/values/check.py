@@ -68,8 +68,8 @@ class _Fitting:
             self.reject(param, f"{message}, and the request is strict")
             return
         self.changes.update(to)
-        # Prompts are quoted nowhere: warnings are kept, and prompts are not.
-        asked = str(getattr(self.request, param)) if param not in _WORDED else None
+        # Warnings are kept, and shared with results; what is private to one caller is not.
+        asked = str(getattr(self.request, param)) if param not in _PRIVATE else None
         self.warnings.append(
             Warning(code=f"{param}_adapted", param=param, message=message,
                     requested=asked, delivered=delivered)
@@ -79,8 +79,8 @@ class _Fitting:
         self.adapt(param, message, **{param: None})
 
 
-_WORDED = frozenset({"prompt", "negative_prompt"})
-"""Settings that their caller words freely."""
+_PRIVATE = frozenset({"prompt", "negative_prompt", "user", "safety_identifier"})
+"""Settings that are quoted nowhere: what a caller words freely, and who its users are."""
 
 
 def check(card: ModelCard, request: ImageRequest, today: date) -> Fit | tuple[Rejection, ...]:
