@@ -64,6 +64,10 @@ async def test_nothing_to_fetch() -> None:
         (lost(Phase.NOT_SENT), "failed_to_download_image"),
         (HttpResponse(status=404, body=b"gone"), "failed_to_download_image"),
         (HttpResponse(status=200, body=b"<html>"), "invalid_image_format"),
+        (HttpResponse(status=200), "empty_image_file"),
+        (HttpResponse(status=200, body=picture("gif")), "invalid_image_format"),
+        (HttpResponse(status=200, body=b'<svg width="1" height="1"/>'), "invalid_image_format"),
+        (HttpResponse(status=200, body=picture()[:-8]), "invalid_image_format"),
     ],
 )
 async def test_what_cannot_be_had(answer: Answer, code: str) -> None:

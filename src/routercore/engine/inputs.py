@@ -15,6 +15,7 @@ from routercore.values.images import MEDIA_TYPES, ImageRequest, InputImage
 
 INPUT_SECONDS = 30.0
 """The longest that fetching the pictures of one request may take."""
+INPUT_FORMATS = ("png", "jpeg", "webp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,20 +73,30 @@ class Inputs:
             raise _failed(param, f"its server answers {response.status}")
         # A mask is rewritten for its vendor, so that the original's address would mislead.
         kept = image.url if param == "image" else None
-        return replace(_picture(param, response.body), url=kept)
+        return replace(picture_of(response.body, param), url=kept)
 
 
 def _is_elsewhere(image: InputImage | None) -> bool:
     return image is not None and image.url is not None and not image.data
 
 
-def _picture(param: str, data: bytes) -> InputImage:
+def picture_of(data: bytes, param: str) -> InputImage:
+    """What somebody sent, or a URL led to, as a picture that upstreams can read.
+
+    Raises:
+        RequestError: it is empty, of another format, cut off, or larger than anybody decodes.
+    """
+    if not data:
+        raise RequestError(f"The {param} is empty.", param=param, code="empty_image_file")
     try:
-        kind = inspect(data).format
+        facts = inspect(data)
     except BadImageError as error:
-        message = f"What the URL of the {param} leads to is {error}."
+        message = f"The {param} is {error}."
         raise RequestError(message, param=param, code="invalid_image_format") from error
-    return InputImage(data, MEDIA_TYPES[kind], f"{param}.{kind}")
+    if facts.format not in INPUT_FORMATS or not facts.is_whole:
+        what = "cut off" if facts.format in INPUT_FORMATS else "not a PNG, JPEG or WebP image"
+        raise RequestError(f"The {param} is {what}.", param=param, code="invalid_image_format")
+    return InputImage(data, MEDIA_TYPES[facts.format], f"{param}.{facts.format}")
 
 
 def _failed(param: str, why: str) -> RequestError:

@@ -13,22 +13,16 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from routercore.engine.deliver import decode_base64
-from routercore.engine.pixels import BadImageError, inspect
+from routercore.engine.inputs import picture_of
 from routercore.server.bodies import Account, read_json
 from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
 from routercore.server.faults import MediaTypeError, TooLargeError
 from routercore.server.forms import MAX_FILE_BYTES, Part, Upload, path_of, read_form
 from routercore.values.errors import RequestError
 from routercore.values.faults import ProviderFailed
-from routercore.values.images import (
-    MEDIA_TYPES,
-    ImageRequest,
-    InputImage,
-    ResponseFormat,
-)
+from routercore.values.images import ImageRequest, InputImage, ResponseFormat
 from routercore.values.sizes import Size
 
-INPUT_FORMATS = ("png", "jpeg", "webp")
 PICTURES = ("image", "mask", "markup")
 OBJECTS = ("svg", "provider_options")
 """Fields that hold objects: in a form they are bracketed, or JSON text."""
@@ -248,30 +242,12 @@ def _only(
 def _picture(source: Source, param: str) -> InputImage:
     if isinstance(source, ImageReference):
         source = _referred(source, param)
-    data = source.data if isinstance(source, Upload) else None
-    if isinstance(source, str):
-        if source[:8].lower() == "https://":
-            return _at_url(source, param)
-        data = _from_data_url(source, param)
-    if not data:
-        raise RequestError(f"The {param} is empty.", param=param, code="empty_image_file")
+    if isinstance(source, str) and source[:8].lower() == "https://":
+        return _at_url(source, param)
+    data = source.data if isinstance(source, Upload) else _from_data_url(source, param)
     if len(data) > MAX_FILE_BYTES:
         raise TooLargeError(f"The {param} is larger than {MAX_FILE_BYTES:,} bytes.", param=param)
-    kind = _kind(data, param)
-    return InputImage(data, MEDIA_TYPES[kind], f"{param}.{kind}")
-
-
-def _kind(data: bytes, param: str) -> str:
-    """The format of a picture that is whole and of a size that somebody could decode."""
-    try:
-        facts = inspect(data)
-    except BadImageError as error:
-        message = f"The {param} is {error}."
-        raise RequestError(message, param=param, code="invalid_image_format") from None
-    if facts.format not in INPUT_FORMATS or not facts.is_whole:
-        what = "cut off" if facts.format in INPUT_FORMATS else "not a PNG, JPEG or WebP image"
-        raise RequestError(f"The {param} is {what}.", param=param, code="invalid_image_format")
-    return facts.format
+    return picture_of(data, param)
 
 
 def _referred(reference: ImageReference, param: str) -> str:
