@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from pathlib import Path
 
 import httpx2
 import pytest
 from tests.serving import MODEL, provider, router_of, served, setup
-from tests.upstreams import Upstream
+from tests.upstreams import Upstream, picture
 
 from routercore.engine.setup import ServerSetup
+from routercore.provider import HttpRequest, HttpResponse
+from routercore.testing.transport import FakeTransport, json_answer
 
 URL = "/v1/images/generations"
 BODY = {"model": MODEL, "prompt": "x"}
@@ -209,6 +212,33 @@ def test_all_bodies_together(small: httpx2.Client, upstream: Upstream) -> None:
     assert first.recv(12) == b"HTTP/1.1 200"
     first.close()
     assert 200 == small.post(URL, content=body + b" " * 600, headers=JSON).status_code
+
+
+def test_pictures_by_url_are_held_like_bodies(tmp_path: Path) -> None:
+    """A small request for pictures that there is no room for is told to come again."""
+    photo = picture(640, 640)
+    transport = FakeTransport(lambda sent: _answer(sent, photo))
+    what = setup(
+        tmp_path, provider("near", "https://near.example"),
+        server=ServerSetup(max_buffered_bytes=3 * len(photo)),
+    )  # fmt: skip
+    urls = [{"image_url": f"https://photos.example/{name}"} for name in "abcd"]
+
+    with served(router_of(what, transport=transport)) as client:
+        many = client.post("/v1/images/edits", json={**BODY, "images": urls})
+        sent = [request.method for request in transport.requests]
+        few = client.post("/v1/images/edits", json={**BODY, "images": urls[:2]})
+
+    assert "server_is_overloaded" == check(many, 503)["code"]
+    assert ["GET"] * len(sent) == sent
+    assert 200 == few.status_code
+
+
+def _answer(sent: HttpRequest, photo: bytes) -> HttpResponse:
+    """A photograph, or a picture that was made of some."""
+    if sent.method == "GET":
+        return HttpResponse(status=200, body=photo)
+    return json_answer({"data": [{"b64_json": base64.b64encode(picture()).decode()}]})
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
 from routercore.engine.addresses import join_url, parse_url
 from routercore.engine.transport.base import (
+    MAX_RESPONSE_BYTES,
     BlockedAddressError,
     Phase,
     Transport,
@@ -15,8 +20,42 @@ MAX_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
+class Sender(Protocol):
+    """As much of a transport as fetching takes."""
+
+    async def send(
+        self, request: HttpRequest, *, public_only: bool = False,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> HttpResponse:  # fmt: skip
+        """See :meth:`routercore.engine.transport.base.Transport.send`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Tells of the bytes of each answer while they arrive."""
+
+    transport: Transport
+    take: Callable[[int], None]
+    """Told how many more there are; what it raises ends the exchange."""
+
+    async def send(
+        self, request: HttpRequest, *, public_only: bool = False,
+        max_bytes: int = MAX_RESPONSE_BYTES,
+    ) -> HttpResponse:  # fmt: skip
+        """See :class:`Sender`."""
+        body = bytearray()
+        opened = self.transport.open(request, public_only=public_only, max_bytes=max_bytes)
+        async with opened as head:
+            async for piece in head.chunks():
+                self.take(len(piece))
+                body += piece
+            return HttpResponse(status=head.status, headers=head.headers, body=bytes(body),
+                                url=request.url)  # fmt: skip
+
+
 async def fetch(
-    transport: Transport, url: str, *, trusted_origins: frozenset[str], max_bytes: int
+    transport: Sender, url: str, *, trusted_origins: frozenset[str], max_bytes: int
 ) -> HttpResponse:
     """Fetch what an upstream's answer points to.
 

@@ -233,7 +233,7 @@ class Engine:
             async with self._callers.admit(caller, request.n) as admission:
                 on_admission(admission)
                 book.begin()
-                request = await self._inputs.resolve(request)
+                request = await self._inputs.resolve(request, book.watch.take)
                 book.watch.is_joining = not stream
                 work = produce() if stream else self._cache.serve(caller, request, produce)
                 result = await work

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from routercore.engine.attempt import together
 from routercore.engine.clock import Clock
-from routercore.engine.download import fetch
+from routercore.engine.download import Counting, fetch
 from routercore.engine.pixels import BadImageError, inspect
 from routercore.engine.transport.base import BlockedAddressError, Transport, TransportError
+from routercore.engine.watching import unbounded
 from routercore.values.errors import RequestError
 from routercore.values.images import MEDIA_TYPES, ImageRequest, InputImage
 
@@ -26,8 +28,10 @@ class Inputs:
     clock: Clock
     max_bytes: int
 
-    async def resolve(self, request: ImageRequest) -> ImageRequest:
-        """The request with the bytes of every picture.
+    async def resolve(
+        self, request: ImageRequest, take: Callable[[int], None] = unbounded
+    ) -> ImageRequest:
+        """The request with the bytes of every picture; ``take`` is told of them as they come.
 
         Raises:
             RequestError: a URL is not allowed, does not answer in time, or is no picture.
@@ -35,10 +39,11 @@ class Inputs:
         pictures = {"mask": request.mask, "markup": request.markup}
         if not any(map(_is_elsewhere, (*request.images, *pictures.values()))):
             return request
+        counting = Counting(self.transport, take)
         wanted = [("image", image) for image in request.images] + list(pictures.items())
         try:
             async with self.clock.timeout_at(self.clock.monotonic() + INPUT_SECONDS):
-                found = await together([partial(self._outcome, *one) for one in wanted])
+                found = await together([partial(self._outcome, counting, *one) for one in wanted])
         except TimeoutError:
             raise _failed("image", "it did not arrive in time") from None
         for outcome in found:
@@ -49,20 +54,22 @@ class Inputs:
         return replace(request, images=given, mask=mask, markup=markup)
 
     async def _outcome(
-        self, param: str, image: InputImage | None
+        self, counting: Counting, param: str, image: InputImage | None
     ) -> InputImage | RequestError | None:
         """One picture, or why it cannot be had: the others are not cut off for it."""
         try:
-            return await self._one(param, image)
+            return await self._one(counting, param, image)
         except RequestError as error:
             return error
 
-    async def _one(self, param: str, image: InputImage | None) -> InputImage | None:
+    async def _one(
+        self, counting: Counting, param: str, image: InputImage | None
+    ) -> InputImage | None:
         if image is None or image.url is None or not _is_elsewhere(image):
             return image
         try:
             response = await fetch(
-                self.transport, image.url, trusted_origins=frozenset(), max_bytes=self.max_bytes
+                counting, image.url, trusted_origins=frozenset(), max_bytes=self.max_bytes
             )
         except BlockedAddressError as error:
             message = f"The URL of the {param} is not one that is fetched."

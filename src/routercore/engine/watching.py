@@ -8,10 +8,17 @@ from dataclasses import dataclass, field
 from routercore.engine.driver import Contact
 
 
+def unbounded(count: int) -> None:
+    """Have room for whatever is brought."""
+
+
 @dataclass(slots=True)
 class Watch:
     """Given to the engine with a request, and looked at while that runs."""
 
+    take: Callable[[int], None] = unbounded
+    """Told how many more bytes of pictures the request brings in from elsewhere, as they arrive;
+    raises a :class:`routercore.RouterError` where there is no room for them."""
     contacts: list[Contact] = field(default_factory=list)
     """Of its calls, but for those that cost nothing in the end."""
     is_joining: bool = False

@@ -26,7 +26,7 @@ class ClientGoneError(Exception):
 
 
 class Memory:
-    """Counts the bytes of bodies that the server holds at one time."""
+    """Counts the bytes of bodies, and of pictures that they refer to, held at one time."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -56,7 +56,7 @@ class Account:
             BusyError: all requests together hold too many.
         """
         if self._memory.held + count > self._memory.limit:
-            raise BusyError("The server is holding as many request bodies as it can; try again.")
+            raise BusyError("The server holds as much of requests as it can; try again.")
         self._memory.held += count
         self.taken += count
 

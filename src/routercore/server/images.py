@@ -73,8 +73,9 @@ class _Work(Response):
         caller = caller_of(self._api.router, scope["headers"])
         wanted = preferences_of(self._request)
         with ExitStack() as held:
-            asked = await self._read(held.enter_context(self._api.memory.account()))
-            making = self._making(asked, caller)
+            account = held.enter_context(self._api.memory.account())
+            asked = await self._read(account)
+            making = self._making(asked, caller, account)
             order = await self._order(making, wanted)
             found = await self._jobs.begin(order, making.as_job, held)
         if found.job is None:
@@ -86,12 +87,12 @@ class _Work(Response):
             await response(scope, receive, send)
         await self._jobs.delivered(found.job)
 
-    def _making(self, asked: Asked, caller: Caller) -> Making:
+    def _making(self, asked: Asked, caller: Caller, account: Account) -> Making:
         api = self._api
         return Making(
             router=api.router, answerer=api.answerer, redactor=api.redactor,
             id=self._request.scope[ID_KEY], origin=api.shelf.origin(self._request),
-            asked=asked, caller=caller,
+            asked=asked, caller=caller, account=account,
         )  # fmt: skip
 
     async def _order(self, making: Making, wanted: Preferences) -> Order:

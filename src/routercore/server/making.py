@@ -10,6 +10,7 @@ from typing import Any
 from routercore.engine.setup import Caller
 from routercore.router import Router
 from routercore.server.answering import Answerer, Shape
+from routercore.server.bodies import Account
 from routercore.server.events import completed_frames, item_frames
 from routercore.server.faults import Redactor
 from routercore.server.job import Job
@@ -33,6 +34,8 @@ class Making:
     """Where its client found this server."""
     asked: Asked
     caller: Caller
+    account: Account
+    """Of the memory that all requests share."""
 
     @property
     def is_ephemeral(self) -> bool:
@@ -62,6 +65,7 @@ class Making:
 
     async def as_job(self, job: Job) -> Outcome:
         """Do it all, and tell the job of it as it happens."""
+        job.watch.take = self.account.take
         result = await (self._streamed(job) if self.asked.stream else self._made(job))
         outcome = await self.answerer.outcome(result, self._shape, self.caller.name)
         return replace(outcome, frames=tuple(job.frames))
