@@ -14,7 +14,7 @@ from tests.engine.kit import Kit, asking, provider
 
 from routercore.engine.deliver import Delivery, decode_texts
 from routercore.engine.inputs import INPUT_SECONDS, Inputs
-from routercore.engine.transport.base import BlockedAddressError, Phase
+from routercore.engine.transport.base import BlockedAddressError, Phase, TooLargeError
 from routercore.provider.flow import accepted, call, progress
 from routercore.provider.http import HttpResponse, post_json
 from routercore.testing.clock import ManualClock
@@ -112,6 +112,15 @@ async def test_what_cannot_be_fetched(answers: tuple[Any, ...], asked: int) -> N
         await clock.run(made.deliver(RawImage(url=URL)))
     assert Fault.RESULT_UNAVAILABLE == caught.value.failure.fault
     assert asked == len(transport.requests)
+
+
+async def test_a_result_that_is_too_large_is_fetched_once() -> None:
+    """However often it was fetched it would be too large: it is a bad image, as inline ones are."""
+    made, transport, clock = delivery(*[TooLargeError(1000)] * 4)
+    with pytest.raises(ProviderFailed) as caught:
+        await clock.run(made.deliver(RawImage(url=URL)))
+    assert (Fault.BAD_IMAGE, 1) == (caught.value.failure.fault, len(transport.requests))
+    assert "larger than 1,000 bytes" in caught.value.failure.message
 
 
 async def test_results_are_fetched_unsigned_and_guarded() -> None:

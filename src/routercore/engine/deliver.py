@@ -12,7 +12,12 @@ import pybase64
 from routercore.engine.clock import Clock
 from routercore.engine.download import fetch
 from routercore.engine.pixels import BadImageError, convert, inspect
-from routercore.engine.transport.base import BlockedAddressError, Transport, TransportError
+from routercore.engine.transport.base import (
+    BlockedAddressError,
+    TooLargeError,
+    Transport,
+    TransportError,
+)
 from routercore.provider.http import HttpResponse
 from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import Image, RawImage
@@ -86,6 +91,8 @@ class Delivery:
                 )  # fmt: skip
             except BlockedAddressError as error:
                 raise _unavailable(f"its URL is not fetched: {error}") from error
+            except TooLargeError as error:  # However often it is fetched.
+                raise _bad(f"the image cannot be fetched: {error}") from error
             except TransportError as error:
                 problem = str(error)
                 continue
