@@ -89,6 +89,8 @@ def test_what_reconcile_cannot_mean(spent: Path, say: Run) -> None:
 def test_what_was_asked_is_erased(spent: Path, say: Run) -> None:
     """Prompts of a user are erased; without saying whose, nothing is."""
     assert 2 == say("ledger", "erase").code
+    assert 2 == say("ledger", "erase", "--user", "").code
+    assert 2 == say("ledger", "erase", "--request", "", "--user", "ada").code
     assert {"erased": 2} == json.loads(say("ledger", "erase", "--user", "ada", "--json").text)
     assert [None, None] == [r["prompt"] for r in json.loads(say("log", "--json").text)["requests"]]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from tests.serving import MODEL, provider, router_of, served, setup
 from tests.upstreams import Upstream, error
 
 from routercore import Router
-from routercore.engine.setup import Caller, CallerKey
+from routercore.engine.setup import Caller, CallerKey, LedgerSetup
 from routercore.values.errors import ConfigError
 from routercore.values.ledger import Budget, Period
 
@@ -88,6 +90,22 @@ def test_without_a_budget(keyed: httpx2.Client) -> None:
         told["remaining_credits"], told["credit_usage"], told["total_deposits"],
     )  # fmt: skip
     assert told["api_keys"][0]["spend_limit"] is None
+
+
+def test_books_that_cannot_be_read(upstream: Upstream, tmp_path: Path) -> None:
+    """Where the database answers no question it is 503, with the four keys and no more."""
+    file = tmp_path / "books.db"
+    what = setup(tmp_path, provider("near", upstream.base_url), callers=KEYS,
+                 ledger=LedgerSetup(url=f"sqlite:///{file}"))  # fmt: skip
+    with served(router_of(what)) as client:
+        ask(client, "day")
+        with closing(sqlite3.connect(file)) as other, other:
+            other.execute("ALTER TABLE routercore_balances RENAME TO elsewhere")
+        told = client.get("/v1/credits", headers=headers("day"))
+
+    assert (503, "ledger_unavailable") == (told.status_code, told.json()["error"]["code"])
+    assert {"message", "type", "param", "code"} == told.json()["error"].keys()
+    assert "routercore_balances" not in told.text
 
 
 def test_a_budget_that_is_used_up(keyed: httpx2.Client, upstream: Upstream) -> None:

@@ -271,8 +271,9 @@ def erase(
 ) -> None:
     """Erase prompts and users from the log; amounts stay."""
     with told(as_json=as_json):
-        if request is None and key is None and user is None:
-            raise RequestError("say whose: --request, --key or --user")
+        given = [one for one in (request, key, user) if one is not None]
+        if not all(given) or not given:
+            raise RequestError("say whose: --request, --key or --user, and none of them empty")
         count = _ask(config, lambda kept: kept.erase(request=request, caller=key, user=user))
         if as_json:
             print_json({"erased": count})

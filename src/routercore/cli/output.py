@@ -199,6 +199,7 @@ def said(attempt: AttemptRecord) -> str:
 
 
 def _hints(error: RouterError) -> Iterator[str]:
+    yield from getattr(error, "__notes__", ())
     if error.retry_after is not None:
         yield f"There is room again in {error.retry_after:.0f} s."
     if isinstance(error, AttemptsFailedError) and error.may_retry is False:

@@ -11,8 +11,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, exists, or_, update
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from routercore.engine.observers import logger
 from routercore.state.ledger import reports, tables
 from routercore.state.ledger.book import Book, Changes
 from routercore.state.ledger.database import Database
@@ -110,7 +111,8 @@ class SqlLedger:
         self, *, request: str | None = None, caller: str | None = None, user: str | None = None
     ) -> int:
         given = {"id": request, "caller": caller, "user": user}
-        whose = [tables.requests.c[name] == value for name, value in given.items() if value]
+        columns = tables.requests.c
+        whose = [columns[name] == value for name, value in given.items() if value is not None]
         if not whose:
             raise ValueError("say whose requests are to be erased")
         erased: int = await self._writer.do(lambda connection: _erase(connection, *whose))
@@ -131,7 +133,10 @@ class SqlLedger:
     async def _read(self, question: Callable[[Connection], T]) -> T:
         """Answer from a connection of its own, after all that was written before."""
         await self._writer.do(_nothing)
-        return await asyncio.to_thread(self._database.read, question)
+        try:
+            return await asyncio.to_thread(self._database.read, question)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
 
     def _perform(self, group: Sequence[_Work]) -> Sequence[object]:
         """Do a group in one transaction; one that fails for its contents, piece by piece."""
@@ -242,7 +247,11 @@ def _nothing(connection: Connection) -> None:
 
 
 def _unavailable(error: Exception) -> LedgerUnavailableError:
+    """What clients are told, who need not know where the database is; the log has the cause."""
     cause = getattr(error, "orig", None) or error
-    failed = LedgerUnavailableError(f"the ledger cannot be used: {cause}")
+    why = f"{type(cause).__name__}: {cause}".partition("\n")[0][:300]  # Below it may quote a row.
+    logger().error("ledger.unavailable", error=why)
+    failed = LedgerUnavailableError("the ledger cannot be used; the router's log says why")
+    failed.add_note(why)
     failed.__cause__ = error
     return failed
