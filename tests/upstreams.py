@@ -18,6 +18,7 @@ from functools import cache
 from typing import Any, Self
 
 from PIL import Image
+from tests.wire import Received, read, write
 
 
 @cache
@@ -36,20 +37,6 @@ def mask(width: int = 64, height: int = 64) -> bytes:
     image.paste((0, 0, 0, 0), (0, 0, width // 2, height))
     image.save(buffer, "png")
     return buffer.getvalue()
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """One request as it arrived."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +138,7 @@ class Upstream:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            while (request := await _read(reader)) is not None:
+            while (request := await read(reader)) is not None:
                 with self._arrivals:
                     self.received.append(request)
                     self._arrivals.notify_all()
@@ -204,32 +191,6 @@ def _makes_images(request: Received) -> bool:
     return "/images/" in request.path or request.path.endswith("/chat/completions")
 
 
-async def _read(reader: asyncio.StreamReader) -> Received | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return None
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, path, _ = first.split(" ", 2)
-    pairs = (line.split(":", 1) for line in lines if line)
-    headers = {name.strip().lower(): value.strip() for name, value in pairs}
-    if headers.get("transfer-encoding") == "chunked":
-        return Received(method, path, headers, await _chunks(reader))
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Received(method, path, headers, body)
-
-
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
-    while size := int(await reader.readline(), 16):
-        body += (await reader.readexactly(size + 2))[:-2]
-    await reader.readline()
-    return body
-
-
 async def _write(writer: asyncio.StreamWriter, answer: Answer) -> None:
     body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-    headers = {"content-type": "application/json", **answer.headers, "content-length": len(body)}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    writer.write(f"HTTP/1.1 {answer.status} X\r\n{lines}\r\n".encode() + body)
-    await writer.drain()
+    await write(writer, answer.status, {"content-type": "application/json", **answer.headers}, body)

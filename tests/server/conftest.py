@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
+from tests.server.office import Office
 from tests.serving import provider, router_of, served, setup
 from tests.upstreams import Upstream
 
@@ -49,3 +50,12 @@ def images(world: World) -> Path:
     for path in world.images.rglob("*.*g"):
         path.unlink()
     return world.images
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    """Jobs without a server; all have ended when the test has."""
+    made = Office()
+    yield made
+    made.gate.set()
+    await made.jobs.close()

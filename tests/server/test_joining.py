@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -15,14 +14,6 @@ from routercore.server.faults import (
 )
 from routercore.server.records import JobState, Record
 from routercore.values.errors import LedgerUnavailableError, RequestError
-
-
-@pytest.fixture
-async def office() -> AsyncIterator[Office]:
-    made = Office()
-    yield made
-    made.gate.set()
-    await made.jobs.close()
 
 
 async def test_a_key_is_joined_and_replayed(office: Office) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,14 +19,6 @@ from routercore.server.faults import (
 from routercore.server.job import Found, Job
 from routercore.server.records import JobState, Outcome, Record
 from routercore.values.errors import RouterError
-
-
-@pytest.fixture
-async def office() -> AsyncIterator[Office]:
-    made = Office()
-    yield made
-    made.gate.set()
-    await made.jobs.close()
 
 
 async def test_who_hangs_up_before_anything_was_sent(office: Office) -> None:

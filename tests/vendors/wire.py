@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from python_multipart import parse_form
+from tests import wire
 from tests.vendors.shape import File
 
 from routercore.values.images import sniff_format
@@ -84,28 +85,12 @@ def streamed(*events: tuple[str | None, Any]) -> Reply:
 
 async def read(reader: asyncio.StreamReader) -> Request | None:
     """The next request of a connection, or ``None`` at its end."""
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
+    found = await wire.read(reader)
+    if found is None:
         return None
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, target, _ = first.split(" ", 2)
-    pairs = (line.split(":", 1) for line in lines if line)
-    headers = {name.strip().lower(): value.strip() for name, value in pairs}
-    if headers.get("transfer-encoding") == "chunked":
-        body = await _chunks(reader)
-    else:
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
-    parts = urlsplit(target)
-    return Request(method, parts.path, dict(parse_qsl(parts.query)), headers, body)
-
-
-async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    body = b""
-    while size := int(await reader.readline(), 16):
-        body += (await reader.readexactly(size + 2))[:-2]
-    await reader.readline()
-    return body
+    parts = urlsplit(found.path)
+    query = dict(parse_qsl(parts.query))
+    return Request(found.method, parts.path, query, found.headers, found.body)
 
 
 async def write(writer: asyncio.StreamWriter, reply: Reply) -> None:
@@ -113,7 +98,4 @@ async def write(writer: asyncio.StreamWriter, reply: Reply) -> None:
     is_bytes = isinstance(reply.body, bytes)
     body = reply.body if is_bytes else json.dumps(reply.body).encode()
     kind = f"image/{sniff_format(body) or 'svg+xml'}" if is_bytes else "application/json"
-    headers = {"content-type": kind, **reply.headers, "content-length": len(body)}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    writer.write(f"HTTP/1.1 {reply.status} X\r\n{lines}\r\n".encode() + body)
-    await writer.drain()
+    await wire.write(writer, reply.status, {"content-type": kind, **reply.headers}, body)
