@@ -31,7 +31,7 @@ class Notebook(MemoryRecordStore):
         self.told: list[tuple[str, Any]] = []
         self.failures = 0
         self.unwanted: list[str] = []
-        self.renewed = asyncio.Event()
+        self.renewed, self.settled, self.swept = (asyncio.Event() for _ in range(3))
 
     def _fail(self) -> None:
         if self.failures:
@@ -47,6 +47,7 @@ class Notebook(MemoryRecordStore):
         self._fail()
         self.told.append(("settle", record.id))
         await super().settle(record)
+        self.settled.set()
 
     async def forget(self, id: str) -> None:
         self.told.append(("forget", id))
@@ -65,6 +66,7 @@ class Notebook(MemoryRecordStore):
 
     async def sweep(self) -> None:
         self.told.append(("sweep", None))
+        self.swept.set()
 
 
 class Office:
@@ -72,7 +74,9 @@ class Office:
 
     def __init__(self, **settings: Any) -> None:
         self.store = Notebook(is_durable=settings.pop("is_durable", False))
-        self.jobs = Jobs(self.store, Redactor([]), **{"tend_seconds": 0.0, **settings})
+        self.now = 0.0
+        settings = {"tend_seconds": 0.0, "clock": lambda: self.now, **settings}
+        self.jobs = Jobs(self.store, Redactor([]), **settings)
         self.gate = asyncio.Event()
         self.ends: Outcome | BaseException = DONE
         self.made: list[str] = []

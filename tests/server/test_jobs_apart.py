@@ -109,6 +109,52 @@ async def test_a_server_that_stopped_begins_nothing(jobs: Jobs) -> None:
     assert 0 == jobs.count
 
 
+class Gated(Store):
+    """Lets a call in when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opens = asyncio.Event()
+
+    async def claim(self, record: Record) -> Record:
+        await self.opens.wait()
+        return await super().claim(record)
+
+
+async def test_a_server_that_stops_while_a_call_is_let_in() -> None:
+    """It is not begun after the end, and leaves nothing behind: its key can be used elsewhere."""
+    store = Gated()
+    jobs, what, done = jobs_over(store), order("k"), list[str]()
+
+    async def work(job: Job) -> Outcome:
+        done.append(job.record.id)
+        return ANSWER
+
+    beginning = asyncio.create_task(begun(jobs, work, what))
+    await asyncio.sleep(0)
+    await jobs.close()
+    store.opens.set()
+    with pytest.raises(StoppingError):
+        await beginning
+    await asyncio.sleep(0)
+
+    assert ([], 0, None) == (done, jobs.count, await store.get(what.id))
+
+
+async def test_no_more_than_so_many_side_by_side() -> None:
+    """Those that were let in meanwhile count too."""
+    store = Gated()
+    jobs = jobs_over(store)
+    beginning = [asyncio.create_task(begun(jobs)) for _ in range(MAX_RUNNING + 3)]
+    await asyncio.sleep(0)
+    store.opens.set()
+    ends = await asyncio.gather(*beginning, return_exceptions=True)
+
+    assert 3 == sum(isinstance(end, BusyError) for end in ends)
+    assert MAX_RUNNING == jobs.count
+    await jobs.close()
+
+
 async def test_no_more_than_so_many(jobs: Jobs, store: Store) -> None:
     """One too many is refused, and leaves nothing behind."""
     for _ in range(MAX_RUNNING):

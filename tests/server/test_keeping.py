@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import ExitStack
+from dataclasses import replace
 
 from routercore.server.faults import Redactor
 from routercore.server.job import Job, Order
@@ -87,6 +89,46 @@ async def test_a_store_that_fails_for_a_while() -> None:
     await world.heard.wait()
 
     assert ([True], JobState.COMPLETED) == (world.kept, await world.state())
+    await world.jobs.close()
+
+
+class Stuck(Slow):
+    """Fails at first, and then settles all but the first call, whose end it never gets to."""
+
+    def __init__(self) -> None:
+        super().__init__(failures=2)
+        self.opens.set()
+        self.is_stuck, self.renewals = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def settle(self, record: Record) -> None:
+        if not self.failures and record.id == ORDER.id:
+            self.is_stuck.set()
+            await asyncio.Event().wait()
+        await super().settle(record)
+
+    async def renew(self, ids: Collection[str]) -> Collection[str]:
+        self.renewals.release()
+        return ()
+
+
+async def test_a_store_that_hangs_with_what_is_late() -> None:
+    """The leases of this process are renewed meanwhile, and all else that is late is written."""
+    world = World(store := Stuck())
+    first = await world.begun()
+    await first.ended()
+    other = await world.jobs.begin(replace(ORDER, id="req_2", key="l"), world.work, ExitStack())
+    assert other.job is not None
+    await other.job.ended()
+
+    async with asyncio.timeout(20):
+        await store.is_stuck.wait()
+        await world.heard.wait()
+        for _ in range(20):
+            await store.renewals.acquire()
+
+    kept = await store.get("req_2")
+    assert kept is not None
+    assert ([True], JobState.COMPLETED) == (world.kept, kept.state)
     await world.jobs.close()
 
 

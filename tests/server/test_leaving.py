@@ -208,7 +208,7 @@ async def test_an_end_that_cannot_be_written_down(office: Office) -> None:
     found = await office.begin("1", key="k")
     office.store.failures = 1
     assert DONE is await office.end(found)
-    await office.store.renewed.wait()
+    await office.store.settled.wait()
     assert DONE == (await office.jobs.find("a", "1")).record.outcome
     office.store.renewed.clear()
     office.gate.clear()
@@ -228,10 +228,8 @@ async def test_tending(office: Office) -> None:
     outcome = await found.job.ended()
     assert (410, JobState.CANCELLED) == (outcome.status, found.job.record.state)
     assert [] == office.of("sweep")
-    office.jobs._swept -= 61
-    office.store.renewed.clear()
-    await office.store.renewed.wait()
-    await asyncio.sleep(0)
+    office.now += 61
+    await office.store.swept.wait()
     assert [("sweep", None)] == office.of("sweep")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -27,11 +27,13 @@ from routercore.server.faults import (
 )
 from routercore.server.job import Found, Job, Order, Work
 from routercore.server.records import JobState, Outcome, Record, RecordStore
-from routercore.values.errors import LedgerUnavailableError, RouterError
+from routercore.values.errors import RouterError
 
 MAX_RUNNING = 1000
 """Jobs under way at one time; the limits of callers are what usually binds."""
 SWEEP_SECONDS = 60.0
+SETTLE_SECONDS = 120.0
+"""How long one attempt to write down late what a call came to may take."""
 _CANCELLED = GoneError("The job was cancelled.", code="job_cancelled")
 
 
@@ -46,6 +48,7 @@ class Jobs:
         finish_abandoned: bool = True,
         max_abandoned: int = 100,
         tend_seconds: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing runs before the first job.
 
@@ -55,10 +58,11 @@ class Jobs:
             finish_abandoned: go on with what may be paid for when its client hangs up.
             max_abandoned: how many such may run at one time.
             tend_seconds: between two times that the store hears of what runs.
+            clock: seconds, of which only differences count.
         """
         self._store, self._redactor = store, redactor
         self._finish_abandoned, self._max_abandoned = finish_abandoned, max_abandoned
-        self._tend_seconds, self._swept = tend_seconds, time.monotonic()
+        self._tend_seconds, self._clock, self._swept = tend_seconds, clock, clock()
         self._running: dict[str, Job] = {}
         self._keeping: dict[str, Job] = {}
         """Ended ones on their way into the store."""
@@ -66,6 +70,7 @@ class Jobs:
         self._unsettled: dict[str, tuple[Record, Watch]] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._tending: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
         self._is_closing = False
 
     @property
@@ -86,10 +91,7 @@ class Jobs:
             BusyError: too many jobs are under way.
             LedgerUnavailableError: it cannot be remembered, so it is not begun.
         """
-        if self._is_closing:
-            raise StoppingError
-        if self.count >= MAX_RUNNING:
-            raise BusyError("The server has as many jobs under way as it can; try again.")
+        self._check_room()
         draft = Record(
             id=order.id, owner=order.owner, key=order.key, reference=order.reference,
             request_hash=order.request_hash, shape=order.shape, created=time.time(),
@@ -100,11 +102,26 @@ class Jobs:
             if record is not draft:
                 return await self._known(record, order)
             job.is_recorded = True
+            await self._check_room_again(draft)
         self._running[draft.id] = job
         job.watch.on_accepted, job.watch.keeps_result = partial(self.record, job), True
         job.task = asyncio.create_task(self._run(job, work, held.pop_all()))
         self._tend()
         return Found(draft, job, is_new=True)
+
+    def _check_room(self) -> None:
+        if self._is_closing:
+            raise StoppingError
+        if self.count >= MAX_RUNNING:
+            raise BusyError("The server has as many jobs under way as it can; try again.")
+
+    async def _check_room_again(self, draft: Record) -> None:
+        """To claim takes a while, in which others begin and the server may be told to stop."""
+        try:
+            self._check_room()
+        except RouterError:
+            await self._store.forget(draft.id)
+            raise
 
     async def _known(self, record: Record, order: Order) -> Found:
         if record.request_hash != order.request_hash:
@@ -250,9 +267,10 @@ class Jobs:
         await self._elsewhere.close()
         if self._chores:
             await asyncio.wait(self._chores)
-        if self._tending is not None:
-            self._tending.cancel()
-            await asyncio.wait([self._tending])
+        for task in (self._tending, self._tidying):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
 
     async def _run(self, job: Job, work: Work, held: ExitStack) -> None:
         with held:
@@ -325,18 +343,33 @@ class Jobs:
             await asyncio.sleep(self._tend_seconds)
             try:
                 await self._renew()
-            except LedgerUnavailableError as error:
+            except RouterError as error:
                 log.record_failed("", error)
+            if self._tidying is None or self._tidying.done():
+                self._tidying = asyncio.create_task(self._tidy())
 
     async def _renew(self) -> None:
-        for id, (record, watch) in [*self._unsettled.items()]:
-            await self._store.settle(record)
-            watch.kept(record.state is JobState.COMPLETED)
-            del self._unsettled[id]
         ids = [id for id, job in self._running.items() if job.is_recorded]
         for id in await self._store.renew(ids):
             if id in self._running:
                 self._cancel(self._running[id])
-        if time.monotonic() - self._swept > SWEEP_SECONDS:
-            self._swept = time.monotonic()
-            await self._store.sweep()
+
+    async def _tidy(self) -> None:
+        """What may take long, so that no lease waits for it."""
+        await asyncio.gather(*(self._settle_late(*late) for late in [*self._unsettled.values()]))
+        if self._clock() - self._swept > SWEEP_SECONDS:
+            self._swept = self._clock()
+            try:
+                await self._store.sweep()
+            except RouterError as error:
+                log.record_failed("", error)
+
+    async def _settle_late(self, record: Record, watch: Watch) -> None:
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await self._store.settle(record)
+        except (RouterError, TimeoutError) as error:
+            log.record_failed(record.id, error)
+            return
+        del self._unsettled[record.id]
+        watch.kept(record.state is JobState.COMPLETED)

@@ -10,7 +10,6 @@ from routercore.values.errors import RequestError
 Body = dict[str, Any]
 OUTPUT_NAMES = ("type", "outputType", "output_modalities")
 INPUT_NAMES = ("inputType", "input_modalities")
-PLAIN_NAMES = ("provider", "name", "free", "sort", "limit", "fields")
 MAX_LIMIT = 10_000
 
 
