@@ -121,7 +121,11 @@ class Router:
         await self.close()
 
     async def close(self) -> None:
-        """Close every connection. Requests still running fail."""
+        """Close every connection, and the ledger. Await your requests before.
+
+        One that is still running loses the exchange that it is in, which may be paid for all the
+        same. One between two exchanges goes on, over connections that nobody closes any more.
+        """
         await self.engine.close()
 
     async def generate(

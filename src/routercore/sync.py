@@ -103,7 +103,7 @@ class SyncRouter:
                 except StopAsyncIteration:
                     return
         finally:
-            self._await(items.aclose())  # type: ignore[attr-defined]
+            self._await(items.aclose())  # type: ignore[attr-defined]  # A generator in fact.
 
     def collect(
         self, on_collected: Callable[[Collected], object], **options: Any

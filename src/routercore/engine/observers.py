@@ -37,7 +37,7 @@ _LEVELS = {"failed": "warning", "contradicted": "warning", "overage": "warning",
 
 
 class LogObserver:
-    """Writes events to the log; names and numbers only."""
+    """Writes events to the log whole: what may not be kept is in no event."""
 
     def __init__(self) -> None:
         self._log = logger()

@@ -19,7 +19,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
-def routercore_providers() -> Iterable[Provider]:  # type: ignore[empty-body]
+def routercore_providers() -> Iterable[Provider]:  # type: ignore[empty-body]  # Plugins have it.
     """The providers that this plugin contributes. Called once for each ``Router``.
 
     Example, a whole plugin module::
@@ -33,7 +33,7 @@ def routercore_providers() -> Iterable[Provider]:  # type: ignore[empty-body]
 
 
 @hookspec
-def routercore_strategies() -> Iterable[Any]:  # type: ignore[empty-body]
+def routercore_strategies() -> Iterable[Any]:  # type: ignore[empty-body]  # Plugins have it.
     """The strategies that this plugin contributes. Called once for each ``Router``.
 
     Each has a ``name`` and a ``rank`` method, see :class:`routercore.routing.Strategy`.
@@ -41,7 +41,7 @@ def routercore_strategies() -> Iterable[Any]:  # type: ignore[empty-body]
 
 
 @hookspec
-def routercore_observers() -> Iterable[Observer]:  # type: ignore[empty-body]
+def routercore_observers() -> Iterable[Observer]:  # type: ignore[empty-body]  # Plugins have it.
     """The observers that this plugin contributes. Called once for each ``Router``.
 
     Each has a ``notify`` method that takes an :class:`routercore.provider.Event`.

@@ -15,22 +15,17 @@ _NUMBER = {"type": ["number", "null"]}
 _COUNT = {"type": "integer", "minimum": 0}
 _BINARY = {"type": "string", "format": "binary"}
 
-_ERROR = {
+_PROBLEM = {
     "type": "object",
-    "required": ["error"],
+    "required": ["message", "type", "param", "code"],
     "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": _NULLABLE_TEXT,
-                "code": _NULLABLE_TEXT,
-            },
-        }
+        "message": {"type": "string"},
+        "type": {"type": "string"},
+        "param": _NULLABLE_TEXT,
+        "code": _NULLABLE_TEXT,
     },
 }
+_ERROR = {"type": "object", "required": ["error"], "properties": {"error": _PROBLEM}}
 _TOKENS = {
     "type": "object",
     "required": ["text_tokens", "image_tokens"],
@@ -90,7 +85,7 @@ _ANSWER = {
         "cache": {"enum": ["hit", "miss", "joined", "bypass"]},
         "requested": {"type": "object"},
         "warnings": {"type": "array", "items": {"type": "object"}},
-        "missing": {"type": "array", "items": _ERROR["properties"]["error"]},  # type: ignore[index]
+        "missing": {"type": "array", "items": _PROBLEM},
     },
 }  # fmt: skip
 _EVENTS = [

@@ -41,7 +41,7 @@ class MemoryCallerLimits:
 
     @asynccontextmanager
     async def admit(self, caller: Caller, images: int) -> AsyncIterator[Admission]:
-        """See :class:`routercore.engine.engine.CallerLimits`."""
+        """See :class:`routercore.engine.admission.CallerLimits`."""
         book = self._books.setdefault(caller.name, _Book())
         admission = book.enter(caller, images, self._clock.monotonic())
         try:
@@ -173,7 +173,7 @@ class MemoryCache:
         request: ImageRequest,
         produce: Callable[[], Awaitable[ImageResult]],
     ) -> ImageResult:
-        """See :class:`routercore.engine.engine.ResultCache`."""
+        """See :class:`routercore.engine.admission.ResultCache`."""
         if not self._covers(request):
             return await produce()
         began = self._clock.monotonic()

@@ -18,7 +18,8 @@ def plain(usd: Decimal) -> str:
 
 
 def in_dollars(usd: Decimal | None) -> str:
-    """
+    """An amount with its sign, for people; one that nobody knows is said to be unknown.
+
     >>> in_dollars(Decimal(1))
     '$1.00'
     >>> in_dollars(None)
