@@ -28,6 +28,7 @@ from routercore.engine.runner import Runner
 from routercore.engine.setup import LOCAL_CALLER, Caller, Route, RouterSetup
 from routercore.engine.streaming import stream_items
 from routercore.engine.transport.base import Transport
+from routercore.engine.turns import Turns
 from routercore.engine.upstreams import Upstream, UpstreamLimits
 from routercore.engine.watching import Watch
 from routercore.engine.wishes import refuse_wrong
@@ -86,8 +87,8 @@ class Engine:
         self._transport = transport
         self._callers = caller_limits
         self._cache = cache
-        self._turns: dict[tuple[str, ...], int] = {}
-        self._health = HealthBook()
+        self._turns = Turns(self.random)
+        self._health = HealthBook(self.clock)
         self._inputs = Inputs(
             transport=transport, clock=self.clock, max_bytes=setup.max_image_bytes
         )
@@ -138,7 +139,7 @@ class Engine:
             RouterError: the model is unknown, or the request is wrong in itself.
         """
         route, targets = self._route(request, caller)
-        return self._plan(request, route, targets, self._peek)
+        return self._plan(request, route, targets, self._turns.peek)
 
     def estimate(self, request: ImageRequest, caller: Caller = LOCAL_CALLER) -> Estimates:
         """What a request may cost at each target. As :meth:`plan`, it asks nobody."""
@@ -220,7 +221,7 @@ class Engine:
 
         async def produce() -> ImageResult:
             book.watch.is_joining = False
-            plan = self._plan(request, route, targets, self._take)
+            plan = self._plan(request, route, targets, self._turns.take)
             if not plan.candidates:
                 raise unsupported(plan)
             return await self._runner.run(
@@ -346,7 +347,7 @@ class Engine:
         )
 
     def _target_health(self, operation: Operation, target: Target) -> Health:
-        vitals = self._health.of(target.name, operation)
+        vitals = self._health.seen(target.name, operation)
         now = self.clock.monotonic()
         keys = self._upstreams[target.provider].keys
         parked, reason = keys.closed_for(now, vitals.barred)
@@ -357,14 +358,6 @@ class Engine:
             parked, reason = vitals.off_until - now, "its upstream does not know the model"
         return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=parked,
                       reason=reason, refused=frozenset(vitals.refused))  # fmt: skip
-
-    def _peek(self, names: tuple[str, ...]) -> Turn:
-        return Turn(self._turns.get(names, 0), self.random)
-
-    def _take(self, names: tuple[str, ...]) -> Turn:
-        turn = self._peek(names)
-        self._turns[names] = turn.number + 1
-        return turn
 
     def _today(self) -> date:
         return self.clock.now().date()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from routercore.engine.clock import Clock
 from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
 from routercore.values.catalogue import ModelCard
 from routercore.values.faults import Failure, Fault
@@ -12,6 +14,9 @@ from routercore.values.images import ImageRequest, Operation
 
 MOST_REFUSED = 32
 """Values that are remembered of one target; sizes alone are more than anybody could list."""
+MOST_KNOWN = 4096
+"""Targets and operations that are remembered: callers make up names of models, where a provider
+takes any."""
 DECAY = 0.3
 """Weight of the newest call in the mean."""
 
@@ -30,6 +35,10 @@ class Vitals:
     """Settings and values that were turned down although the card offers them, latest last."""
     barred: dict[int, float] = field(default_factory=dict)
     """Until when keys, by their index, may not be used for it."""
+
+    def is_needed(self, now: float) -> bool:
+        """Whether to forget it would do harm: it is in use, or its upstream is down."""
+        return self.in_flight > 0 or self.circuit.is_open(now)
 
     def barred_keys(self, now: float) -> frozenset[int]:
         """Keys that its upstream has turned away from it."""
@@ -107,10 +116,29 @@ def _is_own(param: str, value: str, card: ModelCard) -> bool:
 
 
 class HealthBook:
-    """All targets', by name and operation."""
+    """All targets', by name and operation; beyond a bound the one longest unused is forgotten."""
 
-    def __init__(self) -> None:
-        self._vitals: dict[tuple[str, Operation], Vitals] = {}
+    def __init__(self, clock: Clock, most: int = MOST_KNOWN) -> None:
+        self._clock, self._most = clock, most
+        self._vitals: OrderedDict[tuple[str, Operation], Vitals] = OrderedDict()
+
+    def seen(self, target: str, operation: Operation) -> Vitals:
+        """What is remembered of a target; looking leaves no trace."""
+        return self._vitals.get((target, operation)) or Vitals()
 
     def of(self, target: str, operation: Operation) -> Vitals:
-        return self._vitals.setdefault((target, operation), Vitals())
+        """What a target's calls are noted in."""
+        key = target, operation
+        if key not in self._vitals:
+            self._make_room()
+            self._vitals[key] = Vitals()
+        self._vitals.move_to_end(key)
+        return self._vitals[key]
+
+    def _make_room(self) -> None:
+        if len(self._vitals) < self._most:
+            return
+        now = self._clock.monotonic()
+        idle = (key for key, one in self._vitals.items() if not one.is_needed(now))
+        if (oldest := next(idle, None)) is not None:
+            del self._vitals[oldest]
