@@ -1,47 +1,15 @@
-"""Traffic over real sockets, at an even pace, by a clock that is faster than the machine's."""
+"""Traffic over real sockets at an even pace, by a clock that waits for them."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from tests.faults.kit import Stage
 
+from routercore.testing.clock import ManualClock
 from routercore.values.errors import RouterError
 from routercore.values.images import ImageResult
-
-
-class FastClock:
-    """A :class:`routercore.engine.clock.Clock` that runs so many times as fast as the machine's.
-
-    Unlike one that leaps it suits many requests at once: what one waits for ages no other.
-    """
-
-    def __init__(self, speed: float) -> None:
-        self.speed, self._began, self._start = speed, time.monotonic(), datetime.now(UTC)
-        self._leapt = 0.0
-
-    def leap(self, seconds: float) -> None:
-        """Let so many seconds have passed, while nobody waits for anything."""
-        self._leapt += seconds
-
-    def monotonic(self) -> float:
-        return (time.monotonic() - self._began) * self.speed + self._leapt
-
-    def now(self) -> datetime:
-        return self._start + timedelta(seconds=self.monotonic())
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / self.speed)
-
-    @asynccontextmanager
-    async def timeout_at(self, deadline: float) -> AsyncIterator[None]:
-        async with asyncio.timeout((deadline - self.monotonic()) / self.speed):
-            yield
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +26,29 @@ class Answered:
         return sum(one.target.startswith(f"{provider}:") for one in attempts)
 
 
-async def traffic(stage: Stage, clock: FastClock, *, rate: float, seconds: float) -> list[Answered]:
+async def traffic(stage: Stage, clock: ManualClock, *, rate: int, seconds: int) -> list[Answered]:
     """Callers who come at an even pace, whatever becomes of those before them; all are answered."""
-    begin = clock.monotonic()
+    callers: list[asyncio.Task[Answered]] = []
+    others = clock.sleepers
+    while len(callers) < rate * seconds or not all(one.done() for one in callers):
+        if len(callers) < rate * seconds:
+            callers.append(asyncio.create_task(_caller(stage, clock, len(callers))))
+        await _sockets(callers, clock, others)
+        await clock.advance(1 / rate)
+    return [one.result() for one in callers]
 
-    async def caller(number: int) -> Answered:
-        await clock.sleep(max(0.0, begin + number / rate - clock.monotonic()))
-        asked = clock.monotonic()
-        try:
-            got: ImageResult | RouterError = await stage.ask(f"picture {number}")
-        except RouterError as error:
-            got = error
-        return Answered(clock.monotonic() - asked, got)
 
-    return await asyncio.gather(*(caller(number) for number in range(round(seconds * rate))))
+async def _caller(stage: Stage, clock: ManualClock, number: int) -> Answered:
+    asked = clock.monotonic()
+    try:
+        got: ImageResult | RouterError = await stage.ask(f"picture {number}")
+    except RouterError as error:
+        got = error
+    return Answered(clock.monotonic() - asked, got)
+
+
+async def _sockets(callers: list[asyncio.Task[Answered]], clock: ManualClock, others: int) -> None:
+    """Let every caller come to an end, or to where it waits for the clock."""
+    await clock.run_until_idle()
+    while sum(not one.done() for one in callers) > clock.sleepers - others:
+        await clock.run_until_idle()

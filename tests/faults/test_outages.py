@@ -7,8 +7,9 @@ from collections import Counter
 
 import pytest
 from tests.faults.kit import Stage, rest
-from tests.faults.pace import Answered, FastClock, traffic
+from tests.faults.pace import Answered, traffic
 
+from routercore.testing.clock import ManualClock
 from routercore.testing.faulty import FaultyUpstream, steps
 
 
@@ -54,8 +55,8 @@ async def test_still_gone(first: FaultyUpstream, second: FaultyUpstream) -> None
         assert {"first": 10} == await crowd(stage, 10)
 
 
-RATE, OUTAGE, SPEED = 20, 60, 10
-"""Requests a second, and seconds; of a clock that is so many times as fast as the machine's."""
+RATE, OUTAGE = 20, 60
+"""Requests a second, and seconds."""
 MOST = 1.2 * RATE * OUTAGE + 5
 """Calls that a dead provider may get."""
 
@@ -69,7 +70,7 @@ def calls(answered: list[Answered], provider: str) -> int:
 @pytest.mark.parametrize("how", ["refused", "503"])
 async def test_all_are_down(first: FaultyUpstream, second: FaultyUpstream, how: str) -> None:
     """Each gets at most 1.2 calls for a request, and five; callers get a 503 without waiting."""
-    clock, upstreams = FastClock(SPEED), {"first": first, "second": second}
+    clock, upstreams = ManualClock(), {"first": first, "second": second}
     for upstream in upstreams.values():
         upstream.stop() if how == "refused" else upstream.script(steps.error(503, times=0))
     async with Stage(first, second, clock=clock) as stage:
@@ -87,14 +88,14 @@ async def test_all_are_down(first: FaultyUpstream, second: FaultyUpstream, how: 
 @pytest.mark.fault("F34", how="one of two ports is closed for 60 s at 20 requests/s")
 async def test_one_is_down(first: FaultyUpstream, second: FaultyUpstream) -> None:
     """Nobody fails, the dead one is hardly called, and it is back when its rest is over."""
-    clock = FastClock(SPEED)
+    clock = ManualClock()
     async with Stage(first, second, clock=clock) as stage:
         first.stop()
         during = await traffic(stage, clock, rate=RATE, seconds=OUTAGE)
         assert {"ImageResult"} == {type(one.got).__name__ for one in during}
         assert 0 < calls(during, "first") <= MOST / 10
         first.listen()
-        clock.leap(rest(stage))
+        await clock.advance(rest(stage))
         await stage.ask()
         after = await traffic(stage, clock, rate=RATE, seconds=1)
         assert [RATE, 0] == [calls(after, name) for name in ("first", "second")]
