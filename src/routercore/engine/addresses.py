@@ -39,7 +39,7 @@ _NUMBER = re.compile(r"(0x[0-9a-f]*|[0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class ParsedUrl:
     """Where a URL leads: what is checked and what is connected to are this one value."""
 
     scheme: str
@@ -61,7 +61,7 @@ class Target:
 
 
 @lru_cache(maxsize=256)
-def parse_url(url: str) -> Target:
+def parse_url(url: str) -> ParsedUrl:
     """Take a URL apart; the one parser of everything that connects.
 
     Raises:
@@ -83,7 +83,7 @@ def parse_url(url: str) -> Target:
     port = DEFAULT_PORTS[parsed.scheme] if parsed.port is None else parsed.port
     if not 0 < port < 65536:
         raise _unusable("the URL has no usable port")
-    return Target(parsed.scheme, host, port, parsed.raw_path.decode("ascii"))
+    return ParsedUrl(parsed.scheme, host, port, parsed.raw_path.decode("ascii"))
 
 
 def join_url(base: str, location: str) -> str:
@@ -113,7 +113,7 @@ def is_public(address: str) -> bool:
     return not any(parsed in network for network in _DENIED_V6)
 
 
-def check_public_url(url: str) -> Target:
+def check_public_url(url: str) -> ParsedUrl:
     """Refuse a URL that cannot lead to the public internet; names are still to be resolved.
 
     Raises:

@@ -85,7 +85,7 @@ class Head:
             raise failure(error, Phase.HEADERS, self.origin) from error
 
 
-class Progress:
+class Reach:
     """How far a request came, as a transport notes it."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from yarl import URL
 
-from routercore.engine.addresses import Target, resolve_public
+from routercore.engine.addresses import ParsedUrl, resolve_public
 from routercore.engine.transport.base import (
     CONNECT_TIMEOUT,
     WRITE_TIMEOUT,
@@ -22,7 +22,7 @@ from routercore.engine.transport.base import (
     TransportError,
     mark_phase,
 )
-from routercore.engine.transport.exchange import Exchanges, Head, Progress
+from routercore.engine.transport.exchange import Exchanges, Head, Reach
 from routercore.engine.transport.failures import failure
 from routercore.engine.transport.message import (
     Message,
@@ -75,7 +75,7 @@ class FastTransport(Exchanges):
     async def _exchange(
         self, message: Message, fresh: bool, public_only: bool, max_bytes: int
     ) -> AsyncIterator[Head]:
-        body, origin = _Body(message, self._write_timeout), message.target.origin
+        body, origin = _Body(message, self._write_timeout), message.url.origin
         answer = await self._start(message, body, fresh, public_only)
         headers = decode_headers(answer.raw_headers)
         try:
@@ -93,19 +93,19 @@ class FastTransport(Exchanges):
         try:
             return await self._session(fresh, public_only).request(
                 message.method,
-                _url(message.target),
+                _for_library(message.url),
                 headers=message.headers,
                 data=body if "content-length" in dict(message.headers) else None,
                 allow_redirects=False,
                 trace_request_ctx=body,
             )
         except asyncio.CancelledError as error:
-            mark_phase(error, body.progress.phase)
+            mark_phase(error, body.reach.phase)
             body.abort()
             raise
         except _FAILURES as error:
             body.abort()
-            origin, phase = message.target.origin, body.progress.phase
+            origin, phase = message.url.origin, body.reach.phase
             raise _own(error) or failure(error, phase, origin) from error
 
     def _session(self, fresh: bool, public_only: bool) -> aiohttp.ClientSession:
@@ -154,7 +154,7 @@ class _Body(aiohttp.Payload):
         self._message = message
         self._write_timeout = write_timeout
         self._connection: asyncio.Transport | None = None
-        self.progress = Progress()
+        self.reach = Reach()
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
         return self._message.body.decode(encoding, errors)
@@ -166,20 +166,20 @@ class _Body(aiohttp.Payload):
             connection.set_write_buffer_limits(high=1, low=0)  # asyncio's TLS stalls at high=0.
         try:
             for piece, is_last in self._message.pieces():
-                self.progress.is_leaving(is_last)
+                self.reach.is_leaving(is_last)
                 async with asyncio.timeout(self._write_timeout):
                     await writer.write(piece)
                     if connection is None or connection.is_closing():
                         raise ConnectionResetError("the connection is gone")
                     await writer.drain()
         except (OSError, aiohttp.ClientError):
-            self.progress.has_failed = True
+            self.reach.has_failed = True
             raise
-        self.progress.reached = Phase.SENT
+        self.reach.reached = Phase.SENT
 
     def note_headers(self) -> None:
         """The head is about to go; where there is no body, that is all."""
-        self.progress.is_leaving(not self._size)
+        self.reach.is_leaving(not self._size)
 
     def abort(self) -> None:
         """Drop the connection at once, with whatever waits to be written."""
@@ -235,13 +235,13 @@ def _own(error: BaseException) -> TransportError | None:
     return None
 
 
-def _url(target: Target) -> URL:
+def _for_library(url: ParsedUrl) -> URL:
     """Built from its parts, not parsed again: no second opinion on where it leads."""
-    path, _, query = target.path.partition("?")
+    path, _, query = url.path.partition("?")
     return URL.build(
-        scheme=target.scheme,
-        host=f"[{target.host}]" if ":" in target.host else target.host,
-        port=target.port,
+        scheme=url.scheme,
+        host=f"[{url.host}]" if ":" in url.host else url.host,
+        port=url.port,
         path=path,
         query_string=query,
         encoded=True,

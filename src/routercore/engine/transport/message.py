@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, M
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from routercore.engine.addresses import Target, check_public_url, parse_url
+from routercore.engine.addresses import ParsedUrl, check_public_url, parse_url
 from routercore.engine.jsons import dumps, loads
 from routercore.engine.splices import SplicedResponse, Splices
 from routercore.engine.transport.base import Phase, TooLargeError, TransportError
@@ -32,7 +32,7 @@ class Message:
     """A request, encoded and checked."""
 
     method: str
-    target: Target
+    url: ParsedUrl
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
@@ -53,10 +53,10 @@ def encode(request: HttpRequest, *, public_only: bool) -> Message:
     """
     if not _METHOD.fullmatch(request.method):
         raise _unsendable(f"the method {request.method!r} is not one of HTTP")
-    target = check_public_url(request.url) if public_only else parse_url(request.url)
+    url = check_public_url(request.url) if public_only else parse_url(request.url)
     media_type, body = _encode_body(request)
     headers = {
-        "host": target.authority,
+        "host": url.authority,
         "accept": "*/*",
         "accept-encoding": "identity",
         "user-agent": "routercore",
@@ -68,7 +68,7 @@ def encode(request: HttpRequest, *, public_only: bool) -> Message:
     if media_type:
         headers["content-type"] = media_type
     headers.update(_checked(request.headers))
-    return Message(request.method, target, tuple(headers.items()), body)
+    return Message(request.method, url, tuple(headers.items()), body)
 
 
 def _encode_body(request: HttpRequest) -> tuple[str | None, bytes]:
@@ -141,8 +141,8 @@ def response(
     message: Message, status: int, headers: Mapping[str, str], incoming: Incoming
 ) -> HttpResponse:
     """A whole answer, as it is now complete."""
-    target, body = message.target, incoming.whole()
-    url, received = target.origin + target.path, time.time()
+    url = message.url.origin + message.url.path
+    body, received = incoming.whole(), time.time()
     if isinstance(body, Splices):
         return SplicedResponse(
             status=status, headers=headers, body=body, url=url, received=received, loads=loads

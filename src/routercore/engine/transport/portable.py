@@ -23,7 +23,7 @@ from routercore.engine.transport.base import (
     Phase,
     mark_phase,
 )
-from routercore.engine.transport.exchange import Exchanges, Head, Progress
+from routercore.engine.transport.exchange import Exchanges, Head, Reach
 from routercore.engine.transport.failures import failure
 from routercore.engine.transport.message import (
     Message,
@@ -80,17 +80,17 @@ class PortableTransport(Exchanges):
     async def _exchange(
         self, message: Message, fresh: bool, public_only: bool, max_bytes: int
     ) -> AsyncIterator[Head]:
-        body, origin = _Body(message), message.target.origin
+        body, origin = _Body(message), message.url.origin
         outgoing = self._outgoing(message, body)
         way = self._connection(outgoing, public_only) if fresh else self._pool(public_only)
         try:
             try:
                 answer = await way.handle_async_request(outgoing)
             except asyncio.CancelledError as error:
-                mark_phase(error, body.progress.phase)
+                mark_phase(error, body.reach.phase)
                 raise
             except _FAILURES as error:
-                raise failure(error, body.progress.phase, origin) from error
+                raise failure(error, body.reach.phase, origin) from error
             headers, stream = decode_headers(answer.headers), answer.aiter_stream()
             try:
                 yield Head(answer.status, headers, stream, _FAILURES, origin, max_bytes)
@@ -101,14 +101,14 @@ class PortableTransport(Exchanges):
                 await way.aclose()
 
     def _outgoing(self, message: Message, body: _Body) -> httpcore2.Request:
-        target = message.target
+        url = message.url
         return httpcore2.Request(
             message.method,
             httpcore2.URL(
-                scheme=target.scheme.encode(),
-                host=target.host.encode(),
-                port=target.port,
-                target=target.path.encode(),
+                scheme=url.scheme.encode(),
+                host=url.host.encode(),
+                port=url.port,
+                target=url.path.encode(),
             ),
             headers=[(name.encode(), value.encode()) for name, value in message.headers],
             content=body,
@@ -147,23 +147,23 @@ class _Body:
 
     def __init__(self, message: Message) -> None:
         self._message = message
-        self.progress = Progress()
+        self.reach = Reach()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece, is_last in self._message.pieces():
-            self.progress.is_leaving(is_last)
+            self.reach.is_leaving(is_last)
             yield piece
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         match event:
             case "http11.send_request_headers.started":
-                self.progress.is_leaving(not self._message.body)
+                self.reach.is_leaving(not self._message.body)
             case "http11.send_request_body.complete":
-                self.progress.reached = Phase.SENT
+                self.reach.reached = Phase.SENT
             case "http11.send_request_headers.failed" | "http11.send_request_body.failed":
-                self.progress.has_failed = isinstance(info["exception"], httpcore2.WriteError)
+                self.reach.has_failed = isinstance(info["exception"], httpcore2.WriteError)
             case "http11.receive_response_headers.complete":
-                self.progress.reached = Phase.HEADERS
+                self.reach.reached = Phase.HEADERS
 
 
 class _Backend(httpcore2.AsyncNetworkBackend):
