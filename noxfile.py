@@ -29,7 +29,7 @@ BRANCHES = 95
 """Per cent of the branches of src/routercore that the tests must take."""
 WHEELS = make.ROOT / "dist"
 SITE = make.ROOT / "build" / "docs"
-SOURCES = ("src", "tests", "plugins", "benchmarks", "docs", "make.py", "noxfile.py")
+SOURCES = ("src", "tests", "plugins", "benchmarks", "docs", "tools", "make.py", "noxfile.py")
 
 
 @nox.session(python=OLDEST)

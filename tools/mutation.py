@@ -96,15 +96,15 @@ def main() -> int:
     for name in options.groups or GROUPS:
         try_group(name, GROUPS[name], tallies, is_fresh=options.fresh)
     table = "\n".join(rows(tallies))
-    print(f"\n{table}\n")  # noqa: T201
+    print(f"\n{table}\n")
     for module, tally in tallies.items():
         for survivor in tally.survivors:
-            print(f"survived in {module}: {survivor}")  # noqa: T201
+            print(f"survived in {module}: {survivor}")
     if options.write:
         PAGE.write_text(page(table, tallies), encoding="utf-8")
     weak = [module for module, tally in tallies.items() if tally.percent < REQUIRED]
     for module in weak:
-        print(f"less than {REQUIRED} % killed: {module}")  # noqa: T201
+        print(f"less than {REQUIRED} % killed: {module}")
     return 1 if weak else 0
 
 

@@ -178,11 +178,11 @@ def main() -> int:
         for name in sorted(path.parent.name for path in PLUGINS.glob("*/pyproject.toml")):
             distribution(f"routercore-{name}")
     except PackageNotFoundError as error:
-        print(f"{error.name} is not installed: its section would be lost", file=sys.stderr)  # noqa: T201
+        print(f"{error.name} is not installed: its section would be lost", file=sys.stderr)
         return 1
     for path, text in pages().items():
         path.write_text(text, "utf-8")
-        print(path.relative_to(ROOT))  # noqa: T201
+        print(path.relative_to(ROOT))
     return 0
 
 

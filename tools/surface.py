@@ -82,7 +82,7 @@ def _proofs(row: Row) -> str:
 
 def main() -> int:
     PAGE.write_text(page(rows()), encoding="utf-8")
-    print(PAGE.relative_to(ROOT))  # noqa: T201
+    print(PAGE.relative_to(ROOT))
     return 0
 
 

@@ -110,7 +110,7 @@ async def test_a_huge_result(first: FaultyUpstream, transport: Transports) -> No
     first.script(LINKED, steps.flood(1024**3, on="result", times=0))
     async with Stage(first, injected={"transport": transport()}) as stage:
         with kept_below(64 * 1024**2):
-            assert ["result_unavailable"] == faults(await stage.fails())
+            assert ["bad_image"] == faults(await stage.fails())
         assert ["paid-lost"] == await stage.kinds()
 
 

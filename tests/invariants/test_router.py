@@ -33,8 +33,8 @@ def test_two_routers_of_one_seed() -> None:
 
 @pytest.mark.invariant("I30")
 def test_retries_and_hedges_in_an_outage() -> None:
-    """Crowds ask, upstreams fail in many ways, slow calls get a copy: in every minute a provider
-    gets 1.2 calls for each of its requests and five at most, and a request has four calls at
+    """Crowds ask, upstreams fail in many ways, slow calls get a copy: in every minute a provider is
+    granted 1.2 calls for each of its requests and five at most, and a request has four calls at
     most, of which two are under way at one time."""
     run_state_machine_as_test(QuotaMachine, settings=settings(STEPS, max_examples=15))
 

@@ -126,7 +126,7 @@ class RouterSection(Section):
     attempt_timeout: Duration = 120.0
     late_results: Duration = 600.0
     max_attempts: Count = 3
-    max_image_bytes: ByteCount = 40 * 1024 * 1024
+    max_image_bytes: ByteCount = 36 * 1024 * 1024
     strategy: str = "fallback"
     on_refusal: OnRefusal = OnRefusal.STOP
     on_unknown: OnUnknown = OnUnknown.FAILOVER

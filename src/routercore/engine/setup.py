@@ -274,7 +274,7 @@ class RouterSetup:
     """Seconds for which an accepted job is waited for once its request has ended, where somebody
     takes such pictures over."""
     max_attempts: int = 3
-    max_image_bytes: int = 40 * 1024 * 1024
+    max_image_bytes: int = 36 * 1024 * 1024
     budget: Budget | None = None
     """Of all callers and providers together."""
     ledger: LedgerSetup = LedgerSetup()
