@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 from tests.cli.conftest import Run
@@ -104,3 +105,25 @@ def test_a_broken_plugin_is_shown(run: Run, folder: Path) -> None:
     assert "ImportError: no such luck" in ran.text
     assert 0 == run("generate", "fox", "--size", "64x64", env=env).code
     assert "the plugin broken is broken" in run("config", "check", env=env).err
+
+
+def test_models_are_priced_as_they_are_asked(say: Run, folder: Path) -> None:
+    """Options of the configuration that change what is charged change the list as they do plans."""
+    with (folder / "routercore.toml").open("a") as config:
+        config.write(
+            "[providers.luma]\napi_key = 'x'\n"
+            "[providers.several]\nplugin = 'luma'\napi_key = 'x'\noptions = {num_images = 3}\n"
+            "[models.one]\ntargets = ['luma:photon-flash-1']\n"
+            "[models.two]\ntargets = ["
+            "{ target = 'luma:photon-flash-1', options = {num_images = 2} }]\n"
+            "[models.three]\ntargets = ['several:photon-flash-1']\n"
+        )
+    rows = {row["name"]: row for row in say("models", "--json").json["models"]}
+    highest = []
+    for name in ("one", "two", "three"):
+        (listed,) = rows[name]["targets"]
+        (planned,) = say("plan", "x", "-m", name, "--size", "1024x1024", "--json").json["targets"]
+        price = listed["price_1024x1024"]
+        assert {key: planned["price"][key] for key in price} == price
+        highest.append(Decimal(price["high"]))
+    assert [highest[0] * times for times in (1, 2, 3)] == highest

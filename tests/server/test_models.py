@@ -163,3 +163,13 @@ def test_unknown_models(listing: httpx2.Client, tmp_path: Path) -> None:
         error["code"],
         error["param"],
     )
+
+
+def test_prices_are_those_of_the_configuration(tmp_path: Path) -> None:
+    """Options that are always sent along, and multiply pictures, are in the price."""
+    with Upstream() as upstream:
+        near = provider("near", upstream.base_url, options={"num_images": 3})
+        with served(router_of(setup(tmp_path, near))) as client:
+            (model,) = client.get("/v1/models").json()["data"]
+    assert (0.02, 0.06) == (model["price"]["min"], model["price"]["max"])
+    assert model["price"] == model["providers"][0]["price"]

@@ -45,7 +45,6 @@ from routercore.routing.plan import (
     make_plan,
 )
 from routercore.routing.policy import Policy
-from routercore.values.charging import as_charged
 from routercore.values.errors import (
     ModelNotFoundError,
     RequestError,
@@ -289,7 +288,7 @@ class Engine:
         ceilings = [x for x in (route.max_price, request.max_price) if x is not None]
         plan = make_plan(
             replace(request, strict=True) if route.strict else request,
-            [self._as_charged(target, request) for target in targets],
+            [self.catalogue.charged(target, request.options) for target in targets],
             self._strategy(route.strategy),
             terms=Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None)),
             health=partial(self._target_health, request.operation),
@@ -298,13 +297,6 @@ class Engine:
         )
         self._refuse_unknown_price(plan, route)
         return plan
-
-    def _as_charged(self, target: Target, request: ImageRequest) -> Target:
-        """The target at the prices that hold with the options that it will be sent."""
-        setup = self._upstreams[target.provider].setup
-        options = setup.options_for(target.options, request.options)
-        card = as_charged(target.card, options)
-        return target if card is target.card else replace(target, card=card)
 
     def _refuse_unknown_price(self, plan: Plan, route: Route) -> None:
         unknown = [r.target for r in plan.rejected if r.reasons[0].param == PRICE]

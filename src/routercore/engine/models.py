@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 
 from routercore.engine.setup import Caller, ProviderSetup, Route, RouterSetup, TargetSetup
 from routercore.routing.plan import Target
 from routercore.values.catalogue import WILDCARD, ModelCard
+from routercore.values.charging import as_charged
 from routercore.values.errors import ModelNotFoundError
 
+NO_OPTIONS: Mapping[str, Mapping[str, object]] = MappingProxyType({})
 _OF_URLS = frozenset("?#%")
 _NO_NAMES = frozenset({"", ".", "..", WILDCARD})
 
@@ -71,17 +74,31 @@ class Catalogue:
         options = entry.options
         return [Target(provider=provider, card=card, weight=entry.weight, options=options)]
 
+    def charged(
+        self, target: Target, asked: Mapping[str, Mapping[str, object]] = NO_OPTIONS
+    ) -> Target:
+        """The target at the prices that hold with the options that it will be sent.
+
+        ``asked`` are those of a request, beside what is configured.
+        """
+        options = self._providers[target.provider].options_for(target.options, asked)
+        card = as_charged(target.card, options)
+        return target if card is target.card else replace(target, card=card)
+
     def entries(self, caller: Caller, today: date) -> list[ModelEntry]:
-        """What ``caller`` may use and somebody serves today, by public name, each once."""
+        """What ``caller`` may use and somebody serves today, by public name, each once.
+
+        Their targets have the prices that hold with the options of the configuration.
+        """
         entries: dict[str, ModelEntry] = {}
         for route in self._routes.values():
-            targets = tuple(self._of_route(route))
+            targets = tuple(map(self.charged, self._of_route(route)))
             entries[route.name] = ModelEntry(name=route.name, targets=targets, route=route,
                                              aliases=route.aliases)  # fmt: skip
         for name, served in self._canonical().items():
             if name not in entries:
                 aliases = {alias for target in served for alias in target.card.names} - {name}
-                entries[name] = ModelEntry(name=name, targets=tuple(served),
+                entries[name] = ModelEntry(name=name, targets=tuple(map(self.charged, served)),
                                            aliases=tuple(sorted(aliases)))  # fmt: skip
         return [
             entry
