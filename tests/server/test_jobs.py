@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -101,16 +101,22 @@ def test_wrong_requests_are_no_jobs(
     assert (status, code) == (response.status_code, response.json()["error"]["code"])
 
 
-def test_a_limit_holds_for_jobs(upstream: Upstream, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [{}, {"idempotency-key": "k"}, {"prefer": "wait=1"}])
+def test_a_limit_holds_for_jobs(
+    upstream: Upstream, tmp_path: Path, more: Mapping[str, str]
+) -> None:
     """Who is over a limit gets 429, not a job; who is not is told what is left."""
     hurried = Caller(name="hurried", limits=Limits(requests=1))
     what = setup(tmp_path, provider("near", upstream.base_url),
                  callers=(CallerKey(caller=hurried, key="key-1234"),))  # fmt: skip
     headers = {**LATER, "authorization": "Bearer key-1234"}
     with served(router_of(what)) as client:
-        first, second = submit(client, headers), submit(client, headers)
+        first = submit(client, headers)
+        second = submit(client, {**headers, **more, "x-request-id": "second"})
+        gone = client.get("/v1/images/jobs/second", headers=headers)
 
-    assert (202, 429) == (first.status_code, second.status_code)
+    assert (202, 429, 404) == (first.status_code, second.status_code, gone.status_code)
+    assert "x-routercore-job" not in second.headers
     assert "0" == first.headers["x-ratelimit-remaining-requests"]
     assert 1 <= int(second.headers["retry-after"]) <= 60
 

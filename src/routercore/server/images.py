@@ -147,7 +147,8 @@ class _Work(Response):
         return EventStreamResponse(job.follow(), headers)
 
     def _ended(self, outcome: Outcome, found: Found, job: Job) -> Response:
-        return outcome_of(outcome, found.record, _told(found, job))
+        record = None if job.is_dropped else found.record
+        return outcome_of(outcome, record, _told(found, job))
 
 
 def _told(found: Found, job: Job) -> Mapping[str, str]:

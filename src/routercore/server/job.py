@@ -54,7 +54,8 @@ class Job:
         self.is_dropped = False
         """Whether it was given up before it could cost anything: there is nothing to remember."""
         self.recording = asyncio.Lock()
-        self._is_admitted = False
+        self.is_admitted = False
+        """Whether its caller's limits had room for it; before that nothing is done."""
         self._news = asyncio.Event()
 
     @property
@@ -70,7 +71,7 @@ class Job:
 
     def admit(self, admission: Admission) -> None:
         """The caller's limits have room for it."""
-        self.admission, self._is_admitted = admission, True
+        self.admission, self.is_admitted = admission, True
         self._ring()
 
     def tell(self, frame: Frame) -> None:
@@ -90,7 +91,7 @@ class Job:
 
     async def begun(self) -> None:
         """Return once the call is let in, or has ended."""
-        while not self._is_admitted and self.outcome is None:
+        while not self.is_admitted and self.outcome is None:
             await self._news.wait()
 
     async def shown(self) -> None:

@@ -176,7 +176,7 @@ class Jobs:
         elif job.order.is_submitted:
             return
         elif job.outcome is not None:
-            if self._outlives(job):
+            if not job.is_dropped and self._outlives(job):
                 self._keeping[job.record.id] = job
                 self._do(self.record(job))
         elif not job.watch.is_at_stake:
@@ -275,6 +275,8 @@ class Jobs:
     async def _run(self, job: Job, work: Work, held: ExitStack) -> None:
         with held:
             state, outcome = await self._worked(job, work)
+        if state is JobState.FAILED and not (job.is_admitted or job.watch.is_at_stake):
+            job.is_dropped = True  # It was refused.
         record = replace(job.record, state=state, outcome=outcome)
         if outcome.may_repeat:
             record = replace(record, key=None)

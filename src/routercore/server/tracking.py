@@ -132,10 +132,10 @@ def accepted(record: Record, request: Request, headers: Mapping[str, str]) -> Re
     return Response(body, 202, more, media_type="application/json")
 
 
-def outcome_of(outcome: Outcome, record: Record, headers: Mapping[str, str]) -> Response:
-    """The answer, byte for byte what every client of this call gets."""
-    headers = {**outcome.headers, **headers, JOB_HEADER: record.id}
-    return PartsResponse(outcome.parts, headers, outcome.status)
+def outcome_of(outcome: Outcome, record: Record | None, headers: Mapping[str, str]) -> Response:
+    """The answer, byte for byte what every client of this call gets; it may be of no job."""
+    name = {JOB_HEADER: record.id} if record else {}
+    return PartsResponse(outcome.parts, {**outcome.headers, **headers, **name}, outcome.status)
 
 
 def replayed(record: Record, *, stream: bool) -> Response:
