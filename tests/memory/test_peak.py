@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 MB = 1_000_000
 MOST = 2.5
 """Times the payload."""
+MOST_OF_AN_EDIT = 1.5
+"""Times the picture that is edited: it is held once on its whole way through."""
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/clear_refs").exists(), reason="only Linux tells the peak of a process"
@@ -113,11 +115,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_an_edit_of_50_mb(world: World) -> None:
-    """One form of 50 MB takes less than 2.5 times as much; neither do several, one by one."""
+    """One form of 50 MB takes less than half as much again; neither do several, one by one."""
     image = noise(50 * MB - 100_000)
     peaks = [world.peak(lambda: world.edit(image)) / len(image) for _ in range(3)]
 
-    assert max(peaks) < MOST, peaks
+    assert max(peaks) < MOST_OF_AN_EDIT, peaks
 
 
 @pytest.mark.parametrize("form", [None, "url", "b64_json", "b64_ephemeral"])
@@ -138,4 +140,4 @@ def test_edits_that_fail(world: World) -> None:
     world.answer.write_bytes(b'{"error": {"message": "the painter is ill", "code": "x"}}')
     peaks = [world.peak(lambda: world.edit(image), 502) / len(image) for _ in range(3)]
 
-    assert max(peaks) < MOST, peaks
+    assert max(peaks) < MOST_OF_AN_EDIT, peaks

@@ -16,6 +16,7 @@ from routercore.engine.transport.base import (
     TransportError,
     phase_of,
 )
+from routercore.engine.transport.message import PIECE_BYTES, encode
 from routercore.provider.http import HttpRequest, Part, get, post_form, post_json
 
 from .conftest import MakeTransport
@@ -89,6 +90,47 @@ async def test_a_form_survives_awkward_file_names(transport: Transport) -> None:
     assert disposition.endswith(b'filename="a%22b\\\\c%0D%0Ax: y.png"')
     assert b"Content-Type: image/png" == media_type
     assert second.endswith(b"\r\n\r\n\x89PNG\r\n--x\r\n")
+
+
+async def test_a_form_of_large_pictures_arrives_as_one(transport: Transport) -> None:
+    """Its parts stand in their order, each whole, and the length is that of all of them."""
+    pictures = [bytes([number]) * (PIECE_BYTES * number + number) for number in (1, 3)]
+    parts = [Part("prompt", "x"), *(Part("image[]", one, "a.png", "image/png") for one in pictures),
+             Part("n", "1")]  # fmt: skip
+    async with FaultServer(answering(OK)) as server:
+        await transport.send(post_form(server.url(), parts))
+    head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert b"content-length: %d\r\n" % len(body) in head.lower()
+    boundary = b"--" + head.partition(b"boundary=")[2].partition(b"\r\n")[0]
+    first, *found, last = body.split(boundary)[1:-1]
+    assert [b"x", *pictures, b"1"] == [
+        part.partition(b"\r\n\r\n")[2].removesuffix(b"\r\n") for part in (first, *found, last)
+    ]
+    assert body.endswith(boundary + b"--\r\n")
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (0,),
+        (1,),
+        (PIECE_BYTES,),
+        (PIECE_BYTES + 1, 5),
+        (3 * PIECE_BYTES, 2 * PIECE_BYTES, PIECE_BYTES - 1),
+    ],
+)
+def test_a_form_goes_in_pieces_without_a_copy(sizes: tuple[int, ...]) -> None:
+    """Large parts are handed over as they are; one piece alone is the last, and it is the end."""
+    datas = [bytes(size) for size in sizes]
+    parts = [Part(f"image{number}", data, "a.png") for number, data in enumerate(datas)]
+    message = encode(post_form("https://a.example/edits", parts), public_only=True)
+    pieces = list(message.pieces())
+    assert [False] * (len(pieces) - 1) + [True] == [is_last for _, is_last in pieces]
+    assert max(len(piece) for piece, _ in pieces) <= PIECE_BYTES
+    assert b"".join(message.body) == b"".join(piece for piece, _ in pieces)
+    assert str(message.size) == dict(message.headers)["content-length"]
+    large = [data for data in datas if len(data) >= PIECE_BYTES]
+    assert [id(one) for one in large] == [id(x) for x in message.body if any(x is d for d in large)]
 
 
 async def test_a_redirect_is_an_answer(transport: Transport) -> None:

@@ -150,14 +150,14 @@ class _Body(aiohttp.Payload):
 
     def __init__(self, message: Message, write_timeout: float) -> None:
         super().__init__(message.body, content_type="application/octet-stream")
-        self._size = len(message.body)
+        self._size = message.size
         self._message = message
         self._write_timeout = write_timeout
         self._connection: asyncio.Transport | None = None
         self.reach = Reach()
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self._message.body.decode(encoding, errors)
+        return b"".join(self._message.body).decode(encoding, errors)
 
     async def write(self, writer: AbstractStreamWriter) -> None:
         connection: asyncio.Transport | None = getattr(writer, "transport", None)

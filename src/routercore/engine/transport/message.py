@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import cast
 
 from routercore.engine.addresses import ParsedUrl, check_public_url, parse_url
 from routercore.engine.jsons import dumps, loads
@@ -34,14 +35,24 @@ class Message:
     method: str
     url: ParsedUrl
     headers: tuple[tuple[str, str], ...]
-    body: bytes
+    body: tuple[bytes, ...]
+    """One behind the other; the pictures of a form are not copied to be one with it."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body."""
+        return sum(map(len, self.body))
 
     def pieces(self) -> Iterator[tuple[bytes, bool]]:
         """The body in pieces, at least one, each with whether it is the last."""
-        last = max(0, (len(self.body) - 1) // PIECE_BYTES)
-        for index in range(last + 1):
-            start = index * PIECE_BYTES
-            yield self.body[start : start + PIECE_BYTES], index == last
+        left = self.size
+        if not left:
+            yield b"", True
+        for part in self.body:
+            for start in range(0, len(part), PIECE_BYTES):
+                piece = part[start : start + PIECE_BYTES]
+                left -= len(piece)
+                yield piece, not left
 
 
 def encode(request: HttpRequest, *, public_only: bool) -> Message:
@@ -61,8 +72,9 @@ def encode(request: HttpRequest, *, public_only: bool) -> Message:
         "accept-encoding": "identity",
         "user-agent": "routercore",
     }
-    if body or request.method in ("POST", "PUT", "PATCH"):
-        headers["content-length"] = str(len(body))
+    size = sum(map(len, body))
+    if size or request.method in ("POST", "PUT", "PATCH"):
+        headers["content-length"] = str(size)
     if request.is_billable:
         headers["connection"] = "close"
     if media_type:
@@ -71,23 +83,37 @@ def encode(request: HttpRequest, *, public_only: bool) -> Message:
     return Message(request.method, url, tuple(headers.items()), body)
 
 
-def _encode_body(request: HttpRequest) -> tuple[str | None, bytes]:
+def _encode_body(request: HttpRequest) -> tuple[str | None, tuple[bytes, ...]]:
     try:
         if request.json is not None:
-            return "application/json", dumps(request.json)
+            return "application/json", (dumps(request.json),)
         if request.form is not None:
             return _multipart(request.form)
     except (ValueError, TypeError) as error:
         raise _unsendable("the request's body cannot be encoded") from error
-    return None, request.content or b""
+    return None, (request.content or b"",)
 
 
-def _multipart(parts: Iterable[Part]) -> tuple[str, bytes]:
+def _multipart(parts: Iterable[Part]) -> tuple[str, tuple[bytes, ...]]:
     from httpx2 import Request
 
     files = [(part.name, (part.filename, part.data, part.media_type)) for part in parts]
     encoded = Request("POST", "http://localhost", files=files)
-    return encoded.headers["content-type"], encoded.read()
+    chunks = cast(Iterable[bytes], encoded.stream)
+    return encoded.headers["content-type"], tuple(_runs(chunks))
+
+
+def _runs(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """What is small joined with its neighbours, and what is large as it is."""
+    small: list[bytes] = []
+    for chunk in chunks:
+        if len(chunk) < PIECE_BYTES:
+            small.append(chunk)
+        else:
+            yield b"".join(small)
+            small.clear()
+            yield chunk
+    yield b"".join(small)
 
 
 def _checked(headers: Mapping[str, str]) -> Iterator[tuple[str, str]]:

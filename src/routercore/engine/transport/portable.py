@@ -157,7 +157,7 @@ class _Body:
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         match event:
             case "http11.send_request_headers.started":
-                self.reach.is_leaving(not self._message.body)
+                self.reach.is_leaving(not self._message.size)
             case "http11.send_request_body.complete":
                 self.reach.reached = Phase.SENT
             case "http11.send_request_headers.failed" | "http11.send_request_body.failed":
