@@ -12,7 +12,7 @@ from routercore.server.elsewhere import Elsewhere
 from routercore.server.faults import Redactor
 from routercore.server.job import Job
 from routercore.server.records import Fate, JobState, MemoryRecordStore, Outcome, Record
-from routercore.values.errors import LedgerUnavailableError, RouterError
+from routercore.values.errors import LedgerUnavailableError
 
 UNDER_WAY = Record(id="1", owner="a", created=0.0)
 LEFT = replace(UNDER_WAY, is_left=True)
@@ -20,19 +20,20 @@ ANSWER = Outcome(status=200, headers={}, parts=(b"{}",), frames=(b"data: {}\n\n"
 DONE = replace(UNDER_WAY, state=JobState.COMPLETED, outcome=ANSWER)
 NOT_KEPT = replace(DONE, outcome=None)
 GONE = LedgerUnavailableError("gone")
+BROKEN = ValueError("a row that was damaged")
 
 
 class Store(MemoryRecordStore):
     """Finds one thing after the other, the last of them for ever."""
 
-    def __init__(self, *found: Record | RouterError | None, fate: Fate = Fate.LOST) -> None:
+    def __init__(self, *found: Record | Exception | None, fate: Fate = Fate.LOST) -> None:
         super().__init__(retention=100.0, max_records=10, max_bytes=1000)
         self.found, self.is_what, self.looks = list(found), fate, 0
 
     async def get(self, id: str) -> Record | None:
         self.looks += 1
         one = self.found.pop(0) if len(self.found) > 1 else self.found[0]
-        if isinstance(one, RouterError):
+        if isinstance(one, Exception):
             raise one
         return one
 
@@ -74,15 +75,17 @@ async def test_a_call_that_has_ended_already() -> None:
         (LEFT, Fate.LOST, (409, "outcome_unknown", JobState.FAILED)),
         (LEFT, Fate.UNSENT, (409, "idempotency_key_in_use", JobState.IN_PROGRESS)),
         (GONE, Fate.LOST, (503, "ledger_unavailable", JobState.IN_PROGRESS)),
+        (BROKEN, Fate.LOST, (500, "internal_error", JobState.IN_PROGRESS)),
     ],
 )
 async def test_a_call_that_nobody_ends(
-    found: Record | RouterError | None, fate: Fate, expected: tuple[int, str, JobState]
+    found: Record | Exception | None, fate: Fate, expected: tuple[int, str, JobState]
 ) -> None:
     """Who waits is told why; it has failed only where it is not to be made again."""
     job = await follower(Store(found, fate=fate)).follow(UNDER_WAY)
 
-    outcome = await job.ended()
+    async with asyncio.timeout(20):
+        outcome = await job.ended()
     assert expected == (outcome.status, code(outcome), job.record.state)
 
 

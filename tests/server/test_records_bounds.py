@@ -302,3 +302,23 @@ class TestDurable:
         query = select(rows.request).where(rows.leased_until.is_not(None))
         freed = await ledger.transact(lambda one: list(one.scalars(query)))
         assert ["dead"] == freed
+
+    @pytest.mark.parametrize("field", ["answer", "shape"])
+    @pytest.mark.parametrize("text", ["{", "[1]", "{}", '{"images": 7}', '{"images": [7]}'])
+    async def test_a_row_that_is_damaged(self, shop: Shop, field: str, text: str) -> None:
+        """Its result counts as not kept: its key stays taken, and sweeps go on past it."""
+        from sqlalchemy import update
+
+        from routercore.state.ledger import tables
+
+        await shop.add("1", key="k")
+        spoil = update(tables.calls).values({field: text})
+        await shop.ledgers[0].transact(lambda c: c.execute(spoil))
+
+        known = await shop.store.claim(shop.record("2", key="k"))
+        shop.now += 200
+        await shop.store.sweep()
+
+        assert ("1", JobState.COMPLETED) == (known.id, known.state)
+        assert (field == "answer") == (known.outcome is None)
+        assert [None] == await shop.kept("1")

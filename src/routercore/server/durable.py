@@ -34,6 +34,8 @@ MAX_INLINE = 4 * 1024 * 1024
 """Bytes of one result's images that a row may hold where the image store takes none."""
 LEASE_SECONDS = 30.0
 """How long a process is taken to live after it was last heard of."""
+BROKEN = (ValueError, TypeError, LookupError, AttributeError)
+"""What it comes to when a row that was damaged is read."""
 
 
 class DurableRecordStore:
@@ -173,10 +175,12 @@ class DurableRecordStore:
             except OSError as error:
                 log.store_failed(str(error))
                 raise StoreDownError("The store of images does not answer; try again.") from error
+            except BROKEN as error:
+                log.record_broken(call.id, error)
         return Record(
             id=call.id, owner=call.owner, key=call.key, reference=call.reference,
             request_hash=call.request_hash, created=call.created.timestamp(),
-            shape=pydantic_core.from_json(call.shape), state=JobState(call.state),
+            shape=_shape(call), state=JobState(call.state),
             outcome=outcome, is_left=calls.left(call, self._now()),
         )  # fmt: skip
 
@@ -272,7 +276,18 @@ def _load(place: Mapping[str, Any], images: Store) -> bytes | None:
     return stored.data
 
 
+def _shape(call: Call) -> Mapping[str, Any]:
+    try:
+        return dict(pydantic_core.from_json(call.shape))
+    except BROKEN as error:
+        log.record_broken(call.id, error)
+        return {}
+
+
 def _own_names(answer: str | None) -> list[str]:
     """Names of the images that are in the image store for this row alone."""
-    places = pydantic_core.from_json(answer)["images"] if answer else []
-    return [place["name"] for place in places if place.get("is_own")]
+    try:
+        places = pydantic_core.from_json(answer)["images"] if answer else []
+        return [place["name"] for place in places if place.get("is_own")]
+    except BROKEN:  # The image store's sweeper will find them.
+        return []

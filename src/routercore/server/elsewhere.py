@@ -6,7 +6,14 @@ import asyncio
 import time
 from dataclasses import replace
 
-from routercore.server.faults import ElsewhereError, GoneError, LostError, Redactor
+from routercore.server import log
+from routercore.server.faults import (
+    ElsewhereError,
+    GoneError,
+    InternalError,
+    LostError,
+    Redactor,
+)
 from routercore.server.job import Job
 from routercore.server.records import Fate, JobState, Record, RecordStore
 from routercore.values.errors import RouterError
@@ -70,6 +77,9 @@ class Elsewhere:
                     return
         except RouterError as error:  # Nobody can say: the database does not answer.
             self._fail(job, error)
+        except Exception as error:  # noqa: BLE001 - a face: who waits is told, whatever it is
+            log.crashed(job.record.id, error)
+            self._fail(job, InternalError())
         finally:
             self._drop(job)
 

@@ -29,6 +29,11 @@ def record_failed(request_id: str, error: Exception) -> None:
     logger().error("record.failed", request_id=request_id, error=str(error))
 
 
+def record_broken(request_id: str, error: Exception) -> None:
+    """What is written of a call makes no sense; it counts as not kept."""
+    logger().error("record.broken", request_id=request_id, error=f"{type(error).__name__}: {error}")
+
+
 def store_failed(problem: str) -> None:
     """Images could not be kept, read or deleted."""
     logger().error("store.failed", error=problem)
@@ -39,6 +44,13 @@ def reloaded() -> None:
     logger().info("config.reloaded")
 
 
-def not_reloaded(error: RouterError) -> None:
-    """The configuration as it is now is wrong; the one before stays."""
-    logger().error("config.refused", error=str(error))
+def not_reloaded(error: Exception) -> None:
+    """The configuration as it is now is wrong, or cannot be served; the one before stays."""
+    told = str(error) if isinstance(error, RouterError) else f"{type(error).__name__}: {error}"
+    logger().error("config.refused", error=told)
+
+
+def left_badly(error: BaseException) -> None:
+    """What served by an earlier configuration, or by the last, did not end as it should."""
+    where = "".join(traceback.format_exception(error))
+    logger().error("config.left_badly", exception=where)

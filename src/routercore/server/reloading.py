@@ -13,7 +13,6 @@ from starlette.types import Receive, Scope, Send
 
 from routercore.server import log
 from routercore.server.draining import Drain, drained_by_signals
-from routercore.values.errors import RouterError
 
 
 class Reloadable:
@@ -46,12 +45,15 @@ class Reloadable:
             before = self._now
             try:
                 await self._begin()
-            except RouterError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the one before goes on
                 log.not_reloaded(error)
                 return
         log.reloaded()
         if before is not None:
-            await before.drain.run(in_a_hurry=False)
+            try:
+                await before.drain.run(in_a_hurry=False)
+            except Exception as error:  # noqa: BLE001 - nobody waits for it who could be told
+                log.left_badly(error)
             await self._end(before)
 
     @asynccontextmanager
@@ -72,6 +74,8 @@ class Reloadable:
     async def _end(self, reign: _Reign) -> None:
         reign.is_over.set()
         await asyncio.wait([reign.life])
+        if not reign.life.cancelled() and (error := reign.life.exception()) is not None:
+            log.left_badly(error)
         self._reigns.discard(reign)
 
     def _listen(self) -> None:
