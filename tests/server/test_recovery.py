@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -17,15 +18,17 @@ from tests.serving import router_of, setup
 from tests.upstreams import picture
 
 from routercore.engine.collecting import Collected
-from routercore.engine.setup import LedgerSetup, ServerSetup
+from routercore.engine.setup import LedgerSetup, ServerSetup, StoreSetup
 from routercore.router import Router
 from routercore.server.answering import Answerer
 from routercore.server.faults import Redactor
 from routercore.server.files import Shelf
+from routercore.server.folder import Folder
 from routercore.server.recording import open_records
 from routercore.server.records import JobState, Outcome, Record, RecordStore
 from routercore.server.recovery import TRIES, Recovery
 from routercore.server.replies import small
+from routercore.server.store import Place
 from routercore.values.errors import LedgerUnavailableError
 from routercore.values.images import Image, ImageResult
 from routercore.values.money import Basis, Cost
@@ -37,9 +40,9 @@ SHAPE = {"origin": "http://here", "request": {"model": "poster", "n": 3}, "form"
 class Desk:
     """A recovery with what it stands on."""
 
-    def __init__(self, router: Router, folder: Path) -> None:
+    def __init__(self, router: Router, folder: Path, place: Place | None = None) -> None:
         self.folder = folder
-        self.shelf = Shelf(router.engine.setup)
+        self.shelf = Shelf(router.engine.setup, place)
         self.records: RecordStore = open_records(
             router.engine.setup, router.engine.ledger, self.shelf.store
         )
@@ -71,14 +74,14 @@ async def desk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         await desk.shelf.close()
 
 
-def collected(attempt: str = "1", edge: int = 64) -> Collected:
+def collected(attempt: str = "1", edge: int = 64, request: str = "req_1") -> Collected:
     """What a collector hands over for one job."""
     image = Image(data=picture(edge, edge), format="png", size=Size(edge, edge), seed=edge)
     result = ImageResult(
-        id="req_1", created=datetime.now(UTC), images=(image,), model="poster",
+        id=request, created=datetime.now(UTC), images=(image,), model="poster",
         target="near:poster", cost=Cost(usd=Decimal("0.04"), basis=Basis.TABLE),
     )  # fmt: skip
-    return Collected(request_id="req_1", caller="a", attempt=attempt, result=result)
+    return Collected(request_id=request, caller="a", attempt=attempt, result=result)
 
 
 @pytest.mark.fault("F32", how="a job that is done after its request has failed")
@@ -182,6 +185,63 @@ async def test_an_end_before_the_beginning(desk: Desk) -> None:
     """A server that never came up ends without ado."""
     await desk.recovery.close()
     assert 0 == desk.pictures()
+
+
+async def test_a_call_that_takes_long(desk: Desk) -> None:
+    """Pictures of other requests do not wait until one has got its own; its own parts do."""
+    slow, slower = asyncio.Event(), asyncio.Event()
+    complete, looks = desk.records.complete, 0
+
+    async def waiting(record: Record, was: Record | None) -> bool:
+        nonlocal looks
+        if record.id == "req_1":
+            looks += 1
+            slow.set()
+            await slower.wait()
+        return await complete(record, was)
+
+    desk.records.complete = waiting  # type: ignore[method-assign]
+    takes = [
+        asyncio.create_task(desk.recovery.take(collected(str(edge), edge))) for edge in (16, 32)
+    ]
+    await slow.wait()
+    async with asyncio.timeout(20):
+        await desk.recovery.take(collected("3", request="req_2"))
+
+    assert (1, [False, False]) == (looks, [take.done() for take in takes])
+    assert 1 == len((await desk.body("req_2"))["data"])
+    slower.set()
+    await asyncio.gather(*takes)
+    assert 2 == len((await desk.body())["data"])
+
+
+class Jammed(Folder):
+    """Hangs as long as it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.opened = threading.Event()
+
+    def write(self, name: str, data: bytes, media_type: str) -> None:
+        assert self.opened.wait(30)
+        super().write(name, data, media_type)
+
+
+async def test_a_store_that_hangs(tmp_path: Path) -> None:
+    """It is waited for as long as it is given; then the pictures come again, and are there."""
+    place = Jammed(tmp_path)
+    async with router_of(setup(tmp_path, store=StoreSetup(timeout=1.0))) as router:
+        desk = Desk(router, tmp_path, place)
+        await desk.begun()
+        try:
+            async with asyncio.timeout(20):
+                with pytest.raises(TimeoutError, match="nothing within 1 s"):
+                    await desk.recovery.take(collected())
+        finally:
+            place.opened.set()
+        await desk.recovery.take(collected())
+
+        assert 1 == len((await desk.body())["data"])
 
 
 class Stumbling:

@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
-
-from starlette.concurrency import run_in_threadpool
+from weakref import WeakValueDictionary
 
 from routercore.engine.collecting import Collected
 from routercore.engine.pixels import inspect
@@ -44,7 +43,7 @@ class Recovery:
         self._origin = server.public_url or f"http://{server.host}:{server.port}"
         self._pause = min(server.job_lease, MOST_SECONDS)
         self._task: asyncio.Task[None] | None = None
-        self._taking = asyncio.Lock()
+        self._taking = WeakValueDictionary[str, asyncio.Lock]()
 
     def open(self) -> None:
         """Begin to look, now and every so often, and take what comes late here."""
@@ -74,8 +73,10 @@ class Recovery:
 
         Raises:
             RouterError: they could not be kept, and must come again.
+            OSError: the store of images failed, or hangs; the same.
         """
-        async with self._taking:  # The parts of one request come side by side.
+        # The parts of one request come side by side; other requests do not wait for them.
+        async with self._taking.setdefault(collected.request_id, asyncio.Lock()):
             for _ in range(TRIES):
                 if await self._took(collected):
                     return
@@ -91,8 +92,9 @@ class Recovery:
             return True
         if record is not None and record.state is JobState.COMPLETED and not parts:
             return await self._beside(collected, shape)
-        mine = await run_in_threadpool(self._part, collected)
-        result = await run_in_threadpool(self._whole, collected, [*parts.values()])
+        within = self._images.aside.within
+        mine = await within(self._part, collected)
+        result = await within(self._whole, collected, [*parts.values()])
         outcome = await self._answerer.late(result, shape, collected.caller)
         written = {**shape.written(), PARTS: {**parts, collected.attempt: mine}}
         fresh = record or Record(
