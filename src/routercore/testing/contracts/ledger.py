@@ -382,4 +382,18 @@ class LedgerLogContract:
         async with self.filled() as ledger:
             with pytest.raises(ValueError, match="whose"):
                 await ledger.erase()
-            assert 0 == await ledger.erase(request="", caller="team")
+            with pytest.raises(ValueError, match="whose"):
+                await ledger.erase(request=None, caller=None, user=None)
+
+    @pytest.mark.parametrize(
+        "whose",
+        [{"request": ""}, {"caller": ""}, {"user": ""}, {"request": "", "caller": "team"},
+         {"request": "r1", "user": ""}, {"request": "%"}, {"user": "ADA"}],
+    )  # fmt: skip
+    async def test_an_empty_name_is_nobodys(self, whose: dict[str, str]) -> None:
+        """A name is compared as it is: empty, of another case or a pattern it erases nothing."""
+        async with self.filled() as ledger:
+            before = [logged.asked for logged in await ledger.log()]
+            assert 0 == await ledger.erase(**whose)
+            assert before == [logged.asked for logged in await ledger.log()]
+            assert all(one.prompt for one in before)
