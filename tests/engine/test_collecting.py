@@ -17,6 +17,7 @@ from tests.engine.kit import Kit, asking, dollars, status
 from routercore.engine.collecting import Fate
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.transport.base import Phase
+from routercore.provider import JobState, JobStatus
 from routercore.provider.flow import Flow, accepted, call
 from routercore.provider.http import HttpResponse
 from routercore.state.ledger.memory import MemoryLedger
@@ -126,6 +127,24 @@ async def test_jobs_without_a_picture(
         assert (balance, []) == (await stands(made), desk.taken)
         given_up = [reason for _, reason in await still_open(made)]
         assert why in [reason and reason.partition(":")[0] for reason in given_up or [None]]
+
+
+class Loud(Slow):
+    """Says why in the words that it was asked with."""
+
+    def status(self, response: HttpResponse) -> JobStatus:
+        state = JobState(response.json()["state"])
+        return JobStatus(state, message='cannot draw "a heron"', code="no_birds")
+
+
+async def test_what_the_vendor_says_of_a_collected_job_is_not_kept() -> None:
+    """Who collects does not know the prompt to take out: the fault and its code are told."""
+    async with orphaned(json_answer({"state": "failed"}), provider=Loud()) as made:
+        await collect(made, Desk())
+        (left,) = await made.ledger.open_attempts()
+        (told,) = [one.fields["reason"] for one in made.events if one.name == "job.collected"]
+    why = "job_failed: what the provider said is not kept; its code is 'no_birds'"
+    assert [why] * 3 == [left.last.reason, left.given_up, told]
 
 
 async def test_a_job_that_cannot_be_asked_after_is_given_up_in_the_end() -> None:

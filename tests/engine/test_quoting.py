@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import html
+import json
+import re
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from tests.engine.kit import Kit, provider
 
-from routercore.engine.quoting import unquoted
+from routercore.engine.quoting import LEFT_OUT, LONGEST, redacted, unquoted, wordless
+from routercore.provider.flow import call, progress
+from routercore.provider.http import post_json
+from routercore.testing.providers import PNG
 from routercore.testing.transport import json_answer
 from routercore.values.errors import RouterError
 from routercore.values.faults import Failure, Fault
-from routercore.values.images import Settings
+from routercore.values.images import Generated, RawImage, Settings, Task
 
 PROMPT = "a lighthouse that nobody may hear of, at dusk"
+PATIENT = 'A portrait of my patient "Jane Doe", HIV positive,\nborn 1970 in Zürich'
 KEY = "sk-0123456789abcdef"
 
 
@@ -22,7 +33,7 @@ def quoting(message: str) -> Any:
     return json_answer({"error": {"message": message}}, 500)
 
 
-@pytest.mark.parametrize("quoted", [PROMPT, PROMPT[:20], KEY])
+@pytest.mark.parametrize("quoted", [PROMPT, PROMPT[:20], KEY, KEY[:12]])
 async def test_nothing_that_was_sent_is_kept_by_a_message(
     quoted: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -33,22 +44,110 @@ async def test_nothing_that_was_sent_is_kept_by_a_message(
         await kit.generate(prompt=PROMPT)
     written = [asdict(one) for one in await kit.ledger.open_attempts()]
     told = repr([kit.events, written, caught.value.attempts]) + caplog.text + str(caught.value)
-    assert "cannot do '[" in told
+    assert "cannot do '[" in told or LEFT_OUT in told
     assert quoted not in told
 
 
 @pytest.mark.parametrize(
     ("said", "left"),
     [
-        (f"no {PROMPT}!", "no [prompt]!"),
+        (f"no {PROMPT}!", LEFT_OUT),
         ("a light is not a house", "a light is not a house"),
         ("of fog and rain, none", "of [prompt], none"),
+        ("no 'that NOBODY…' here", "no '[prompt]…' here"),
         ("", ""),
+        ("x" * 2 * LONGEST, "x" * LONGEST + "…"),
     ],
 )
 def test_unquoted(said: str, left: str) -> None:
-    """The words around a quotation stay, and so do words that are everybody's."""
+    """The words around a short quotation stay, and so do words that are everybody's."""
     asked = Settings(prompt=PROMPT, negative_prompt="fog and rain")
     failure = unquoted(Failure(fault=Fault.SERVER_ERROR, message=said), asked)
     assert failure is not None
     assert left == failure.message
+
+
+CHARACTERS = "abcdefghXYZ0189 \n\t\"'<>,.;äéßñЖяλΣςİı中文字日本語한🦊\u200b\U00020000"
+FORMS: list[Callable[[str], str]] = [
+    str,
+    str.upper,
+    str.lower,
+    json.dumps,
+    lambda text: json.dumps(text, ensure_ascii=False),
+    lambda text: json.dumps(json.dumps(json.dumps(text))),
+    lambda text: re.sub("u[0-9a-f]{4}", lambda code: f"u{code[0][1:].upper()}", json.dumps(text)),
+    repr,
+    ascii,
+    html.escape,
+    lambda text: html.escape(html.escape(text)),
+    lambda text: html.escape(text).encode("ascii", "xmlcharrefreplace").decode(),
+    quote,
+    lambda text: re.sub(r"\s+", " \r\n ", text),
+    lambda text: f"“{text}…”",
+]
+ESCAPES = re.compile(
+    r"\\+(u[0-9a-fA-F]{4}|x[0-9a-f]{2}|U[0-9a-f]{8}|[nrt])|&(amp;)*#?\w+;|(%[0-9A-F]{2})+"
+)
+
+
+@given(data=st.data(), form=st.sampled_from(FORMS))
+def test_in_whatever_form(data: st.DataObject, form: Callable[[str], str]) -> None:
+    """No letter is left of an excerpt, from wherever in the prompt and however it is written."""
+    prompt = data.draw(st.text(CHARACTERS, min_size=8, max_size=60))
+    start = data.draw(st.integers(0, len(prompt) - 8))
+    excerpt = prompt[start : data.draw(st.integers(start + 8, len(prompt)))]
+    assume(sum(map(str.isalnum, excerpt)) >= 8)
+
+    left = redacted(f"<<{form(excerpt)}>>", Settings(prompt=prompt), None)
+
+    rest = ESCAPES.sub("", left.removeprefix("<<").replace("[prompt]", "", 1))
+    assert LEFT_OUT == left or not [one for one in rest if one.isalnum()]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_must_not_be_told(form: Callable[[str], str]) -> None:
+    """Of a message that quotes much of a prompt nothing is kept, so also no name that it spells
+    in its own way."""
+    message = f"J*ne Doe? {form(PATIENT)} was refused"
+    assert LEFT_OUT == redacted(message, Settings(prompt=PATIENT), KEY)
+
+
+@pytest.mark.parametrize("text", ["\\", "&", "amp;", "&amp;", "%", "%e4", "字", "a ", "\\u00"])
+def test_looking_grows_with_what_there_is_to_look_at(text: str) -> None:
+    """Long prompts and long messages of whatever characters are compared: work that grew by the
+    square of them would go on for hours here."""
+    long = text * (300_000 // len(text))
+    asked = Settings(prompt=long)
+    assert len(redacted(long, asked, KEY)) <= LONGEST + 1
+    assert f"{'word ' * (LONGEST // 5)}…" == redacted("word " * 60_000, asked, KEY)
+
+
+async def test_progress_is_told_without_the_prompt() -> None:
+    """What a vendor says on the way is kept by events, and quotes no more than its errors do."""
+
+    def flow(task: Task) -> Any:
+        yield from progress(0.5, f"drawing {task.prompt[:20]}")
+        yield from progress(0.6, "in the queue")
+        yield from call(post_json(task.url("/images"), {"n": 1}))
+        return Generated(images=(RawImage(data=PNG),))
+
+    kit = Kit(provider("a", flow=flow))
+    await kit.generate(prompt=PROMPT)
+
+    said = [e.fields["message"] for e in kit.events if e.name == "attempt.progress"]
+    assert ["drawing [prompt]", "in the queue"] == said
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("nsfw", "what the provider said is not kept; its code is 'nsfw'"),
+        (f"no {PROMPT}", "what the provider said is not kept"),
+        (None, "what the provider said is not kept"),
+    ],
+)
+def test_wordless(code: str | None, message: str) -> None:
+    """Of a failure in a vendor's words the fault stays, and a code that is one."""
+    failure = wordless(Failure(fault=Fault.JOB_FAILED, message=PROMPT, code=code))
+    assert (Fault.JOB_FAILED, message) == (failure.fault, failure.message)
+    assert PROMPT not in str(failure)

@@ -9,9 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import httpx2
+import pytest
 from tests.serving import MODEL, provider, router_of, served, setup
-from tests.upstreams import Answer, Upstream, picture
+from tests.upstreams import Answer, Upstream, error, picture
 
+from routercore.engine.setup import LedgerSetup
 from routercore.values.events import Event
 
 
@@ -80,16 +82,29 @@ def test_nothing_is_invented(client: httpx2.Client) -> None:
     assert "revised_prompt" not in answer["data"][0]
 
 
-def test_prompts_and_pictures_leave_no_trace(upstream: Upstream, tmp_path: Path) -> None:
-    """No event carries a prompt, and of an edit only its result is stored."""
+def test_prompts_and_pictures_leave_no_trace(
+    upstream: Upstream, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No event, log, ledger or error has a prompt, also where an upstream quotes it in whatever
+    form; and of an edit only its result is stored."""
+    caplog.set_level("DEBUG", "routercore")
     told = Listener()
-    what = setup(tmp_path, provider("near", upstream.base_url))
-    form = {"model": (None, MODEL), "prompt": (None, "a secret lighthouse"), "user": (None, "jo"),
+    what = setup(tmp_path, provider("near", upstream.base_url),
+                 ledger=LedgerSetup(url=f"sqlite:///{tmp_path}/books.db"))  # fmt: skip
+    prompt = 'a "secret" lighthouse of Jane\nDoe'
+    form = {"model": (None, MODEL), "prompt": (None, prompt), "user": (None, "jo"),
             "image": ("a.png", picture(96, 96)), "size": (None, "64x64")}  # fmt: skip
     with served(router_of(what, observers=[told])) as client:
+        quoting = [json.dumps(prompt), prompt.upper(), "the 'lighthouse of…' is not allowed"]
+        upstream.script.extend(error(400, f"invalid: {quoted}") for quoted in quoting)
+        refused = [client.post("/v1/images/edits", files=form).text for _ in quoting]
         upstream.script.append(Answer(200, WHOLE))
         client.post("/v1/images/edits", files=form)
 
-    assert "request.completed" in [event.name for event in told.events]
-    assert "lighthouse" not in json.dumps([asdict(event) for event in told.events], default=str)
+    written = b"".join(path.read_bytes() for path in tmp_path.glob("books.db*"))
+    events = json.dumps([asdict(event) for event in told.events], default=str)
+    assert {"request.completed", "attempt.failed"} <= {event.name for event in told.events}
+    assert "[prompt]" in refused[2]
+    for kept in (*refused, events, caplog.text, written.decode("utf-8", "replace")):
+        assert "lighthouse" not in kept.lower()
     assert [picture()] == [path.read_bytes() for path in tmp_path.rglob("*.png")]

@@ -14,7 +14,7 @@ from routercore.engine.deliver import Delivery, decode_texts
 from routercore.engine.driver import Contact, Driver
 from routercore.engine.jobs import Work
 from routercore.engine.pixels import BadImageError, mask_to
-from routercore.engine.quoting import unquoted
+from routercore.engine.quoting import redacted, unquoted, wordless
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.tickets import Ticket, ticket_of
 from routercore.engine.transport.base import MAX_RESPONSE_BYTES, Phase, Transport
@@ -23,7 +23,7 @@ from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of
 from routercore.values.catalogue import MaskPolarity, ModelCard
 from routercore.values.check import CONVERTIBLE
-from routercore.values.events import Notice
+from routercore.values.events import Notice, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import (
     Generated,
@@ -98,8 +98,9 @@ class Attempter:
             ticket_of, candidate=candidate, n=n, model=original.model, secret=secret,
             conversion=conversion,
         )  # fmt: skip
+        heard = partial(_heard, on_notice, original, secret)
         driver = replace(
-            self.driver(secret, contact, on_notice, partial(_kept, contact, on_accepted, ticket)),
+            self.driver(secret, contact, heard, partial(_kept, contact, on_accepted, ticket)),
             max_bytes=self._answer_bytes(n, candidate.request.partial_images if stream else 0),
         )
         work = Work(provider=self.setup.provider, driver=driver, clock=self.clock)
@@ -151,12 +152,12 @@ class Attempter:
             images, failure = await self._deliver(
                 given, deadline, ticket.format, ticket.compression
             )
-        except ProviderFailed as error:
-            images, failure = (), error.failure
+        except ProviderFailed as error:  # What it quotes of the prompt cannot be told here.
+            images, failure = (), wordless(error.failure)
         return CallOutcome(
             images=images,
             generated=replace(generated, images=()) if generated else None,
-            failure=unquoted(failure, secret=secret),
+            failure=failure,
             cost=_collected_cost(ticket, card, generated, failure),
             contact=contact,
             handle=ticket.handle,
@@ -276,6 +277,15 @@ async def _mask(mask: InputImage | None, card: ModelCard) -> InputImage | None:
         failure = Failure(fault=Fault.INVALID_REQUEST, message=str(error), param="mask")
         raise ProviderFailed(failure) from error
     return replace(mask, data=data, media_type="image/png", filename="mask.png")
+
+
+def _heard(
+    on_notice: Callable[[Notice], None], asked: Settings, secret: str | None, notice: Notice
+) -> None:
+    """Pass a notice on, without what its words quote."""
+    if isinstance(notice, Progress) and notice.message:
+        notice = replace(notice, message=redacted(str(notice.message), asked, secret))
+    on_notice(notice)
 
 
 async def _kept(
