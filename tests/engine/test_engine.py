@@ -28,6 +28,7 @@ from routercore.values.events import Completed, Event, PartialImage
 from routercore.values.images import (
     Generated,
     InputImage,
+    Operation,
     RawImage,
     ResponseFormat,
     Task,
@@ -369,7 +370,8 @@ async def test_what_lies_on_an_image_needs_one(overlay: str) -> None:
 
 async def test_an_unexpected_exception_ends_the_request() -> None:
     """Whatever else is raised reaches the caller as itself; the event and the log tell of it."""
-    kit = Kit("a", answers={"pictures": [ZeroDivisionError("mine")]})
+    takes_two = replace(CARD, operations=frozenset({Operation.EDIT}), max_images=2)
+    kit = Kit(provider("a", cards=(takes_two,)), answers={"pictures": [ZeroDivisionError("mine")]})
     picture = InputImage(url="https://pictures.example/cat.png")
     with pytest.raises(ZeroDivisionError, match="mine"):
         await kit.clock.run(kit.engine.generate(asking(images=(picture, picture))))

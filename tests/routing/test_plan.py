@@ -22,6 +22,7 @@ from routercore.routing.plan import (
     Terms,
     Turn,
     UnknownPrice,
+    fitting,
     make_plan,
 )
 from routercore.routing.strategies import Fallback, RoundRobin, builtin_strategies
@@ -37,10 +38,12 @@ CLOSED = Health(closed_for=9.0, reason="quota")
 
 def plan(targets: Sequence[Target], request: ImageRequest = REQUEST, **given_ones: Any) -> Plan:
     health = given_ones.pop("health", lambda target: WELL)
-    arguments = {
-        "strategy": Fallback(), "terms": Terms(), "turn": counting(), "today": TODAY, **given_ones,
-    }  # fmt: skip
-    return make_plan(request, targets, health=health, **arguments)
+    given = {"strategy": Fallback(), "terms": Terms(), "turn": counting(), "today": TODAY,
+             **given_ones}  # fmt: skip
+    fits = fitting(
+        request, targets, terms=given["terms"], refused=lambda target: (), today=given["today"]
+    )
+    return make_plan(fits, given["strategy"], health=health, turn=given["turn"])
 
 
 def names(made: Plan) -> str:

@@ -19,7 +19,7 @@ from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.collecting import Collector
 from routercore.engine.discovery import Drift, by_calendar, by_list, listed_models
 from routercore.engine.health import HealthBook
-from routercore.engine.inputs import Inputs
+from routercore.engine.inputs import Inputs, is_whole
 from routercore.engine.keys import KeyPool
 from routercore.engine.ledger import Ledger
 from routercore.engine.models import Catalogue, ModelEntry
@@ -35,13 +35,15 @@ from routercore.engine.wishes import refuse_wrong
 from routercore.routing.estimates import Estimates, estimates_of
 from routercore.routing.plan import (
     PRICE,
+    Fitting,
     Health,
     Plan,
     Strategy,
     Target,
     Terms,
-    Turn,
+    TurnOf,
     UnknownPrice,
+    fitting,
     make_plan,
 )
 from routercore.routing.policy import Policy
@@ -138,7 +140,8 @@ class Engine:
             RouterError: the model is unknown, or the request is wrong in itself.
         """
         route, targets = self._route(request, caller)
-        return self._plan(request, route, targets, self._turns.peek)
+        fits = self._fitting(request, route, targets, self._terms(request, route))
+        return self._plan(fits, route, self._turns.peek)
 
     def estimate(self, request: ImageRequest, caller: Caller = LOCAL_CALLER) -> Estimates:
         """What a request may cost at each target. As :meth:`plan`, it asks nobody."""
@@ -218,11 +221,9 @@ class Engine:
         book = self._books.open(request, caller, request_id, deadline)
         book.watch = watch or book.watch
 
-        async def produce() -> ImageResult:
+        async def produce(fits: Fitting) -> ImageResult:
             book.watch.is_joining = False
-            plan = self._plan(request, route, targets, self._turns.take)
-            if not plan.candidates:
-                raise unsupported(plan)
+            plan = self._plan(fits, route, self._turns.take)
             return await self._runner.run(
                 plan, policy=self._policy(route), book=book, request_id=request_id,
                 deadline=deadline, stream=stream, on_notice=on_notice,
@@ -230,13 +231,17 @@ class Engine:
 
         self._observers.emit("request.started", request_id, model=request.model, n=request.n)
         with self._telling(request_id, book):
+            fits = self._possible(request, route, targets)
             async with self._callers.admit(caller, request.n) as admission:
                 on_admission(admission)
                 book.begin()
-                request = await self._inputs.resolve(request, book.watch.take)
+                whole = await self._inputs.resolve(request, book.watch.take)
+                if whole is not request:
+                    fits = self._possible(whole, route, targets)
                 book.watch.is_joining = not stream
-                work = produce() if stream else self._cache.serve(caller, request, produce)
-                result = await work
+                work = partial(produce, fits)
+                made = work() if stream else self._cache.serve(caller, whole, work)
+                result = await made
         book.end("completed", result=result)
         self._observers.emit(
             "request.completed", request_id, target=result.target, images=len(result.images),
@@ -278,32 +283,37 @@ class Engine:
             message = f"there is no enabled provider {name!r} to give options to"
             yield Warning(code="options_unused", param=f"options.{name}", message=message)
 
-    def _plan(
-        self,
-        request: ImageRequest,
-        route: Route,
-        targets: list[Target],
-        turn: Callable[[tuple[str, ...]], Turn],
-    ) -> Plan:
+    def _plan(self, fits: Fitting, route: Route, turn: TurnOf) -> Plan:
+        health = partial(self._target_health, fits.request.operation)
+        return make_plan(fits, self._strategy(route.strategy), health=health, turn=turn)
+
+    def _possible(self, request: ImageRequest, route: Route, targets: list[Target]) -> Fitting:
+        """Who can do a request: what nobody can do uses up no limit, and fetches no picture.
+
+        What it costs may depend on its pictures, so that it is asked once they are there.
+        """
+        terms = self._terms(request, route) if is_whole(request) else Terms()
+        fits = self._fitting(request, route, targets, terms)
+        if not fits.is_possible:
+            raise unsupported(fits)
+        return fits
+
+    def _terms(self, request: ImageRequest, route: Route) -> Terms:
         ceilings = [x for x in (route.max_price, request.max_price) if x is not None]
-        plan = make_plan(
+        return Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None))
+
+    def _fitting(
+        self, request: ImageRequest, route: Route, targets: list[Target], terms: Terms
+    ) -> Fitting:
+        fits = fitting(
             replace(request, strict=True) if route.strict else request,
             [self.catalogue.charged(target, request.options) for target in targets],
-            self._strategy(route.strategy),
-            terms=Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None)),
-            health=partial(self._target_health, request.operation),
-            turn=turn,
+            terms=terms,
+            refused=lambda target: self._health.seen(target.name, request.operation).refused,
             today=self._today(),
         )
-        self._refuse_unknown_price(plan, route)
-        return plan
-
-    def _refuse_unknown_price(self, plan: Plan, route: Route) -> None:
-        unknown = [r.target for r in plan.rejected if r.reasons[0].param == PRICE]
-        if route.unknown_price is UnknownPrice.ERROR and unknown:
-            names = ", ".join(unknown)
-            message = f"the price of {names} is unknown, and unknown_price is 'error'"
-            raise RequestError(message, param="model", code="price_unknown")
+        _refuse_unknown_price(fits)
+        return fits
 
     async def drift(self, provider: str, *, live: bool) -> list[Drift]:
         """Where what a provider declares no longer holds, as far as can be told without paying.
@@ -349,7 +359,7 @@ class Engine:
         if vitals.off_until - now > parked:
             parked, reason = vitals.off_until - now, "its upstream does not know the model"
         return Health(latency=vitals.latency, in_flight=vitals.in_flight, closed_for=parked,
-                      reason=reason, refused=frozenset(vitals.refused))  # fmt: skip
+                      reason=reason)  # fmt: skip
 
     def _today(self) -> date:
         return self.clock.now().date()
@@ -366,11 +376,19 @@ class Engine:
         return None if is_over else found
 
 
-def unsupported(plan: Plan) -> UnsupportedError:
-    """The error for a plan without candidates: which parameter excluded each target."""
+def unsupported(plan: Plan | Fitting) -> UnsupportedError:
+    """The error for what nobody can do: which parameter excluded each target."""
     lines = [
         f"{rejected.target}: {'; '.join(f'{r.param}: {r.message}' for r in rejected.reasons)}"
         for rejected in plan.rejected
     ]
     message = f"no target can do this request for {plan.request.model!r}. " + " | ".join(lines)
     return UnsupportedError(message, {r.target: r.reasons for r in plan.rejected})
+
+
+def _refuse_unknown_price(fits: Fitting) -> None:
+    unknown = [r.target for r in fits.rejected if r.reasons[0].param == PRICE]
+    if fits.terms.unknown_price is UnknownPrice.ERROR and unknown:
+        names = ", ".join(unknown)
+        message = f"the price of {names} is unknown, and unknown_price is 'error'"
+        raise RequestError(message, param="model", code="price_unknown")

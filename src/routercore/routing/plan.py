@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -48,8 +48,6 @@ class Health:
     closed_for: float = 0.0
     """Seconds until it may be tried again: every key parked, or the circuit open."""
     reason: str = ""
-    refused: frozenset[tuple[str, str]] = frozenset()
-    """Settings and values that its upstream turned down although the card offers them."""
 
 
 WELL = Health()
@@ -147,50 +145,77 @@ class Terms:
     max_price: Decimal | None = None
 
 
-def make_plan(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """Who can do a request, in no order yet: no turn is taken, and nothing of it passes."""
+
+    request: ImageRequest
+    terms: Terms
+    groups: tuple[tuple[Candidate, ...], ...]
+    """Those of each model by themselves, as configured; fallback models behind."""
+    rejected: tuple[Rejected, ...]
+
+    @property
+    def is_possible(self) -> bool:
+        return any(self.groups)
+
+
+HealthOf = Callable[[Target], Health]
+RefusedBy = Callable[[Target], Collection[tuple[str, str]]]
+TurnOf = Callable[[tuple[str, ...]], Turn]
+
+
+def fitting(
     request: ImageRequest,
     targets: Sequence[Target],
-    strategy: Strategy,
     *,
     terms: Terms,
-    health: Callable[[Target], Health],
-    turn: Callable[[tuple[str, ...]], Turn],
+    refused: RefusedBy,
     today: date,
-) -> Plan:
-    """Decide the order of trying. Pure, given its callables.
+) -> Fitting:
+    """Check every target. Pure, given its callables.
 
     Args:
         request: what is asked for.
         targets: every deployment of the model, in the configured order; those of fallback models
             behind, with ``via`` set.
+        terms: what the route lays down on price.
+        refused: settings and values that a target's upstream turned down although its card offers
+            them.
+        today: for models that were shut down.
+    """
+    groups: list[tuple[Candidate, ...]] = []
+    rejected: list[Rejected] = []
+    for group in _groups(targets):
+        checked = [_candidate(request, target, terms, refused, today) for target in group]
+        groups.append(tuple(one for one in checked if isinstance(one, Candidate)))
+        rejected += [one for one in checked if isinstance(one, Rejected)]
+    return Fitting(request=request, terms=terms, groups=tuple(groups), rejected=tuple(rejected))
+
+
+def make_plan(fits: Fitting, strategy: Strategy, *, health: HealthOf, turn: TurnOf) -> Plan:
+    """Decide the order of trying. Pure, given its callables.
+
+    Args:
+        fits: who can do the request.
         strategy: ranks; applied to the targets of each model by itself, so that a fallback model
             never comes before the model asked for.
-        terms: what the route lays down on price.
         health: what is known of a target.
         turn: the turn of a set of candidates, by their names; counts for each set by itself, so
             that rotation is fair whatever mixture of requests arrives and whatever is closed.
-        today: for models that were shut down.
     """
     ranked: list[Candidate] = []
-    rejected: list[Rejected] = []
-    for group in _groups(targets):
-        fit: list[Candidate] = []
-        for target in group:
-            checked = _candidate(request, target, terms, health, today)
-            if isinstance(checked, Candidate):
-                fit.append(checked)
-            else:
-                rejected.append(checked)
-        ranked += _ranked(fit, strategy, turn, terms)
-    ranked, dear = _priced(ranked, terms)
-    return Plan(request=request, strategy=strategy.name, candidates=tuple(ranked),
-                rejected=(*rejected, *dear))  # fmt: skip
+    for group in fits.groups:
+        known = [replace(one, health=health(one.target)) for one in group]
+        ranked += _ranked(known, strategy, turn, fits.terms)
+    return Plan(request=fits.request, strategy=strategy.name, candidates=tuple(ranked),
+                rejected=fits.rejected)  # fmt: skip
 
 
 def _ranked(
     fit: Sequence[Candidate],
     strategy: Strategy,
-    turn: Callable[[tuple[str, ...]], Turn],
+    turn: TurnOf,
     terms: Terms,
 ) -> list[Candidate]:
     """The open ones as the strategy ranks them; behind them the closed ones, soonest first.
@@ -234,27 +259,30 @@ def _candidate(
     request: ImageRequest,
     target: Target,
     terms: Terms,
-    health: Callable[[Target], Health],
+    refused: RefusedBy,
     today: date,
 ) -> Candidate | Rejected:
     checked = check(target.card, request, today)
     if not isinstance(checked, Fit):
         return Rejected(target.name, checked)
-    known = health(target)
-    if contradicted := tuple(_contradicted(known, checked.request)):
+    if contradicted := tuple(_contradicted(refused(target), checked.request)):
         return Rejected(target.name, contradicted)
+    price = estimate(target.card, checked.request)
+    if problem := _price_problem(price, terms):
+        return Rejected(target.name, (problem,))
     return Candidate(
         target=target,
         request=checked.request,
         warnings=(*_via(target), *checked.warnings),
-        estimate=estimate(target.card, checked.request),
-        health=known,
+        estimate=price,
     )
 
 
-def _contradicted(health: Health, request: ImageRequest) -> Iterator[Rejection]:
+def _contradicted(
+    refused: Collection[tuple[str, str]], request: ImageRequest
+) -> Iterator[Rejection]:
     """What the request would ask again that the upstream has turned down before."""
-    for param, value in sorted(health.refused):
+    for param, value in sorted(refused):
         if str(getattr(request, param)) == value:
             message = f"its card offers {value!r}, and its upstream turned that down"
             yield Rejection(param, message)
@@ -267,28 +295,14 @@ def _via(target: Target) -> tuple[Warning, ...]:
     return (Warning(code="model_fallback", param="model", message=message, delivered=target.via),)
 
 
-def _priced(candidates: list[Candidate], terms: Terms) -> tuple[list[Candidate], list[Rejected]]:
-    """Apply the policy on unknown prices and the ceiling on known ones."""
+def _price_problem(price: Estimate, terms: Terms) -> Rejection | None:
+    """What the policy on unknown prices, or the ceiling on known ones, has against a target."""
     ceiling = terms.max_price
-    kept: list[Candidate] = []
-    dear: list[Rejected] = []
-    for candidate in candidates:
-        problem = _price_problem(candidate.estimate, terms.unknown_price, ceiling)
-        if problem is None:
-            kept.append(candidate)
-        else:
-            dear.append(Rejected(candidate.name, (problem,)))
-    return kept, dear
-
-
-def _price_problem(
-    price: Estimate, unknown: UnknownPrice, ceiling: Decimal | None
-) -> Rejection | None:
     if price.high is None:
         if ceiling is not None:
             message = f"its price is unknown and the request may cost at most ${ceiling}"
             return Rejection(PRICE, message)
-        is_welcome = unknown in (UnknownPrice.ALLOW, UnknownPrice.LAST)
+        is_welcome = terms.unknown_price in (UnknownPrice.ALLOW, UnknownPrice.LAST)
         return None if is_welcome else Rejection(PRICE, "its price is unknown")
     if ceiling is not None and price.high > ceiling:
         return Rejection("max_price", f"it may cost ${price.high}, over the limit of ${ceiling}")
