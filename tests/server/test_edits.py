@@ -57,6 +57,8 @@ def test_several_images(client: httpx2.Client, upstream: Upstream) -> None:
         {"image": DATA_URL},
         {"image": [DATA_URL]},
         {"image[]": [DATA_URL]},
+        {"image[]": [DATA_URL], "image": None},
+        {"image[]": None, "image": DATA_URL},
         {"image": {"image_url": DATA_URL, "file_id": None}},
     ],
 )
@@ -66,6 +68,24 @@ def test_json(client: httpx2.Client, upstream: Upstream, pictures: dict[str, obj
 
     assert 200 == answer.status_code, answer.text
     assert (1, 1) == arrived(upstream)
+
+
+@pytest.mark.parametrize("extra", [{}, {"extra_body": {"image[]": [DATA_URL]}}])
+def test_two_names_of_one_field(
+    client: httpx2.Client, upstream: Upstream, extra: dict[str, object]
+) -> None:
+    """In JSON one of them would be dropped, so they are refused; in a form every file counts."""
+    both = {"image": DATA_URL, **(extra or {"image[]": [DATA_URL]})}
+    answer = client.post(URL, json={**FIELDS, **both})
+
+    error = answer.json()["error"]
+    assert (400, "invalid_value", "image[]") == (answer.status_code, error["code"], error["param"])
+    assert "give one of them" in error["message"]
+    assert 0 == upstream.calls
+
+    files = [(name, UPLOAD) for name in ("image", "image[]", "image[1]", "images")]
+    assert 200 == client.post(URL, data=FIELDS, files=files).status_code
+    assert (4, 0) == arrived(upstream)
 
 
 def test_data_url_in_a_form(client: httpx2.Client, upstream: Upstream) -> None:

@@ -104,9 +104,12 @@ def _merged(fields: dict[str, Any]) -> dict[str, Any]:
     elif extra is not None:
         raise RequestError("'extra_body' is not an object.", param="extra_body",
                            code="invalid_type")  # fmt: skip
+    fields = {name: value for name, value in fields.items() if value is not None}
     if "image[]" in fields:
-        fields.setdefault("image", fields.pop("image[]"))
-    return {name: value for name, value in fields.items() if value is not None}
+        if "image" in fields:
+            raise _conflict("image[]", "it is another name of 'image'; give one of them")
+        fields["image"] = fields.pop("image[]")
+    return fields
 
 
 def _validated(fields: dict[str, Any]) -> ImageBody:
