@@ -41,13 +41,15 @@ class Desk:
     """A recovery with what it stands on."""
 
     def __init__(self, router: Router, folder: Path, place: Place | None = None) -> None:
-        self.folder = folder
+        self.folder, self.now = folder, float(round(time.time()))
         self.shelf = Shelf(router.engine.setup, place)
         self.records: RecordStore = open_records(
             router.engine.setup, router.engine.ledger, self.shelf.store
         )
         answerer = Answerer(self.shelf, Redactor(()), ("b64_json",))
-        self.recovery = Recovery(router, self.records, answerer, self.shelf.store)
+        self.recovery = Recovery(
+            router, self.records, answerer, self.shelf.store, now=lambda: self.now
+        )
 
     async def begun(self, **changes: Any) -> Record:
         settings = {"id": "req_1", "owner": "a", "key": "k", "created": time.time(), **changes}
@@ -121,6 +123,7 @@ async def test_a_call_that_nobody_remembers(desk: Desk) -> None:
 
     found = await desk.records.find("a", "req_1")
     assert found is not None
+    assert desk.now == found.created
     assert "b64_json" in (await desk.body())["data"][0]
     assert await desk.records.find("b", "req_1") is None
 

@@ -49,6 +49,7 @@ class Jobs:
         max_abandoned: int = 100,
         tend_seconds: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         """Nothing runs before the first job.
 
@@ -59,10 +60,12 @@ class Jobs:
             max_abandoned: how many such may run at one time.
             tend_seconds: between two times that the store hears of what runs.
             clock: seconds, of which only differences count.
+            now: seconds since 1970, for the records.
         """
         self._store, self._redactor = store, redactor
         self._finish_abandoned, self._max_abandoned = finish_abandoned, max_abandoned
         self._tend_seconds, self._clock, self._swept = tend_seconds, clock, clock()
+        self._now = now
         self._running: dict[str, Job] = {}
         self._keeping: dict[str, Job] = {}
         """Ended ones on their way into the store."""
@@ -94,7 +97,7 @@ class Jobs:
         self._check_room()
         draft = Record(
             id=order.id, owner=order.owner, key=order.key, reference=order.reference,
-            request_hash=order.request_hash, shape=order.shape, created=time.time(),
+            request_hash=order.request_hash, shape=order.shape, created=self._now(),
         )  # fmt: skip
         job = Job(draft, order)
         if not job.is_passing:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -35,10 +35,11 @@ class Recovery:
     """Collects, and puts what it gets in the place of what is remembered of the call."""
 
     def __init__(
-        self, router: Router, records: RecordStore, answerer: Answerer, images: Store
-    ) -> None:
+        self, router: Router, records: RecordStore, answerer: Answerer, images: Store, *,
+        now: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         self._router, self._records, self._answerer = router, records, answerer
-        self._images = images
+        self._images, self._now = images, now
         server = router.engine.setup.server
         self._origin = server.public_url or f"http://{server.host}:{server.port}"
         self._pause = min(server.job_lease, MOST_SECONDS)
@@ -98,7 +99,7 @@ class Recovery:
         outcome = await self._answerer.late(result, shape, collected.caller)
         written = {**shape.written(), PARTS: {**parts, collected.attempt: mine}}
         fresh = record or Record(
-            id=collected.request_id, owner=collected.caller, created=time.time()
+            id=collected.request_id, owner=collected.caller, created=self._now()
         )
         ended = replace(fresh, state=JobState.COMPLETED, outcome=outcome, shape=written)
         return await self._records.complete(ended, record)
@@ -111,7 +112,7 @@ class Recovery:
         if await self._records.get(collected.attempt) is None:
             outcome = await self._answerer.late(collected.result, shape, collected.caller)
             own = Record(
-                id=collected.attempt, owner=collected.caller, created=time.time(),
+                id=collected.attempt, owner=collected.caller, created=self._now(),
                 state=JobState.COMPLETED, outcome=outcome, shape=shape.written(),
             )  # fmt: skip
             return await self._records.complete(own, None)
