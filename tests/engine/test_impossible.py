@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from tests.engine.kit import CARD, Kit, asking, provider
 
-from routercore.engine.setup import Caller, Limits
+from routercore.engine.setup import CacheSetup, Caller, Limits
 from routercore.provider.http import HttpResponse
 from routercore.testing.providers import PNG
 from routercore.values.errors import UnsupportedError
@@ -24,7 +24,7 @@ PICTURE = InputImage(url="https://pictures.example/cat.png")
 async def test_what_nobody_can_do_uses_nothing_up() -> None:
     """It is refused before it counts, and before its pictures are fetched."""
     kit = Kit("a")
-    for wish in ({"images": (PICTURE,)}, {"max_price": Decimal("0.01")}) * 2:
+    for wish in ({"images": (PICTURE,)}, {"background": "transparent"}):
         assert isinstance(await kit.error(caller=ONCE, **wish), UnsupportedError)
     assert ([], []) == (kit.asked, await kit.ledger.log())
     await kit.generate(caller=ONCE)
@@ -41,3 +41,10 @@ async def test_a_price_by_the_picture_waits_for_it(most: str, asked: list[str]) 
     with suppress(UnsupportedError):
         await kit.clock.run(kit.engine.generate(request))
     assert asked == kit.asked
+
+
+async def test_what_is_remembered_is_free_at_any_ceiling() -> None:
+    """A request for which every target is too dear still gets what an equal one has brought."""
+    kit = Kit("a", cache=CacheSetup(ttl=60.0))
+    await kit.generate()
+    assert "hit" == (await kit.generate(max_price=Decimal("0.01"))).cache

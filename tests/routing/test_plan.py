@@ -40,10 +40,8 @@ def plan(targets: Sequence[Target], request: ImageRequest = REQUEST, **given_one
     health = given_ones.pop("health", lambda target: WELL)
     given = {"strategy": Fallback(), "terms": Terms(), "turn": counting(), "today": TODAY,
              **given_ones}  # fmt: skip
-    fits = fitting(
-        request, targets, terms=given["terms"], refused=lambda target: (), today=given["today"]
-    )
-    return make_plan(fits, given["strategy"], health=health, turn=given["turn"])
+    fits = fitting(request, targets, refused=lambda target: (), today=given.pop("today"))
+    return make_plan(fits, health=health, **given)
 
 
 def names(made: Plan) -> str:

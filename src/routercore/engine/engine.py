@@ -19,7 +19,7 @@ from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.collecting import Collector
 from routercore.engine.discovery import Drift, by_calendar, by_list, listed_models
 from routercore.engine.health import HealthBook
-from routercore.engine.inputs import Inputs, is_whole
+from routercore.engine.inputs import Inputs
 from routercore.engine.keys import KeyPool
 from routercore.engine.ledger import Ledger
 from routercore.engine.models import Catalogue, ModelEntry
@@ -140,7 +140,7 @@ class Engine:
             RouterError: the model is unknown, or the request is wrong in itself.
         """
         route, targets = self._route(request, caller)
-        fits = self._fitting(request, route, targets, self._terms(request, route))
+        fits = self._fitting(request, route, targets)
         return self._plan(fits, route, self._turns.peek)
 
     def estimate(self, request: ImageRequest, caller: Caller = LOCAL_CALLER) -> Estimates:
@@ -224,6 +224,8 @@ class Engine:
         async def produce(fits: Fitting) -> ImageResult:
             book.watch.is_joining = False
             plan = self._plan(fits, route, self._turns.take)
+            if not plan.candidates:
+                raise unsupported(plan)
             return await self._runner.run(
                 plan, policy=self._policy(route), book=book, request_id=request_id,
                 deadline=deadline, stream=stream, on_notice=on_notice,
@@ -284,36 +286,42 @@ class Engine:
             yield Warning(code="options_unused", param=f"options.{name}", message=message)
 
     def _plan(self, fits: Fitting, route: Route, turn: TurnOf) -> Plan:
-        health = partial(self._target_health, fits.request.operation)
-        return make_plan(fits, self._strategy(route.strategy), health=health, turn=turn)
+        request = fits.request
+        ceilings = [x for x in (route.max_price, request.max_price) if x is not None]
+        plan = make_plan(
+            fits,
+            self._strategy(route.strategy),
+            terms=Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None)),
+            health=partial(self._target_health, request.operation),
+            turn=turn,
+        )
+        self._refuse_unknown_price(plan, route)
+        return plan
 
     def _possible(self, request: ImageRequest, route: Route, targets: list[Target]) -> Fitting:
         """Who can do a request: what nobody can do uses up no limit, and fetches no picture.
 
-        What it costs may depend on its pictures, so that it is asked once they are there.
+        Price is no part of it: pictures may decide on that, and what is remembered is free.
         """
-        terms = self._terms(request, route) if is_whole(request) else Terms()
-        fits = self._fitting(request, route, targets, terms)
-        if not fits.is_possible:
+        fits = self._fitting(request, route, targets)
+        if not fits.able:
             raise unsupported(fits)
         return fits
 
-    def _terms(self, request: ImageRequest, route: Route) -> Terms:
-        ceilings = [x for x in (route.max_price, request.max_price) if x is not None]
-        return Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None))
-
-    def _fitting(
-        self, request: ImageRequest, route: Route, targets: list[Target], terms: Terms
-    ) -> Fitting:
-        fits = fitting(
+    def _fitting(self, request: ImageRequest, route: Route, targets: list[Target]) -> Fitting:
+        return fitting(
             replace(request, strict=True) if route.strict else request,
             [self.catalogue.charged(target, request.options) for target in targets],
-            terms=terms,
             refused=lambda target: self._health.seen(target.name, request.operation).refused,
             today=self._today(),
         )
-        _refuse_unknown_price(fits)
-        return fits
+
+    def _refuse_unknown_price(self, plan: Plan, route: Route) -> None:
+        unknown = [r.target for r in plan.rejected if r.reasons[0].param == PRICE]
+        if route.unknown_price is UnknownPrice.ERROR and unknown:
+            names = ", ".join(unknown)
+            message = f"the price of {names} is unknown, and unknown_price is 'error'"
+            raise RequestError(message, param="model", code="price_unknown")
 
     async def drift(self, provider: str, *, live: bool) -> list[Drift]:
         """Where what a provider declares no longer holds, as far as can be told without paying.
@@ -384,11 +392,3 @@ def unsupported(plan: Plan | Fitting) -> UnsupportedError:
     ]
     message = f"no target can do this request for {plan.request.model!r}. " + " | ".join(lines)
     return UnsupportedError(message, {r.target: r.reasons for r in plan.rejected})
-
-
-def _refuse_unknown_price(fits: Fitting) -> None:
-    unknown = [r.target for r in fits.rejected if r.reasons[0].param == PRICE]
-    if fits.terms.unknown_price is UnknownPrice.ERROR and unknown:
-        names = ", ".join(unknown)
-        message = f"the price of {names} is unknown, and unknown_price is 'error'"
-        raise RequestError(message, param="model", code="price_unknown")

@@ -36,9 +36,9 @@ class Inputs:
         Raises:
             RequestError: a URL is not allowed, does not answer in time, or is no picture.
         """
-        if is_whole(request):
-            return request
         pictures = {"mask": request.mask, "markup": request.markup}
+        if not any(map(_is_elsewhere, (*request.images, *pictures.values()))):
+            return request
         counting = Counting(self.transport, take)
         wanted = [("image", image) for image in request.images] + list(pictures.items())
         try:
@@ -81,11 +81,6 @@ class Inputs:
         # A mask is rewritten for its vendor, so that the original's address would mislead.
         kept = image.url if param == "image" else None
         return replace(picture_of(response.body, param), url=kept)
-
-
-def is_whole(request: ImageRequest) -> bool:
-    """Whether the bytes of all its pictures are there, so that nothing has to be fetched."""
-    return not any(map(_is_elsewhere, (*request.images, request.mask, request.markup)))
 
 
 def _is_elsewhere(image: InputImage | None) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -147,17 +147,12 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitting:
-    """Who can do a request, in no order yet: no turn is taken, and nothing of it passes."""
+    """Who can do a request, whatever it costs and however they are. No turn is taken for it."""
 
     request: ImageRequest
-    terms: Terms
-    groups: tuple[tuple[Candidate, ...], ...]
-    """Those of each model by themselves, as configured; fallback models behind."""
+    able: tuple[tuple[Target, Fit], ...]
+    """As configured, with the request as each would do it."""
     rejected: tuple[Rejected, ...]
-
-    @property
-    def is_possible(self) -> bool:
-        return any(self.groups)
 
 
 HealthOf = Callable[[Target], Health]
@@ -166,12 +161,7 @@ TurnOf = Callable[[tuple[str, ...]], Turn]
 
 
 def fitting(
-    request: ImageRequest,
-    targets: Sequence[Target],
-    *,
-    terms: Terms,
-    refused: RefusedBy,
-    today: date,
+    request: ImageRequest, targets: Iterable[Target], *, refused: RefusedBy, today: date
 ) -> Fitting:
     """Check every target. Pure, given its callables.
 
@@ -179,37 +169,46 @@ def fitting(
         request: what is asked for.
         targets: every deployment of the model, in the configured order; those of fallback models
             behind, with ``via`` set.
-        terms: what the route lays down on price.
         refused: settings and values that a target's upstream turned down although its card offers
             them.
         today: for models that were shut down.
     """
-    groups: list[tuple[Candidate, ...]] = []
+    able: list[tuple[Target, Fit]] = []
     rejected: list[Rejected] = []
-    for group in _groups(targets):
-        checked = [_candidate(request, target, terms, refused, today) for target in group]
-        groups.append(tuple(one for one in checked if isinstance(one, Candidate)))
-        rejected += [one for one in checked if isinstance(one, Rejected)]
-    return Fitting(request=request, terms=terms, groups=tuple(groups), rejected=tuple(rejected))
+    for target in targets:
+        checked = check(target.card, request, today)
+        if isinstance(checked, Fit):
+            checked = tuple(_contradicted(refused(target), checked.request)) or checked
+        if isinstance(checked, Fit):
+            able.append((target, checked))
+        else:
+            rejected.append(Rejected(target.name, checked))
+    return Fitting(request=request, able=tuple(able), rejected=tuple(rejected))
 
 
-def make_plan(fits: Fitting, strategy: Strategy, *, health: HealthOf, turn: TurnOf) -> Plan:
+def make_plan(
+    fits: Fitting, strategy: Strategy, *, terms: Terms, health: HealthOf, turn: TurnOf
+) -> Plan:
     """Decide the order of trying. Pure, given its callables.
 
     Args:
         fits: who can do the request.
         strategy: ranks; applied to the targets of each model by itself, so that a fallback model
             never comes before the model asked for.
+        terms: what the route lays down on price.
         health: what is known of a target.
         turn: the turn of a set of candidates, by their names; counts for each set by itself, so
             that rotation is fair whatever mixture of requests arrives and whatever is closed.
     """
+    groups: dict[str | None, list[Candidate]] = {}
+    for target, fit in fits.able:
+        groups.setdefault(target.via, []).append(_candidate(target, fit, health(target)))
     ranked: list[Candidate] = []
-    for group in fits.groups:
-        known = [replace(one, health=health(one.target)) for one in group]
-        ranked += _ranked(known, strategy, turn, fits.terms)
+    for group in groups.values():
+        ranked += _ranked(group, strategy, turn, terms)
+    ranked, dear = _priced(ranked, terms)
     return Plan(request=fits.request, strategy=strategy.name, candidates=tuple(ranked),
-                rejected=fits.rejected)  # fmt: skip
+                rejected=(*fits.rejected, *dear))  # fmt: skip
 
 
 def _ranked(
@@ -248,33 +247,13 @@ def _in_order(ready: list[Candidate], strategy: Strategy, turn: Turn) -> list[Ca
     return ranked
 
 
-def _groups(targets: Sequence[Target]) -> list[list[Target]]:
-    groups: dict[str | None, list[Target]] = {}
-    for target in targets:
-        groups.setdefault(target.via, []).append(target)
-    return list(groups.values())
-
-
-def _candidate(
-    request: ImageRequest,
-    target: Target,
-    terms: Terms,
-    refused: RefusedBy,
-    today: date,
-) -> Candidate | Rejected:
-    checked = check(target.card, request, today)
-    if not isinstance(checked, Fit):
-        return Rejected(target.name, checked)
-    if contradicted := tuple(_contradicted(refused(target), checked.request)):
-        return Rejected(target.name, contradicted)
-    price = estimate(target.card, checked.request)
-    if problem := _price_problem(price, terms):
-        return Rejected(target.name, (problem,))
+def _candidate(target: Target, fit: Fit, health: Health) -> Candidate:
     return Candidate(
         target=target,
-        request=checked.request,
-        warnings=(*_via(target), *checked.warnings),
-        estimate=price,
+        request=fit.request,
+        warnings=(*_via(target), *fit.warnings),
+        estimate=estimate(target.card, fit.request),
+        health=health,
     )
 
 
@@ -295,14 +274,28 @@ def _via(target: Target) -> tuple[Warning, ...]:
     return (Warning(code="model_fallback", param="model", message=message, delivered=target.via),)
 
 
-def _price_problem(price: Estimate, terms: Terms) -> Rejection | None:
-    """What the policy on unknown prices, or the ceiling on known ones, has against a target."""
+def _priced(candidates: list[Candidate], terms: Terms) -> tuple[list[Candidate], list[Rejected]]:
+    """Apply the policy on unknown prices and the ceiling on known ones."""
     ceiling = terms.max_price
+    kept: list[Candidate] = []
+    dear: list[Rejected] = []
+    for candidate in candidates:
+        problem = _price_problem(candidate.estimate, terms.unknown_price, ceiling)
+        if problem is None:
+            kept.append(candidate)
+        else:
+            dear.append(Rejected(candidate.name, (problem,)))
+    return kept, dear
+
+
+def _price_problem(
+    price: Estimate, unknown: UnknownPrice, ceiling: Decimal | None
+) -> Rejection | None:
     if price.high is None:
         if ceiling is not None:
             message = f"its price is unknown and the request may cost at most ${ceiling}"
             return Rejection(PRICE, message)
-        is_welcome = terms.unknown_price in (UnknownPrice.ALLOW, UnknownPrice.LAST)
+        is_welcome = unknown in (UnknownPrice.ALLOW, UnknownPrice.LAST)
         return None if is_welcome else Rejection(PRICE, "its price is unknown")
     if ceiling is not None and price.high > ceiling:
         return Rejection("max_price", f"it may cost ${price.high}, over the limit of ${ceiling}")
