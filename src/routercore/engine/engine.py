@@ -359,7 +359,7 @@ class Engine:
     def _target_health(self, operation: Operation, target: Target) -> Health:
         vitals = self._health.seen(target.name, operation)
         now = self.clock.monotonic()
-        keys = self._upstreams[target.provider].keys
+        keys = self._upstreams[target.provider].keys_for(vitals)
         parked, reason = keys.closed_for(now, vitals.barred)
         broken = vitals.circuit.closed_for(now)
         if broken > parked:

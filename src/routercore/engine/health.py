@@ -7,6 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from routercore.engine.clock import Clock
+from routercore.engine.keys import KeyPool
 from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
 from routercore.values.catalogue import ModelCard
 from routercore.values.faults import Failure, Fault
@@ -35,6 +36,8 @@ class Vitals:
     """Settings and values that were turned down although the card offers them, latest last."""
     barred: dict[int, float] = field(default_factory=dict)
     """Until when keys, by their index, may not be used for it."""
+    keys: KeyPool = field(default_factory=KeyPool)
+    """Its own, where no vendor is behind it."""
 
     def is_needed(self, now: float) -> bool:
         """Whether to forget it would do harm: it is in use, or its upstream is down."""

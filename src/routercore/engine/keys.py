@@ -36,7 +36,7 @@ def fingerprint(secret: str | None) -> str:
 class KeyPool:
     """The credentials of one provider; a provider without any has one that is ``None``."""
 
-    def __init__(self, secrets: tuple[str, ...]) -> None:
+    def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._keys = [Key(index, secret) for index, secret in enumerate(secrets or (None,))]
         self._turn = 0
 

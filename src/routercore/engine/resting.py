@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from routercore.engine.health import Vitals
 from routercore.engine.keys import Key, KeyPool
 from routercore.routing.policy import RULES, parked_for
-from routercore.values.faults import Failure, Fault
+from routercore.values.faults import Failure, Fault, ProviderFailed
+
+CLOCK_STEP = 0.001
+"""Seconds by which a sleep may end early."""
 
 
 def leave_alone(vitals: Vitals, keys: KeyPool, key: Key, failure: Failure, now: float) -> None:
@@ -39,5 +42,17 @@ def shut(vitals: Vitals, key: Key, now: float) -> Failure | None:
     if wait <= 0:
         return None
     fault = key.shut_by if key.shut_until >= barred_until else Fault.FORBIDDEN
-    message = f"its key is left alone for {wait:.1f} s more: {fault}"
+    what = "it" if key.secret is None else "the router's key for it"
+    message = f"it was not asked, because {what} rests for {wait:.1f} s more"
     return Failure(fault=fault, message=message, retry_after=wait, is_ours=True)
+
+
+def refuse_shut(vitals: Vitals, key: Key, now: float) -> None:
+    """Hold a call to what was heard of its key while it waited for its turn.
+
+    Raises:
+        ProviderFailed: nothing may be sent with it now.
+    """
+    resting = shut(vitals, key, now + CLOCK_STEP)
+    if resting is not None:
+        raise ProviderFailed(resting)

@@ -19,7 +19,7 @@ from routercore.engine.hedging import Prize, cut_short, race
 from routercore.engine.keys import Key
 from routercore.engine.observers import Observers
 from routercore.engine.progress import SoFar, price_of
-from routercore.engine.resting import count_strikes, leave_alone, shut
+from routercore.engine.resting import count_strikes, leave_alone, refuse_shut, shut
 from routercore.engine.splitting import seeded, split
 from routercore.engine.upstreams import Upstream, UpstreamLimits
 from routercore.routing.exposure import exposure_of
@@ -38,9 +38,6 @@ from routercore.values.errors import LedgerUnavailableError
 from routercore.values.events import Accepted, AttemptRecord, Notice, Partial, Progress
 from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import ImageResult, Operation
-
-CLOCK_STEP = 0.001
-"""Seconds by which a sleep may end early."""
 
 
 @dataclass(slots=True)
@@ -117,6 +114,7 @@ class _Run:
                              began=self.began, deadline=deadline)  # fmt: skip
         self.so_far = SoFar(plan.request, exposure_of(highs, policy.max_exposure, unknown))
         self.unwritten: LedgerUnavailableError | None = None
+        self.staged: dict[str, Vitals] = {}
 
     async def finish(self) -> ImageResult:
         at = _At()
@@ -172,7 +170,8 @@ class _Run:
         now, number = self.clock.monotonic(), self.so_far.begun
         vitals = self._vitals(candidate)
         unfit = at.used_keys | vitals.barred_keys(now)
-        key = upstream.keys.choose(now, besides=unfit) or upstream.keys.soonest(vitals.barred)
+        keys = upstream.keys_for(vitals)
+        key = keys.choose(now, besides=unfit) or keys.soonest(vitals.barred)
         at.tries += 1
         at.used_keys |= {key.index}
         at.contacts, at.outcomes = [], []
@@ -256,7 +255,7 @@ class _Run:
         try:
             async with self.book.booking(candidate, n, idempotency_key, contact) as booking:
                 async with self.runner.limits.slot(upstream.setup, key.index, n, deadline):
-                    self._refuse_shut(candidate, key)
+                    refuse_shut(self._vitals(candidate), key, self.clock.monotonic())
                     await booking.dispatched()
                     outcome = await upstream.attempter.call(
                         candidate,
@@ -273,7 +272,8 @@ class _Run:
                     # Before the slot is free: whoever waits for it must know already.
                     if outcome.failure is not None:
                         vitals, now = self._vitals(candidate), self.clock.monotonic()
-                        leave_alone(vitals, upstream.keys, key, outcome.failure, now)
+                        keys = upstream.keys_for(vitals)
+                        leave_alone(vitals, keys, key, outcome.failure, now)
                 outcome = replace(at.prize.claimed(at.index, outcome), n=n)
                 at.outcomes.append(outcome)
                 await booking.settle(outcome)
@@ -333,18 +333,12 @@ class _Run:
                    message=failure.message)  # fmt: skip
         return replace(failure, only_here=True)
 
-    def _refuse_shut(self, candidate: Candidate, key: Key) -> None:
-        """Hold a call to what was heard of its key while it waited for its turn.
-
-        Raises:
-            ProviderFailed: nothing may be sent with it now.
-        """
-        resting = shut(self._vitals(candidate), key, self.clock.monotonic() + CLOCK_STEP)
-        if resting is not None:
-            raise ProviderFailed(resting)
-
     def _vitals(self, candidate: Candidate) -> Vitals:
-        return self.runner.health.of(candidate.name, self.plan.request.operation)
+        """Everybody's of that target, or this request's own, where it says how it is to fail."""
+        request, upstream = self.plan.request, self.runner.upstreams[candidate.target.provider]
+        if upstream.setup.is_staged_by(request.options):
+            return self.staged.setdefault(candidate.name, Vitals())
+        return self.runner.health.of(candidate.name, request.operation)
 
     def _decide(
         self, failure: Failure, candidate: Candidate, at: _At, ahead: list[int]
@@ -356,8 +350,8 @@ class _Run:
         if failure.fault is Fault.NO_IMAGE and self.so_far.images:
             return Decision(Move.STOP, "what the upstream left out is not paid for twice")
         now = self.clock.monotonic()
-        keys = self.runner.upstreams[candidate.target.provider].keys
         vitals = self._vitals(candidate)
+        keys = self.runner.upstreams[candidate.target.provider].keys_for(vitals)
         unfit = at.used_keys | vitals.barred_keys(now)
         candidates, missing = self.plan.candidates, self.so_far.missing
         situation = Situation(

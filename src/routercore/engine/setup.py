@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from routercore.provider.http import origin_of
-from routercore.provider.spec import HasCompanions, Provider
+from routercore.provider.spec import HasCompanions, Provider, Rehearses
 from routercore.routing.plan import UnknownPrice
 from routercore.routing.policy import Hedge, OnLostResult, OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
@@ -71,6 +71,16 @@ class ProviderSetup:
         the request's under the names of the provider and of its table."""
         own, named = asked.get(self.provider.name, {}), asked.get(self.name, {})
         return {**self.options, **target, **own, **named}
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether failures are made up: they say nothing of a vendor."""
+        return isinstance(self.provider, Rehearses) and self.provider.is_rehearsal
+
+    def is_staged_by(self, asked: Mapping[str, Mapping[str, object]]) -> bool:
+        """Whether a request's own options say how its calls go: others learn nothing from them."""
+        own = asked.get(self.provider.name) or asked.get(self.name)
+        return bool(own) and self.is_rehearsal
 
     @property
     def effective_base_url(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from routercore.engine.attempt import Attempter
+from routercore.engine.health import Vitals
 from routercore.engine.keys import KeyPool
 from routercore.engine.setup import ProviderSetup
 from routercore.routing.quota import RetryQuota
@@ -37,3 +38,8 @@ class Upstream:
     @property
     def setup(self) -> ProviderSetup:
         return self.attempter.setup
+
+    def keys_for(self, vitals: Vitals) -> KeyPool:
+        """What rests when a target turns calls away: the provider's keys, for all its targets;
+        of made-up failures, nothing but the target."""
+        return vitals.keys if self.setup.is_rehearsal else self.keys

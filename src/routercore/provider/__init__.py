@@ -70,6 +70,7 @@ from routercore.provider.spec import (
     Finds,
     HasCompanions,
     Provider,
+    Rehearses,
     Resumes,
 )
 from routercore.values.catalogue import WILDCARD, Form, MaskPolarity, ModelCard
@@ -130,6 +131,7 @@ __all__ = [
     "ProviderFailed",
     "RatioSizes",
     "RawImage",
+    "Rehearses",
     "Resumes",
     "Row",
     "Run",

@@ -1,4 +1,4 @@
-"""The provider interface, version 1: seven members, and six optional protocols."""
+"""The provider interface, version 1: seven members, and seven optional protocols."""
 
 from __future__ import annotations
 
@@ -113,3 +113,17 @@ class Cancels(Protocol):
     """A provider whose accepted jobs can be called off."""
 
     def cancel(self, handle: Mapping[str, Any]) -> Flow[None]: ...
+
+
+@runtime_checkable
+class Rehearses(Protocol):
+    """A provider that may ask nobody, such as ``test``: its calls go as they are told to."""
+
+    @property
+    def is_rehearsal(self) -> bool:
+        """Whether what comes of a call is made up: from its model, or from its own options.
+
+        Then a failure says something of the model alone, and where a request has options for the
+        provider, of that request alone.
+        """
+        ...

@@ -51,6 +51,7 @@ class TestProvider:
     auth: Auth = NoAuth()
     origins: tuple[str, ...] = ("http://test.invalid",)
     """Required of a provider; nothing is ever sent there."""
+    is_rehearsal: bool = True
 
     def __init__(self) -> None:
         self._counts = Counts()
