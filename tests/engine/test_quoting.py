@@ -15,7 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.engine.kit import Kit, provider
 
-from routercore.engine.quoting import LEFT_OUT, LONGEST, redacted, unquoted, wordless
+from routercore.engine.plain import plain
+from routercore.engine.quoting import EVERYBODYS, LONGEST, redacted, unquoted, wordless
 from routercore.provider.flow import call, progress
 from routercore.provider.http import post_json
 from routercore.testing.providers import PNG
@@ -44,14 +45,15 @@ async def test_nothing_that_was_sent_is_kept_by_a_message(
         await kit.generate(prompt=PROMPT)
     written = [asdict(one) for one in await kit.ledger.open_attempts()]
     told = repr([kit.events, written, caught.value.attempts]) + caplog.text + str(caught.value)
-    assert "cannot do '[" in told or LEFT_OUT in told
+    assert "cannot do '[" in told
     assert quoted not in told
 
 
 @pytest.mark.parametrize(
     ("said", "left"),
     [
-        (f"no {PROMPT}!", LEFT_OUT),
+        (f"no {PROMPT}!", "no [prompt]!"),
+        (f"{PROMPT} has a l1ghthouse in it", "[prompt] has a … in it"),
         ("a light is not a house", "a light is not a house"),
         ("of fog and rain, none", "of [prompt], none"),
         ("no 'that NOBODY…' here", "no '[prompt]…' here"),
@@ -60,7 +62,8 @@ async def test_nothing_that_was_sent_is_kept_by_a_message(
     ],
 )
 def test_unquoted(said: str, left: str) -> None:
-    """The words around a short quotation stay, and so do words that are everybody's."""
+    """The words around a short quotation stay, and so do words that are everybody's around a long
+    one."""
     asked = Settings(prompt=PROMPT, negative_prompt="fog and rain")
     failure = unquoted(Failure(fault=Fault.SERVER_ERROR, message=said), asked)
     assert failure is not None
@@ -96,20 +99,69 @@ def test_in_whatever_form(data: st.DataObject, form: Callable[[str], str]) -> No
     prompt = data.draw(st.text(CHARACTERS, min_size=8, max_size=60))
     start = data.draw(st.integers(0, len(prompt) - 8))
     excerpt = prompt[start : data.draw(st.integers(start + 8, len(prompt)))]
-    assume(sum(map(str.isalnum, excerpt)) >= 8)
+    assume(sum(map(str.isalnum, excerpt)) >= 8 and not EVERYBODYS & {*plain(excerpt).split()})
 
     left = redacted(f"<<{form(excerpt)}>>", Settings(prompt=prompt), None)
 
     rest = ESCAPES.sub("", left.removeprefix("<<").replace("[prompt]", "", 1))
-    assert LEFT_OUT == left or not [one for one in rest if one.isalnum()]
+    assert not [one for one in rest if one.isalnum()]
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_what_must_not_be_told(form: Callable[[str], str]) -> None:
-    """Of a message that quotes much of a prompt nothing is kept, so also no name that it spells
-    in its own way."""
-    message = f"J*ne Doe? {form(PATIENT)} was refused"
-    assert LEFT_OUT == redacted(message, Settings(prompt=PATIENT), KEY)
+    """Of a message that quotes much of a prompt no name is kept that it spells in its own way; why
+    the vendor refused is."""
+    message = f"J*ne Doe? {form(PATIENT)} was rejected by our safety system"
+    left = redacted(message, Settings(prompt=PATIENT), KEY)
+    assert left.endswith(" was rejected by our safety system")
+    assert not {"J*ne", "Doe", "patient", "1970"} & {*re.split(r"[^\w*]+", left)}
+
+
+DIAGNOSTICS = [
+    "Invalid size 2048x2048 for gpt-image-1",
+    "Invalid value: '4096x4096'. Supported values are: '1024x1024', '1024x1536', and 'auto'.",
+    "The value of the parameter size is invalid: the width and height of the image must be 64",
+    "Your request was rejected as a result of our safety system. Your prompt may contain text "
+    "that is not allowed by our safety system.",
+    "Transparent background is not supported for the output format jpeg",
+    "You have exceeded your monthly included credits",
+    "Prompt is too long: the maximum length is 1000 characters, but you have 1200.",
+    "The model `gpt-image-9` does not exist or you do not have access to it.",
+    "Image generation failed, please retry your request",
+]
+BRIEF = """Create an image of a mug, in the style of a product photo. The size of the mug must be
+realistic. The background must be transparent: a transparent background is not an option. The width
+and height of the image are 1024x1024, and the image is a square. Generate an image without any text
+that is not in the logo; you have a maximum of two attempts, and do not have access to the model."""
+
+
+@pytest.mark.parametrize("said", DIAGNOSTICS)
+@pytest.mark.parametrize("prompt", [BRIEF, "size", "a size for gpt", PROMPT, "s"])
+def test_diagnostics_stay(said: str, prompt: str) -> None:
+    """A message that has ordinary words in common with a prompt is told as it is."""
+    assert said == redacted(said, Settings(prompt=prompt, negative_prompt="text, value"), KEY)
+
+
+@pytest.mark.parametrize(
+    "prompt", ["a heron", "Owl", "猫と犬", "a prompt", "the image of the size"]
+)
+def test_prompts_that_are_quoted_whole(prompt: str) -> None:
+    """A whole prompt is known where it is short, and where its words are everybody's."""
+    assert "cannot draw '[prompt]'" == redacted(
+        f"cannot draw '{prompt}'", Settings(prompt=prompt), None
+    )
+
+
+def test_codes_and_categories_are_quotations_too() -> None:
+    """What vendors put where a word is expected is no exception."""
+    failure = unquoted(
+        Failure(
+            fault=Fault.REFUSED, message="no", code=f"bad: {PROMPT}", categories=(PROMPT, "gore")
+        ),
+        Settings(prompt=PROMPT),
+    )
+    assert failure is not None
+    assert ("… [prompt]", ("[prompt]", "gore")) == (failure.code, failure.categories)
 
 
 @pytest.mark.parametrize("text", ["\\", "&", "amp;", "&amp;", "%", "%e4", "字", "a ", "\\u00"])
@@ -148,6 +200,10 @@ async def test_progress_is_told_without_the_prompt() -> None:
 )
 def test_wordless(code: str | None, message: str) -> None:
     """Of a failure in a vendor's words the fault stays, and a code that is one."""
-    failure = wordless(Failure(fault=Fault.JOB_FAILED, message=PROMPT, code=code))
+    said = Failure(
+        fault=Fault.JOB_FAILED, message=PROMPT, code=code, categories=("gore/mild", PROMPT)
+    )
+    failure = wordless(said)
     assert (Fault.JOB_FAILED, message) == (failure.fault, failure.message)
+    assert ("gore/mild",) == failure.categories
     assert PROMPT not in str(failure)

@@ -2,88 +2,99 @@
 
 from __future__ import annotations
 
-import html
 import re
-import sys
+from collections.abc import Collection
 from dataclasses import replace
-from unicodedata import normalize
-from urllib.parse import unquote
+from functools import partial
+from itertools import groupby
 
+from routercore.engine.plain import folded, plain, read
 from routercore.values.faults import Failure
 from routercore.values.images import Settings
 
 SHORTEST = 8
-"""Characters of a quotation that is told from ordinary words; a Chinese sign counts as two."""
-TELLING = 24
-"""Characters of quotations from which on nothing of a message is kept: it is about the prompt, and
-what else it says of it may be written in a way that is not recognised here."""
+"""Characters that a message and a prompt have in common where one quotes the other; and what is
+compared of a key."""
+OWN = 3
+"""Characters of those in words that are not everybody's."""
+MUCH = 24
+"""Characters of quotations from which on a message is about the prompt, and may say more of it in
+ways that are not recognised here: it keeps everybody's words alone."""
 LONGEST = 2000
 """Characters of a message that are kept, so that looking it through takes no time to speak of."""
-LEFT_OUT = "its message quotes the prompt, and is left out"
 NOT_KEPT = "what the provider said is not kept"
+_WORDS = """
+  a about above access account again all allowed already also an and answer any api are as at auto
+  available back background balance be because been before being believe below between billing
+  blocked both busy but by call can cannot categories category change characters code concurrent
+  contact contain contained containing contains content copyright could create credits current
+  currently cut day denied detected did different dimensions do does doesn don down due each edit
+  either empty error exceed exceeded exceeds exist expected fail failed field file filter filtered
+  flagged following for format found from generate generated generating generation given gpt
+  guidelines had has have height help high hour how id if image images in inappropriate include
+  included input internal into invalid is isn it its jpeg jpg key large later least length less
+  limit limits long low lower make mask max maximum may medium min minimum minute missing model
+  models moderation month more most multiple must n name natural need needs negative no non none
+  not nothing number of off on one only option or other our out output overloaded parameter
+  parameters per permission pixels please png policies policy process processed processing prompt
+  prompts provided public quality quota range rate ratio reached reason received rejected report
+  reported request requested requests require required requires resets resolution resource
+  response result retry s safety same seconds see sensitive server service side size sizes so some
+  sorry square standard strength style support supported system t task text than that the their
+  them then there these they this time to too transparent try type unable unavailable unknown
+  unsafe unsupported up url usage use used user using valid value values violate violated violates
+  violating violation wait want was we webp were what when which width will with without work
+  working works wrong you your
+"""
+EVERYBODYS = frozenset(_WORDS.split())
+"""Words with which vendors say what was wrong, and which tell nothing of whoever used them."""
 
-_HEX = "[0-9a-fA-F]"
-_ESCAPED = re.compile(
-    rf"(?<!\\)\\+u(?P<high>[dD][89abAB]{_HEX}{{2}})\\+u(?P<low>[dD][c-fC-F]{_HEX}{{2}})"
-    rf"|(?<!\\)\\+(?:u(?P<short>{_HEX}{{4}})|x(?P<byte>{_HEX}{{2}})|U(?P<long>000{_HEX}{{5}}))"
-    r"|(?<!\\)\\+(?P<blank>[abfnrtv])"
-    r"|&(?:amp;)*(?P<entity>\#?\w{1,30};)"
-    rf"|(?P<bytes>(?:%{_HEX}{{2}})+)"
-)
-"""A character as JSON, Python, HTML or a URL writes it, however often it was escaped."""
-_TOKEN = re.compile(rf"{_ESCAPED.pattern}|.", re.DOTALL)
-_MARKS = re.compile("[\u0300-\u036f]+")
-_BETWEEN = re.compile(r"[\W_]+")
-_WIDE = re.compile("([\u2e80-\U0010ffff])")
-"""Signs of scripts that write a word with one or two."""
-_WORD = re.compile(r"[\w.-]{1,64}")
+_SIZE = re.compile(r"\d+x\d+")
+_QUOTED = re.compile(r"[^\0 ](?:[^\0]*[^\0 ])?")
+_WORD = re.compile(r"[\w./-]{1,64}")
 
 
 def unquoted(
     failure: Failure | None, asked: Settings | None = None, secret: str | None = None
 ) -> Failure | None:
-    """The failure without the key and the prompts in its message.
+    """The failure without the key and the prompts in what the vendor says.
 
     Events, logs and the ledger keep messages, and promise to keep neither.
     """
     if failure is None:
         return None
-    message = redacted(failure.message, asked, secret)
-    return failure if message == failure.message else replace(failure, message=message)
+    clean = partial(redacted, asked=asked, secret=secret)
+    return replace(
+        failure,
+        message=clean(failure.message),
+        code=failure.code and clean(failure.code),
+        categories=tuple(map(clean, failure.categories)),
+    )
 
 
 def wordless(failure: Failure) -> Failure:
     """The failure in our own words: for one that may quote a prompt which nobody here knows."""
     code = failure.code if failure.code and _WORD.fullmatch(failure.code) else None
     message = f"{NOT_KEPT}; its code is {code!r}" if code else NOT_KEPT
-    return replace(failure, message=message, code=code)
+    categories = tuple(filter(_WORD.fullmatch, failure.categories))
+    return replace(failure, message=message, code=code, categories=categories)
 
 
 def redacted(message: str, asked: Settings | None, secret: str | None) -> str:
     """A vendor's message without what it quotes of the key and the prompts, however it writes it.
 
-    Of a prompt letters and digits are compared, in any case, form and escape. What a message says
-    of it in words of its own stays, unless it quotes much of it.
+    Why the vendor refused stays to be read: what a message says in everybody's words is kept.
     """
     key = _beginning(message, secret or "")
     message = message.replace(key, "[key]") if key else message  # Before it is cut itself.
     message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
-    text, places = _read(message)
-    quoted = _quoted(text, (asked.prompt, asked.negative_prompt or "") if asked else ())
-    if quoted.count(True) >= TELLING:
-        return LEFT_OUT
-    for start, end in reversed(_spans(text, quoted)):
+    text, places = read(message)
+    prompts = [asked.prompt, asked.negative_prompt or ""] if asked else []
+    quotations = _quotations(text, [plain(prompt).strip() for prompt in prompts])
+    for start, end in reversed(quotations):
         message = f"{message[: places[start][0]]}[prompt]{message[places[end - 1][1] :]}"
-    return message
-
-
-def _spans(text: str, quoted: list[bool]) -> list[tuple[int, int]]:
-    """From where to where there is a quotation, without the space around it."""
-    marked = "".join("x" if one else " " for one in quoted)
-    return [
-        (run.start() + text[run.start()].isspace(), run.end() - text[run.end() - 1].isspace())
-        for run in re.finditer("x+", marked)
-    ]
+    is_about_it = sum(end - start for start, end in quotations) >= MUCH
+    return _everybodys(message) if is_about_it else message
 
 
 def _beginning(message: str, secret: str) -> str:
@@ -95,54 +106,48 @@ def _beginning(message: str, secret: str) -> str:
     return secret[:low] if low >= SHORTEST else ""
 
 
-def _quoted(text: str, prompts: tuple[str, ...]) -> list[bool]:
-    """Which characters of a plain text are part of a run that is also in a prompt."""
+def _quotations(text: str, prompts: Collection[str]) -> list[tuple[int, int]]:
+    """From where to where a plain text quotes a prompt: whole, or with words of its own."""
+    own = {
+        at
+        for word in re.finditer(r"\S+", text)
+        if not _is_everybodys(word[0])
+        for at in range(*word.span())
+    }
+    wholes = [prompt for prompt in prompts if len(prompt) >= SHORTEST]
+    return [
+        run.span()
+        for run in _QUOTED.finditer(_shared(text, prompts))
+        if len(own.intersection(range(*run.span()))) >= OWN
+        or any(whole in run[0] for whole in wholes)
+    ]
+
+
+def _shared(text: str, prompts: Collection[str]) -> str:
+    """The text, and in it only what is part of a run that is also in a prompt, or is a prompt."""
     runs = [text[at : at + SHORTEST] for at in range(len(text) - SHORTEST + 1)]
-    quoted = [False] * len(text)
     wanted = set(runs)
-    for prompt in prompts if wanted else ():
-        plain = _plain(_ESCAPED.sub(_meant, prompt))
-        known = {
-            run for at in range(len(plain)) if (run := plain[at : at + SHORTEST]) in wanted
-        }  # fmt: skip
-        for at, run in enumerate(runs):
-            if run in known:
-                quoted[at : at + SHORTEST] = [True] * SHORTEST
-    return quoted
+    known = {
+        run
+        for prompt in prompts
+        for at in range(len(prompt) - SHORTEST + 1)
+        if (run := prompt[at : at + SHORTEST]) in wanted
+    }
+    shared = ["\0"] * len(text)
+    for at, run in enumerate(runs):
+        if run in known:
+            shared[at : at + SHORTEST] = run
+    for prompt in filter(None, prompts):
+        for whole in re.finditer(rf"(?<!\S){re.escape(prompt)}(?!\S)", text):
+            shared[slice(*whole.span())] = prompt
+    return "".join(shared)
 
 
-def _read(message: str) -> tuple[str, list[tuple[int, int]]]:
-    """A message as plain text, and where each character of that is in the message."""
-    text: list[str] = []
-    places: list[tuple[int, int]] = []
-    for token in _TOKEN.finditer(message):
-        for character in _plain(_meant(token)):
-            if character != " " or text[-1:] != [" "]:
-                text.append(character)
-                places.append(token.span())
-    return "".join(text), places
+def _everybodys(message: str) -> str:
+    """What a message says in everybody's words, with one mark for all words between them."""
+    words = [word if _is_everybodys(folded(word)) else "…" for word in message.split()]
+    return " ".join(word for word, _ in groupby(words))
 
 
-def _plain(text: str) -> str:
-    """Letters and digits alone, in one case, with one space for whatever is between them."""
-    folded = _MARKS.sub("", normalize("NFKD", text)).upper().casefold()
-    return _WIDE.sub(r"\1\1", _BETWEEN.sub(" ", folded))
-
-
-def _meant(token: re.Match[str]) -> str:
-    """What an escape, or a character that is none, stands for."""
-    match token.lastgroup:
-        case "low":
-            high, low = int(token["high"], 16), int(token["low"], 16)
-            return chr(0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF))
-        case "short" | "byte" | "long" as name:
-            number = int(token[name], 16)
-            return chr(number) if number <= sys.maxunicode else " "
-        case "blank":
-            return " "
-        case "entity":
-            return html.unescape(f"&{token['entity']}")
-        case "bytes":
-            return unquote(token["bytes"])
-        case _:
-            return token[0]
+def _is_everybodys(words: str) -> bool:
+    return all(word in EVERYBODYS or _SIZE.fullmatch(word) for word in words.split())
