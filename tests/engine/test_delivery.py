@@ -230,7 +230,7 @@ async def test_a_compression_that_a_vendor_lacks_is_applied_afterwards() -> None
 
 def inputs(*answers: Any) -> tuple[Inputs, ManualClock, FakeTransport]:
     transport, clock = FakeTransport(answers), ManualClock()
-    return Inputs(transport=transport, clock=clock, max_bytes=10_000), clock, transport
+    return Inputs(transport=transport, clock=clock), clock, transport
 
 
 def referring(**more: Any) -> ImageRequest:

@@ -13,7 +13,7 @@ from routercore.provider import HttpResponse
 from routercore.testing.clock import ManualClock
 from routercore.testing.transport import Answer, FakeTransport, Hanging, lost
 from routercore.values.errors import RequestError, RouterError
-from routercore.values.images import ImageRequest, InputImage
+from routercore.values.images import MAX_INPUT_BYTES, ImageRequest, InputImage
 
 URL = "https://images.example/a.png"
 
@@ -29,7 +29,7 @@ def request(*images: InputImage, mask: InputImage | None = None) -> ImageRequest
 
 
 def inputs(transport: FakeTransport, clock: ManualClock | None = None) -> Inputs:
-    return Inputs(transport=transport, clock=clock or ManualClock(), max_bytes=1000)
+    return Inputs(transport=transport, clock=clock or ManualClock())
 
 
 async def test_pictures_are_fetched() -> None:
@@ -47,7 +47,9 @@ async def test_pictures_are_fetched() -> None:
     assert (picture(), URL) == (found.images[1].data, found.images[1].url)
     assert found.mask is not None
     assert "image/jpeg" == found.mask.media_type
-    assert [(True, 1000)] * 2 == [(sent.public_only, sent.max_bytes) for sent in transport.sent]
+    assert [(True, MAX_INPUT_BYTES)] * 2 == [
+        (sent.public_only, sent.max_bytes) for sent in transport.sent
+    ]
 
 
 async def test_nothing_to_fetch() -> None:
@@ -80,6 +82,19 @@ async def test_what_cannot_be_had(answer: Answer, code: str) -> None:
     assert ("image", code) == (refused.value.param, refused.value.code)
     assert "10.0.0.1" not in refused.value.message
     assert 2 == len(transport.sent)
+
+
+async def test_a_picture_that_is_too_large() -> None:
+    """It is called too large, and by its parameter; its server could be reached."""
+    transport = FakeTransport([HttpResponse(status=200, body=bytes(MAX_INPUT_BYTES + 1))])
+    own, mask = InputImage.of(picture()), InputImage(url=URL)
+
+    with pytest.raises(RequestError) as refused:
+        await inputs(transport).resolve(request(own, mask=mask))
+
+    error = refused.value
+    assert (400, "mask", "failed_to_download_image") == (error.status, error.param, error.code)
+    assert "The mask could not be downloaded: it is larger than 50 MiB." == error.message
 
 
 async def test_a_server_that_does_not_answer() -> None:

@@ -120,10 +120,9 @@ async def _fetched(request: ImageRequest, transport: Transport) -> ImageRequest:
     """The request with the bytes of every picture that was given by a URL."""
     from routercore.engine.clock import SystemClock
     from routercore.engine.inputs import Inputs
-    from routercore.engine.transport.base import MAX_RESPONSE_BYTES
     from routercore.values.errors import RequestError
 
-    inputs = Inputs(transport=transport, clock=SystemClock(), max_bytes=MAX_RESPONSE_BYTES)
+    inputs = Inputs(transport=transport, clock=SystemClock())
     try:
         return await inputs.resolve(request)
     except RequestError as error:

@@ -90,9 +90,7 @@ class Engine:
         self._cache = cache
         self._turns = Turns(self.random)
         self._health = HealthBook(self.clock)
-        self._inputs = Inputs(
-            transport=transport, clock=self.clock, max_bytes=setup.max_image_bytes
-        )
+        self._inputs = Inputs(transport=transport, clock=self.clock)
         self._observers = Observers(observers)
         self._upstreams = {p.name: self._upstream(p.name) for p in setup.providers}
         self.ledger = ledger

@@ -10,10 +10,15 @@ from routercore.engine.attempt import together
 from routercore.engine.clock import Clock
 from routercore.engine.download import Counting, fetch
 from routercore.engine.pixels import BadImageError, inspect
-from routercore.engine.transport.base import BlockedAddressError, Transport, TransportError
+from routercore.engine.transport.base import (
+    BlockedAddressError,
+    TooLargeError,
+    Transport,
+    TransportError,
+)
 from routercore.engine.watching import unbounded
 from routercore.values.errors import RequestError
-from routercore.values.images import MEDIA_TYPES, ImageRequest, InputImage
+from routercore.values.images import MAX_INPUT_BYTES, MEDIA_TYPES, ImageRequest, InputImage
 
 INPUT_SECONDS = 30.0
 """The longest that fetching the pictures of one request may take."""
@@ -26,7 +31,6 @@ class Inputs:
 
     transport: Transport
     clock: Clock
-    max_bytes: int
 
     async def resolve(
         self, request: ImageRequest, take: Callable[[int], None] = unbounded
@@ -34,7 +38,8 @@ class Inputs:
         """The request with the bytes of every picture; ``take`` is told of them as they come.
 
         Raises:
-            RequestError: a URL is not allowed, does not answer in time, or is no picture.
+            RequestError: a URL is not allowed, does not answer in time, or leads to what is too
+                large or no picture.
         """
         pictures = {"mask": request.mask, "markup": request.markup}
         if not any(map(_is_elsewhere, (*request.images, *pictures.values()))):
@@ -69,11 +74,13 @@ class Inputs:
             return image
         try:
             response = await fetch(
-                counting, image.url, trusted_origins=frozenset(), max_bytes=self.max_bytes
+                counting, image.url, trusted_origins=frozenset(), max_bytes=MAX_INPUT_BYTES
             )
         except BlockedAddressError as error:
             message = f"The URL of the {param} is not one that is fetched."
             raise RequestError(message, param=param, code="invalid_image_url") from error
+        except TooLargeError as error:
+            raise _failed(param, f"it is larger than {MAX_INPUT_BYTES >> 20} MiB") from error
         except TransportError as error:
             raise _failed(param, "its server cannot be reached") from error
         if not response.is_success:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from routercore.server.bodies import Account, pieces
 from routercore.server.faults import TooLargeError
 from routercore.values.errors import RequestError
+from routercore.values.images import MAX_INPUT_BYTES
 
 MAX_PARTS = 256
 MAX_HEADERS = 16
@@ -22,7 +23,6 @@ MAX_TEXT_BYTES = 1024 * 1024
 """Of one field that is not a file."""
 MAX_STEPS = 32
 """Of one bracketed name."""
-MAX_FILE_BYTES = 50 * 1024 * 1024
 _BRACKETED = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -136,9 +136,9 @@ class _Collector:
         self._body = io.BytesIO()
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
-        limit = MAX_FILE_BYTES if self._is_file else MAX_TEXT_BYTES
+        limit = MAX_INPUT_BYTES if self._is_file else MAX_TEXT_BYTES
         if self._is_image_text():
-            limit = MAX_FILE_BYTES
+            limit = MAX_INPUT_BYTES
         if self._body.tell() + end - start > limit:
             raise TooLargeError(f"{self._name!r} is larger than {limit:,} bytes.")
         self._body.write(memoryview(data)[start:end])

@@ -17,10 +17,10 @@ from routercore.engine.inputs import picture_of
 from routercore.server.bodies import Account, read_json
 from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
 from routercore.server.faults import MediaTypeError, TooLargeError
-from routercore.server.forms import MAX_FILE_BYTES, Part, Upload, path_of, read_form
+from routercore.server.forms import Part, Upload, path_of, read_form
 from routercore.values.errors import RequestError
 from routercore.values.faults import ProviderFailed
-from routercore.values.images import ImageRequest, InputImage, ResponseFormat
+from routercore.values.images import MAX_INPUT_BYTES, ImageRequest, InputImage, ResponseFormat
 from routercore.values.sizes import Size
 
 PICTURES = ("image", "mask", "markup")
@@ -248,8 +248,8 @@ def _picture(source: Source, param: str) -> InputImage:
     if isinstance(source, str) and source[:8].lower() == "https://":
         return _at_url(source, param)
     data = source.data if isinstance(source, Upload) else _from_data_url(source, param)
-    if len(data) > MAX_FILE_BYTES:
-        raise TooLargeError(f"The {param} is larger than {MAX_FILE_BYTES:,} bytes.", param=param)
+    if len(data) > MAX_INPUT_BYTES:
+        raise TooLargeError(f"The {param} is larger than {MAX_INPUT_BYTES:,} bytes.", param=param)
     return picture_of(data, param)
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from routercore.values.faults import Failure
     from routercore.values.money import Cost, SvgUsage, Usage
 
+MAX_INPUT_BYTES = 50 * 1024 * 1024
+"""Of one picture that a caller of the server sends, or that anybody refers to by a URL."""
+
 
 class Operation(StrEnum):
     """What a request wants done."""
