@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import random as random_module
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
@@ -14,19 +14,22 @@ from routercore import config as configuration
 from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.collecting import SECONDS, Fate, OnCollected
 from routercore.engine.engine import Engine, NoticeListener
+from routercore.engine.kinds import KINDS, PARAMS, is_plain, wrong_kind
 from routercore.engine.ledger import Ledger
 from routercore.engine.models import ModelEntry
 from routercore.engine.setup import LOCAL_CALLER, Caller, LedgerSetup, RouterSetup, StoreSetup
 from routercore.engine.transport import default_transport
 from routercore.engine.transport.base import Transport
+from routercore.engine.wishes import refuse_imageless
 from routercore.plugins import Contributions, PluginReport
 from routercore.routing.estimates import Estimates
 from routercore.routing.plan import Plan
 from routercore.state.callers import open_caller_limits
 from routercore.state.ledger import open_ledger
 from routercore.state.memory import MemoryCache, MemoryUpstreamLimits
+from routercore.values.errors import RequestError
 from routercore.values.events import Observer, StreamItem
-from routercore.values.images import ImageRequest, ImageResult, InputImage
+from routercore.values.images import ImageRequest, ImageResult, InputImage, ResponseFormat
 from routercore.values.sizes import Size
 
 Picture = InputImage | bytes | str | Path
@@ -150,6 +153,7 @@ class Router:
         Raises:
             RouterError: it could not be done; see :mod:`routercore.values.errors`.
         """
+        _refuse_beside(caller, request_id, on_notice)
         listener = on_notice or (lambda target, notice: None)
         asked = make_request(request, **settings)
         return await self.engine.generate(asked, caller, on_notice=listener, request_id=request_id)
@@ -174,7 +178,9 @@ class Router:
             RouterError: it could not be done.
             OSError: a file cannot be read.
         """
-        return await self.generate(prompt, images=images, mask=mask, **settings)
+        pictures = () if images is None else _inputs("images", images)
+        refuse_imageless(pictures)
+        return await self.generate(prompt, images=pictures, mask=mask, **settings)
 
     def stream(
         self,
@@ -185,6 +191,7 @@ class Router:
         **settings: Any,
     ) -> AsyncIterator[StreamItem]:
         """As :meth:`generate`, with intermediate images before the completed result."""
+        _refuse_beside(caller, request_id)
         return self.engine.stream(make_request(request, **settings), caller, request_id=request_id)
 
     def plan(
@@ -194,6 +201,7 @@ class Router:
 
         Makes no network call and changes nothing.
         """
+        _refuse_beside(caller)
         return self.engine.plan(make_request(request, **settings), caller)
 
     def estimate(
@@ -208,6 +216,7 @@ class Router:
         Raises:
             RequestError: a price is unknown, and ``unknown_price`` is ``error``.
         """
+        _refuse_beside(caller)
         return self.engine.estimate(make_request(request, **settings), caller)
 
     def models(self, *, caller: Caller = LOCAL_CALLER) -> list[ModelEntry]:
@@ -248,11 +257,12 @@ SETTINGS = frozenset(field.name for field in fields(ImageRequest)) - {"prompt"}
 def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
     """A request out of a prompt and settings.
 
-    A size may be text, a picture its bytes or the path of its file, and ``auto`` is the default.
+    A size may be text, a picture its bytes or the path of its file; ``None`` and ``auto`` ask for
+    nothing. The rest is checked where it is asked for.
 
     Raises:
+        RequestError: a size or a response format is none, or a picture is nothing that can be one.
         TypeError: a setting does not exist, or comes beside a whole request.
-        ValueError: the size is not one.
         OSError: a file cannot be read.
     """
     if isinstance(request, ImageRequest):
@@ -261,16 +271,22 @@ def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
         return request
     for name in settings.keys() - SETTINGS:
         raise TypeError(_no_setting(name))
-    settings = {name: None if value == "auto" else value for name, value in settings.items()}
-    if isinstance(settings.get("size"), str):
-        settings["size"] = Size.parse(settings["size"])
-    if "images" in settings:
-        settings["images"] = _inputs(settings["images"])
-    for name in ("mask", "markup"):
-        if settings.get(name) is not None:
-            settings[name] = _input(settings[name])
-    settings.setdefault("model", DEFAULT_MODEL)
-    return ImageRequest(prompt=request, **settings)
+    asked = {
+        name: _READERS[name](name, value) if name in _READERS else value
+        for name, value in settings.items()
+        if value is not None and not (isinstance(value, str) and value == "auto")
+    }
+    return ImageRequest(prompt=request, **{"model": DEFAULT_MODEL, **asked})
+
+
+def _refuse_beside(caller: object, request_id: object = None, on_notice: object = None) -> None:
+    """Refuse what is given beside a request, where it is nothing of the kind."""
+    if not isinstance(caller, Caller):
+        raise wrong_kind("caller", "a Caller", caller)
+    if request_id is not None and not (isinstance(request_id, str) and is_plain(request_id)):
+        raise wrong_kind("request_id", "plain text", request_id)
+    if on_notice is not None and not callable(on_notice):
+        raise wrong_kind("on_notice", "something that can be called", on_notice)
 
 
 def _no_setting(name: str) -> str:
@@ -278,13 +294,40 @@ def _no_setting(name: str) -> str:
     return f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
-def _inputs(images: Picture | Sequence[Picture]) -> tuple[InputImage, ...]:
-    if isinstance(images, InputImage | bytes | str | Path):
-        return (_input(images),)
-    return tuple(map(_input, images))
+def _size(name: str, value: Any) -> Any:
+    try:
+        return Size.parse(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise RequestError(str(error), param=name, code="invalid_value") from None
 
 
-def _input(image: Picture) -> InputImage:
-    if isinstance(image, InputImage):
-        return image
-    return InputImage.of(image) if isinstance(image, bytes) else InputImage.open(image)
+def _form(name: str, value: Any) -> Any:
+    try:
+        return ResponseFormat(value)
+    except ValueError:
+        raise wrong_kind(name, KINDS[ResponseFormat].takes, value) from None
+
+
+def _inputs(name: str, images: Any) -> tuple[InputImage, ...]:
+    if isinstance(images, Picture):
+        return (_input(PARAMS[name], images),)
+    if not isinstance(images, Iterable) or isinstance(images, Mapping):
+        raise wrong_kind(PARAMS[name], KINDS[tuple[InputImage, ...]].takes, images)
+    return tuple(_input(PARAMS[name], image) for image in images)
+
+
+def _input(name: str, image: Any) -> InputImage:
+    match image:
+        case InputImage():
+            return image
+        case bytes():
+            return InputImage.of(image)
+        case str() | Path() if is_plain(str(image)):
+            return InputImage.open(image)
+        case _:
+            raise wrong_kind(name, KINDS[InputImage].takes, image)
+
+
+_READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "size": _size, "response_format": _form, "images": _inputs, "mask": _input, "markup": _input,
+}  # fmt: skip

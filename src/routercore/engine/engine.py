@@ -169,9 +169,6 @@ class Engine:
         Raises:
             RouterError: it could not be done; the class says why.
         """
-        if request.partial_images:
-            message = "intermediate images come in a stream alone; ask for one with stream()"
-            raise RequestError(message, param="partial_images", code="invalid_value")
         return await self._serve(
             request, caller, on_notice, on_admission, stream=False, request_id=request_id,
             watch=watch,
@@ -213,7 +210,7 @@ class Engine:
         request_id: str | None,
         watch: Watch | None,
     ) -> ImageResult:
-        route, targets = self._route(request, caller)
+        route, targets = self._route(request, caller, stream=stream)
         request_id = request_id or f"req_{self.random.getrandbits(96):024x}"
         deadline = self.clock.monotonic() + self.setup.deadline
         book = self._books.open(request, caller, request_id, deadline)
@@ -270,10 +267,16 @@ class Engine:
             book.end("failed", code=UNEXPECTED)
             raise
 
-    def _route(self, request: ImageRequest, caller: Caller) -> tuple[Route, list[Target]]:
+    def _route(
+        self, request: ImageRequest, caller: Caller, *, stream: bool = True
+    ) -> tuple[Route, list[Target]]:
+        """Where a request goes that can be one; ``stream``: whether it may be of a stream."""
+        refuse_wrong(request)
+        if request.partial_images and not stream:
+            message = "intermediate images come in a stream alone; ask for one with stream()"
+            raise RequestError(message, param="partial_images", code="invalid_value")
         if not caller.may_use(request.model):
             raise ModelNotFoundError(f"this key may not use a model named {request.model!r}")
-        refuse_wrong(request)
         return self.catalogue.find(request.model)
 
     def _unheard(self, request: ImageRequest) -> Iterator[Warning]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from decimal import Decimal
 
+from routercore.engine.kinds import refuse_kinds, refuse_unsendable
+from routercore.values.bounds import BOUNDS
 from routercore.values.charging import COUNTS, SIZES, plain
 from routercore.values.errors import RequestError
-from routercore.values.images import ImageRequest, Settings
+from routercore.values.images import ImageRequest, InputImage, Settings
+from routercore.values.sizes import parse_ratio, tier_pixels
 
 RESERVED = COUNTS | SIZES | {f.name.replace("_", "") for f in fields(Settings)} | {
     "model", "stream", "image", "messages", "modalities",
@@ -31,30 +34,67 @@ the one that is configured. A ``model`` further down may be that of a LoRA."""
 
 
 def refuse_wrong(request: ImageRequest) -> None:
-    """Refuse what makes no sense whoever is asked.
+    """Refuse what makes no sense whoever is asked. Every way to ask goes through here.
 
     Raises:
-        RequestError: something is missing, or does not go together.
+        RequestError: something is missing, of the wrong kind, out of bounds, or does not go
+            together.
     """
-    if not request.prompt and not request.images:
-        raise RequestError("the prompt is empty", param="prompt", code="invalid_value")
+    refuse_kinds(request)
+    if not request.prompt.strip() and not request.images:
+        raise _wrong("prompt", "the prompt is empty")
+    if not all(image.data or image.url for image in request.images):
+        raise _wrong("image", "the image is empty")
     for overlay in ("mask", "markup"):
         if getattr(request, overlay) is not None and not request.images:
-            message = f"a {overlay} needs an image to lie on"
-            raise RequestError(message, param=overlay, code="invalid_value")
+            raise _wrong(overlay, f"a {overlay} needs an image to lie on")
+    if request.mask is not None and request.markup is not None:
+        raise _wrong("markup", "give a mask or a markup, not both")
+    refuse_unsendable("svg", request.svg or {})
     for name, options in request.options.items():
+        refuse_unsendable(f"options.{name}", options)
         refuse_reserved(name, options)
-    if request.n < 1:
-        raise RequestError("n is less than 1", param="n", code="invalid_value")
+    for name, (least, most) in BOUNDS.items():
+        value = getattr(request, name)
+        if value is not None and not least <= value <= most:
+            raise _wrong(name, f"{name} is a whole number from {least} to {most}")
+    _refuse_shape(request)
     if request.max_price is not None and not _is_amount(request.max_price):
-        message = f"max_price is {request.max_price!r:.80}, not a number of US dollars from 0 on"
-        raise RequestError(message, param="max_price", code="invalid_value")
+        raise _wrong("max_price", "max_price is a number of US dollars from 0 on")
+
+
+def refuse_imageless(images: Sequence[InputImage]) -> None:
+    """Refuse an edit of nothing, which would make a picture from its prompt alone.
+
+    Raises:
+        RequestError: there is no image.
+    """
+    if not images:
+        raise _wrong("image", "an edit needs an image")
+
+
+def _refuse_shape(request: ImageRequest) -> None:
+    """A shape is said in pixels or as a ratio with a tier, and so that it can be read."""
+    if request.size is not None and (request.aspect_ratio or request.resolution):
+        raise _wrong("aspect_ratio", "give size, or aspect_ratio with resolution, not both")
+    for name, read in (("aspect_ratio", parse_ratio), ("resolution", tier_pixels)):
+        if text := getattr(request, name):
+            try:
+                read(text)
+            except ValueError as error:
+                raise _wrong(name, str(error)) from None
+
+
+def _wrong(param: str, message: str) -> RequestError:
+    return RequestError(message, param=param, code="invalid_value")
 
 
 def _is_amount(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | float):
+    if isinstance(value, Decimal):
+        return value.is_finite() and value >= 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and value >= 0
+    return 0 <= value < math.inf
 
 
 def refuse_reserved(provider: str, options: Mapping[str, object]) -> None:

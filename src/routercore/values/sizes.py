@@ -69,6 +69,19 @@ def parse_ratio(text: str) -> float:
     return int(match[1]) / int(match[2])
 
 
+def tier_pixels(tier: str) -> int:
+    """About how many pixels a picture of ``2K`` has, or of ``1536``.
+
+    Raises:
+        ValueError: nobody can read the tier, or it has no pixels.
+    """
+    match = _TIER.fullmatch(tier)
+    edge = float(match[1]) * (1024 if match[2] else 1) if match else 0.0
+    if edge < 1:
+        raise ValueError(f"{tier!r} is not a resolution; write it like 2K")
+    return round(edge * edge)
+
+
 def nearest_ratio(ratio: float, offered: tuple[str, ...]) -> str:
     """The offered ratio that is closest, on the logarithmic scale on which 1:2 equals 2:1."""
     return min(offered, key=lambda text: abs(math.log(parse_ratio(text) / ratio)))
@@ -146,11 +159,7 @@ class RatioSizes:
             return next(iter(self.tier_pixels.values()), 1024 * 1024)
         if tier in self.tier_pixels:
             return self.tier_pixels[tier]
-        match = _TIER.fullmatch(tier)
-        if match is None:
-            raise ValueError(f"{tier!r} is not a resolution; write it like 2K")
-        edge = float(match[1]) * (1024 if match[2] else 1)
-        return round(edge * edge)
+        return tier_pixels(tier)
 
     def expected(self, ratio: str, tier: str | None) -> Size:
         """The pixels that a ratio and tier give: exact where declared, computed elsewhere."""
