@@ -112,7 +112,7 @@ def test_an_edit_needs_an_image(client: httpx2.Client) -> None:
     """Without an image an edit is a 400 that names the field, as OpenAI has it."""
     error = client.post(URL, json=FIELDS).json()["error"]
 
-    assert ("invalid_value", "image[]") == (error["code"], error["param"])
+    assert ("invalid_value", "image") == (error["code"], error["param"])
 
 
 def test_text_alone_under_imagerouters_prefix(client: httpx2.Client) -> None:

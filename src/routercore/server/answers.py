@@ -117,7 +117,7 @@ def warning_body(warning: Warning, redactor: Redactor) -> dict[str, Any]:
     """One setting that was not honoured to the letter, or money that may be lost."""
     body = {
         "code": warning.code,
-        "param": warning.param,
+        "param": redactor.param(warning.param),
         "message": redactor.clean(warning.message),
         "requested": warning.requested,
         "delivered": warning.delivered,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -16,13 +16,13 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from routercore.engine.wishes import refuse_reserved
-from routercore.values.errors import RequestError
-from routercore.values.sizes import Size, parse_ratio
+from routercore.values.bounds import BOUNDS
+from routercore.values.sizes import Size
 
 MAX_PROMPT = 32_000
 MAX_IMAGES = 16
-MAX_SEED = 2**63 - 1
+NARROWER: Mapping[str, int] = {"n": 10}
+"""What one HTTP request may ask for at most, where a program may ask for more."""
 MAX_REFERENCE = 70 * 1024 * 1024
 """Characters of a data URL: an image of 50 MB in base64."""
 
@@ -42,21 +42,9 @@ def _flag(value: object) -> object:
     return value
 
 
-def _plain_text(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("it contains a NUL character")
-    return value
-
-
 def _size(value: str) -> str:
     if value != "auto":
         Size.parse(value)
-    return value
-
-
-def _ratio(value: str) -> str:
-    if value != "auto":
-        parse_ratio(value)
     return value
 
 
@@ -64,25 +52,19 @@ def _format(value: object) -> object:
     return "jpeg" if value == "jpg" else value
 
 
-def _options(value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    for provider, options in value.items():
-        try:
-            refuse_reserved(provider, options)
-        except RequestError as error:
-            raise ValueError(error.message) from None
-    if not _is_finite(value):
-        raise ValueError("it has a number that is not finite")
-    return value
+def _bounds(name: str) -> tuple[int, int]:
+    low, high = BOUNDS[name]
+    return low, min(high, NARROWER.get(name, high))
 
 
-def _is_finite(value: object) -> bool:
-    if isinstance(value, dict | list):
-        return all(map(_is_finite, value.values() if isinstance(value, dict) else value))
-    return not isinstance(value, float) or math.isfinite(value)
+def _within(name: str) -> Any:
+    low, high = _bounds(name)
+    return Field(ge=low, le=high)
 
 
-def _int_schema(low: int, high: int) -> WithJsonSchema:
+def _written(name: str) -> WithJsonSchema:
     """A number, or the same as text."""
+    low, high = _bounds(name)
     digits = len(str(high))
     return WithJsonSchema(
         {
@@ -98,19 +80,18 @@ _FLAG = WithJsonSchema(
     {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]}
 )
 Flag = Annotated[bool, BeforeValidator(_flag), _FLAG]
-Text = Annotated[str, AfterValidator(_plain_text)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._ -]+$")]
-Name = Annotated[Text, StringConstraints(min_length=1, max_length=256)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REFERENCE)]
 
 
 Number = BeforeValidator(_number)
-Count = Annotated[int, Number, Field(ge=1, le=10), _int_schema(1, 10)]
-Percent = Annotated[int, Number, Field(ge=0, le=100), _int_schema(0, 100)]
-Partials = Annotated[int, Number, Field(ge=0, le=3), _int_schema(0, 3)]
-Frames = Annotated[int, Number, Field(ge=2, le=16), _int_schema(2, 16)]
-Milliseconds = Annotated[int, Number, Field(ge=1, le=655_350), _int_schema(1, 655_350)]
-Seed = Annotated[int, Number, Field(ge=0, le=MAX_SEED), _int_schema(0, MAX_SEED)]
+Count = Annotated[int, Number, _within("n"), _written("n")]
+Percent = Annotated[int, Number, _within("output_compression"), _written("output_compression")]
+Partials = Annotated[int, Number, _within("partial_images"), _written("partial_images")]
+Frames = Annotated[int, Number, _within("frame_count"), _written("frame_count")]
+Milliseconds = Annotated[int, Number, _within("frame_duration_ms"), _written("frame_duration_ms")]
+Seed = Annotated[int, Number, _within("seed"), _written("seed")]
 
 
 class ImageReference(BaseModel):
@@ -147,7 +128,7 @@ class ImageBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    prompt: Annotated[Text, StringConstraints(min_length=1, max_length=MAX_PROMPT)]
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=MAX_PROMPT)]
     model: Name | None = None
     n: Count | None = None
     size: (
@@ -174,8 +155,8 @@ class ImageBody(BaseModel):
     style: Word | None = None
     stream: Flag | None = None
     partial_images: Partials | None = None
-    user: Annotated[Text, StringConstraints(max_length=512)] | None = None
-    safety_identifier: Annotated[Text, StringConstraints(max_length=512)] | None = None
+    user: Annotated[str, StringConstraints(max_length=512)] | None = None
+    safety_identifier: Annotated[str, StringConstraints(max_length=512)] | None = None
     complexity: Word | None = None
     frame_count: Frames | None = None
     frame_duration_ms: Milliseconds | None = None
@@ -187,12 +168,11 @@ class ImageBody(BaseModel):
     markup: Picture | None = None
 
     seed: Seed | None = None
-    negative_prompt: Annotated[Text, StringConstraints(max_length=MAX_PROMPT)] | None = None
+    negative_prompt: Annotated[str, StringConstraints(max_length=MAX_PROMPT)] | None = None
     aspect_ratio: (
         Annotated[
             str,
             StringConstraints(pattern=r"^(auto|[0-9]{1,4}:[0-9]{1,4})$"),
-            AfterValidator(_ratio),
         ]
         | None
     ) = None
@@ -212,4 +192,4 @@ class ImageBody(BaseModel):
         WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": 10_000},
                                   {"type": "string", "pattern": r"^\d{1,4}(\.\d{1,9})?$"}]}),
     ] | None = None  # fmt: skip
-    provider_options: Annotated[dict[str, dict[str, Any]], AfterValidator(_options)] | None = None
+    provider_options: dict[str, dict[str, Any]] | None = None

@@ -64,7 +64,10 @@ class EstimatesApi:
         return {
             "target": rejected.target,
             "reasons": [
-                {"param": one.param, "message": self._redactor.clean(one.message)}
+                {
+                    "param": self._redactor.param(one.param),
+                    "message": self._redactor.clean(one.message),
+                }
                 for one in rejected.reasons
             ],
         }

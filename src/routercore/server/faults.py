@@ -155,6 +155,13 @@ class Redactor:
         text = _CONTROL.sub(" ", text).encode("utf-8", "replace").decode()
         return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 
+    def param(self, name: str | None) -> str | None:
+        """A setting as it is called over HTTP, where options have another name."""
+        if name is None:
+            return None
+        name = f"provider_{name}" if name.startswith("options.") else name
+        return self.clean(name)[:128]
+
 
 def _private_words(provider: ProviderSetup) -> Iterable[str]:
     """Keys, and the names of hosts that only this configuration knows or the vendor publishes."""
@@ -170,7 +177,7 @@ def error_body(error: RouterError, redactor: Redactor) -> dict[str, Any]:
     body: dict[str, Any] = {
         "message": redactor.clean(error.message),
         "type": error.type,
-        "param": None if error.param is None else redactor.clean(error.param)[:128],
+        "param": redactor.param(error.param),
         "code": error.code,
     }
     if isinstance(error, RefusedError):
@@ -180,7 +187,11 @@ def error_body(error: RouterError, redactor: Redactor) -> dict[str, Any]:
         }
     if isinstance(error, UnsupportedError):
         body["rejections"] = [
-            {"target": target, "param": reason.param, "message": redactor.clean(reason.message)}
+            {
+                "target": target,
+                "param": redactor.param(reason.param),
+                "message": redactor.clean(reason.message),
+            }
             for target, reasons in error.rejections.items()
             for reason in reasons
         ]
@@ -193,7 +204,7 @@ def failure_body(failure: Failure, redactor: Redactor) -> dict[str, Any]:
     return {
         "message": redactor.clean(failure.message),
         "type": "upstream_error",
-        "param": None if failure.param is None else redactor.clean(failure.param)[:128],
+        "param": redactor.param(failure.param),
         "code": rule.code,
     }
 

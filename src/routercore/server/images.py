@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from routercore.engine.setup import Caller
+from routercore.engine.wishes import refuse_imageless
 from routercore.router import Router
 from routercore.server.answering import Answerer
 from routercore.server.auth import caller_of
@@ -33,7 +34,6 @@ from routercore.server.tracking import (
     outcome_of,
     replayed,
 )
-from routercore.values.errors import RequestError
 
 
 class ImagesApi:
@@ -114,9 +114,8 @@ class _Work(Response):
             self._request, limit=setup.max_body_bytes, account=account,
             default_model=setup.default_model,
         )  # fmt: skip
-        if self._needs_image and not asked.request.images:
-            message = "An edit needs an image: 'image', 'image[]', or 'images' in JSON."
-            raise RequestError(message, param="image[]", code="invalid_value")
+        if self._needs_image:
+            refuse_imageless(asked.request.images)
         return asked
 
     async def _response(

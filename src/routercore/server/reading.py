@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from routercore.engine.deliver import decode_base64
 from routercore.engine.inputs import picture_of
+from routercore.engine.wishes import refuse_wrong
 from routercore.server.bodies import Account, read_json
 from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
 from routercore.server.faults import MediaTypeError, TooLargeError
@@ -57,7 +58,9 @@ async def read_asked(
     else:
         raise MediaTypeError(f"{kind!r} is not read; send application/json or multipart/form-data.")
     body = _validated(_merged(fields))
-    return Asked(request=_image_request(body, pictures, default_model), stream=bool(body.stream))
+    asked = _image_request(body, pictures, default_model)
+    refuse_wrong(asked)  # Here already, so that nothing is begun or remembered for it.
+    return Asked(request=asked, stream=bool(body.stream))
 
 
 def _sort_form(parts: Sequence[Part]) -> tuple[dict[str, Any], dict[str, list[Source]]]:
@@ -123,7 +126,7 @@ def _validated(fields: dict[str, Any]) -> ImageBody:
 def _problem(problem: ErrorDetails) -> RequestError:
     """A validation error in OpenAI's words."""
     place = problem["loc"]
-    param = str(place[0])[:128] if place else None
+    param = _param(place)
     inner = [str(step) for step in place[1:] if isinstance(step, int)]
     where = f"{param}[{inner[0]}]" if inner else f"{param}"
     kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
@@ -139,6 +142,13 @@ def _problem(problem: ErrorDetails) -> RequestError:
     if kind in ("string_too_short", "too_short"):
         message = "it is empty"
     return RequestError(f"Invalid '{where}': {message}.", param=param, code=code)
+
+
+def _param(place: Sequence[str | int]) -> str | None:
+    """The field, and where in it, if it is an object; other steps are the validator's own."""
+    if place and place[0] in OBJECTS:
+        return ".".join(map(str, place))[:128]
+    return str(place[0])[:128] if place else None
 
 
 def _unknown(name: str) -> str:
@@ -158,7 +168,6 @@ def _image_request(
     if len(images) > MAX_IMAGES:
         raise RequestError(f"There are {len(images)} images; {MAX_IMAGES} are allowed.",
                            param="image", code="invalid_value")  # fmt: skip
-    _check_overlays(bool(images), body, pictures)
     model = body.model or default_model
     if model is None:
         raise RequestError("Missing required parameter: 'model'. GET /v1/models lists what there"
@@ -203,24 +212,11 @@ def _unless_auto(value: str | None) -> str | None:
 
 
 def _check_together(body: ImageBody) -> None:
-    """Settings that exclude each other."""
-    if _unless_auto(body.size) and (
-        _unless_auto(body.aspect_ratio) or _unless_auto(body.resolution)
-    ):
-        raise _conflict("aspect_ratio", "give size, or aspect_ratio with resolution, not both")
+    """What streams and other answers exclude."""
     if body.partial_images and not body.stream:
         raise _conflict("partial_images", "intermediate images need stream=true")
     if body.stream and body.response_format == "url":
         raise _conflict("response_format", "a stream carries images as base64")
-
-
-def _check_overlays(has_image: bool, body: ImageBody, pictures: dict[str, list[Source]]) -> None:
-    """A mask or a markup lies on an image, and on it alone."""
-    given = [name for name in ("mask", "markup") if pictures.get(name) or getattr(body, name)]
-    if len(given) > 1:
-        raise _conflict("markup", "give a mask or a markup, not both")
-    if given and not has_image:
-        raise _conflict(given[0], "it needs an image to lie on")
 
 
 def _conflict(param: str, message: str) -> RequestError:
