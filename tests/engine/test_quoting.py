@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.engine.kit import Kit, provider
 
 from routercore.engine.plain import plain
-from routercore.engine.quoting import EVERYBODYS, LONGEST, redacted, unquoted, wordless
+from routercore.engine.quoting import EVERYBODYS, LONGEST, Quoting, wordless
 from routercore.provider.flow import call, progress
 from routercore.provider.http import post_json
 from routercore.testing.providers import PNG
@@ -32,6 +32,10 @@ KEY = "sk-0123456789abcdef"
 
 def quoting(message: str) -> Any:
     return json_answer({"error": {"message": message}}, 500)
+
+
+def redacted(message: str, prompt: str, negative_prompt: str | None = None) -> str:
+    return Quoting(Settings(prompt=prompt, negative_prompt=negative_prompt), KEY).redacted(message)
 
 
 @pytest.mark.parametrize("quoted", [PROMPT, PROMPT[:20], KEY, KEY[:12]])
@@ -61,13 +65,10 @@ async def test_nothing_that_was_sent_is_kept_by_a_message(
         ("x" * 2 * LONGEST, "x" * LONGEST + "…"),
     ],
 )
-def test_unquoted(said: str, left: str) -> None:
+def test_what_is_left(said: str, left: str) -> None:
     """The words around a short quotation stay, and so do words that are everybody's around a long
     one."""
-    asked = Settings(prompt=PROMPT, negative_prompt="fog and rain")
-    failure = unquoted(Failure(fault=Fault.SERVER_ERROR, message=said), asked)
-    assert failure is not None
-    assert left == failure.message
+    assert left == redacted(said, PROMPT, "fog and rain")
 
 
 CHARACTERS = "abcdefghXYZ0189 \n\t\"'<>,.;äéßñЖяλΣςİı中文字日本語한🦊\u200b\U00020000"
@@ -101,7 +102,7 @@ def test_in_whatever_form(data: st.DataObject, form: Callable[[str], str]) -> No
     excerpt = prompt[start : data.draw(st.integers(start + 8, len(prompt)))]
     assume(sum(map(str.isalnum, excerpt)) >= 8 and not EVERYBODYS & {*plain(excerpt).split()})
 
-    left = redacted(f"<<{form(excerpt)}>>", Settings(prompt=prompt), None)
+    left = redacted(f"<<{form(excerpt)}>>", prompt)
 
     rest = ESCAPES.sub("", left.removeprefix("<<").replace("[prompt]", "", 1))
     assert not [one for one in rest if one.isalnum()]
@@ -112,7 +113,7 @@ def test_what_must_not_be_told(form: Callable[[str], str]) -> None:
     """Of a message that quotes much of a prompt no name is kept that it spells in its own way; why
     the vendor refused is."""
     message = f"J*ne Doe? {form(PATIENT)} was rejected by our safety system"
-    left = redacted(message, Settings(prompt=PATIENT), KEY)
+    left = redacted(message, PATIENT)
     assert left.endswith(" was rejected by our safety system")
     assert not {"J*ne", "Doe", "patient", "1970"} & {*re.split(r"[^\w*]+", left)}
 
@@ -139,7 +140,7 @@ that is not in the logo; you have a maximum of two attempts, and do not have acc
 @pytest.mark.parametrize("prompt", [BRIEF, "size", "a size for gpt", PROMPT, "s"])
 def test_diagnostics_stay(said: str, prompt: str) -> None:
     """A message that has ordinary words in common with a prompt is told as it is."""
-    assert said == redacted(said, Settings(prompt=prompt, negative_prompt="text, value"), KEY)
+    assert said == redacted(said, prompt, "text, value")
 
 
 @pytest.mark.parametrize(
@@ -147,19 +148,15 @@ def test_diagnostics_stay(said: str, prompt: str) -> None:
 )
 def test_prompts_that_are_quoted_whole(prompt: str) -> None:
     """A whole prompt is known where it is short, and where its words are everybody's."""
-    assert "cannot draw '[prompt]'" == redacted(
-        f"cannot draw '{prompt}'", Settings(prompt=prompt), None
-    )
+    assert "cannot draw '[prompt]'" == redacted(f"cannot draw '{prompt}'", prompt)
 
 
 def test_codes_and_categories_are_quotations_too() -> None:
     """What vendors put where a word is expected is no exception."""
-    failure = unquoted(
-        Failure(
-            fault=Fault.REFUSED, message="no", code=f"bad: {PROMPT}", categories=(PROMPT, "gore")
-        ),
-        Settings(prompt=PROMPT),
+    said = Failure(
+        fault=Fault.REFUSED, message="no", code=f"bad: {PROMPT}", categories=(PROMPT, "gore")
     )
+    failure = Quoting(Settings(prompt=PROMPT)).unquoted(said)
     assert failure is not None
     assert ("… [prompt]", ("[prompt]", "gore")) == (failure.code, failure.categories)
 
@@ -169,9 +166,8 @@ def test_looking_grows_with_what_there_is_to_look_at(text: str) -> None:
     """Long prompts and long messages of whatever characters are compared: work that grew by the
     square of them would go on for hours here."""
     long = text * (300_000 // len(text))
-    asked = Settings(prompt=long)
-    assert len(redacted(long, asked, KEY)) <= LONGEST + 1
-    assert f"{'word ' * (LONGEST // 5)}…" == redacted("word " * 60_000, asked, KEY)
+    assert len(redacted(long, long)) <= LONGEST + 1
+    assert f"{'word ' * (LONGEST // 5)}…" == redacted("word " * 60_000, long)
 
 
 async def test_progress_is_told_without_the_prompt() -> None:
@@ -207,3 +203,9 @@ def test_wordless(code: str | None, message: str) -> None:
     assert (Fault.JOB_FAILED, message) == (failure.fault, failure.message)
     assert ("gore/mild",) == failure.categories
     assert PROMPT not in str(failure)
+
+
+def test_wordless_is_what_a_vendor_said() -> None:
+    """Why a vendor could not be reached is this machine's to tell."""
+    ours = Failure(fault=Fault.NOT_SENT, message="the connection was refused")
+    assert ours == wordless(ours)

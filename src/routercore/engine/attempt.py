@@ -14,7 +14,7 @@ from routercore.engine.deliver import Delivery, decode_texts
 from routercore.engine.driver import Contact, Driver
 from routercore.engine.jobs import Work
 from routercore.engine.pixels import BadImageError, mask_to
-from routercore.engine.quoting import redacted, unquoted, wordless
+from routercore.engine.quoting import Quoting, wordless
 from routercore.engine.setup import ProviderSetup
 from routercore.engine.tickets import Ticket, ticket_of
 from routercore.engine.transport.base import MAX_RESPONSE_BYTES, Phase, Transport
@@ -98,7 +98,8 @@ class Attempter:
             ticket_of, candidate=candidate, n=n, model=original.model, secret=secret,
             conversion=conversion,
         )  # fmt: skip
-        heard = partial(_heard, on_notice, original, secret)
+        quoting = Quoting(original, secret)
+        heard = partial(_heard, on_notice, quoting)
         driver = replace(
             self.driver(secret, contact, heard, partial(_kept, contact, on_accepted, ticket)),
             max_bytes=self._answer_bytes(n, candidate.request.partial_images if stream else 0),
@@ -109,7 +110,7 @@ class Attempter:
         return CallOutcome(
             images=images,
             generated=replace(generated, images=()) if generated else None,
-            failure=unquoted(failure, original, secret),
+            failure=quoting.unquoted(failure),
             cost=_cost(candidate, n, generated, failure),
             contact=contact,
             handle=work.handle,
@@ -279,12 +280,10 @@ async def _mask(mask: InputImage | None, card: ModelCard) -> InputImage | None:
     return replace(mask, data=data, media_type="image/png", filename="mask.png")
 
 
-def _heard(
-    on_notice: Callable[[Notice], None], asked: Settings, secret: str | None, notice: Notice
-) -> None:
+def _heard(on_notice: Callable[[Notice], None], quoting: Quoting, notice: Notice) -> None:
     """Pass a notice on, without what its words quote."""
     if isinstance(notice, Progress) and notice.message:
-        notice = replace(notice, message=redacted(str(notice.message), asked, secret))
+        notice = replace(notice, message=quoting.redacted(str(notice.message)))
     on_notice(notice)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
-from functools import partial
+from functools import cached_property
 from itertools import groupby
 
 from routercore.engine.plain import folded, plain, read
-from routercore.values.faults import Failure
+from routercore.values.faults import Failure, Fault
 from routercore.values.images import Settings
 
 SHORTEST = 8
@@ -22,6 +22,8 @@ MUCH = 24
 ways that are not recognised here: it keeps everybody's words alone."""
 LONGEST = 2000
 """Characters of a message that are kept, so that looking it through takes no time to speak of."""
+OUR_WORDS = frozenset({Fault.NOT_SENT, Fault.REPLY_LOST})
+"""Faults of which no vendor says anything."""
 NOT_KEPT = "what the provider said is not kept"
 _WORDS = """
   a about above access account again all allowed already also an and answer any api are as at auto
@@ -54,47 +56,53 @@ _QUOTED = re.compile(r"[^\0 ](?:[^\0]*[^\0 ])?")
 _WORD = re.compile(r"[\w./-]{1,64}")
 
 
-def unquoted(
-    failure: Failure | None, asked: Settings | None = None, secret: str | None = None
-) -> Failure | None:
-    """The failure without the key and the prompts in what the vendor says.
+class Quoting:
+    """What a call was asked with, and takes out of what its vendor says.
 
-    Events, logs and the ledger keep messages, and promise to keep neither.
+    Events, logs and the ledger keep messages, and promise to keep neither key nor prompt.
     """
-    if failure is None:
-        return None
-    clean = partial(redacted, asked=asked, secret=secret)
-    return replace(
-        failure,
-        message=clean(failure.message),
-        code=failure.code and clean(failure.code),
-        categories=tuple(map(clean, failure.categories)),
-    )
+
+    def __init__(self, asked: Settings, secret: str | None = None) -> None:
+        self._asked, self._secret = asked, secret or ""
+
+    def unquoted(self, failure: Failure | None) -> Failure | None:
+        """The failure without quotations."""
+        return failure and replace(
+            failure,
+            message=self.redacted(failure.message),
+            code=failure.code and self.redacted(failure.code),
+            categories=tuple(map(self.redacted, failure.categories)),
+        )
+
+    def redacted(self, message: str) -> str:
+        """A vendor's message without what it quotes of key and prompts, however it writes it.
+
+        Why the vendor refused stays to be read: what it says in everybody's words is kept.
+        """
+        key = _beginning(message, self._secret)
+        message = message.replace(key, "[key]") if key else message  # Before it is cut itself.
+        message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
+        text, places = read(message)
+        quotations = _quotations(text, self._prompts)
+        for start, end in reversed(quotations):
+            message = f"{message[: places[start][0]]}[prompt]{message[places[end - 1][1] :]}"
+        is_about_it = sum(end - start for start, end in quotations) >= MUCH
+        return _everybodys(message) if is_about_it else message
+
+    @cached_property
+    def _prompts(self) -> list[str]:
+        given = self._asked.prompt, self._asked.negative_prompt
+        return [plain(prompt).strip() for prompt in given if prompt]
 
 
 def wordless(failure: Failure) -> Failure:
     """The failure in our own words: for one that may quote a prompt which nobody here knows."""
+    if failure.fault in OUR_WORDS:
+        return failure
     code = failure.code if failure.code and _WORD.fullmatch(failure.code) else None
     message = f"{NOT_KEPT}; its code is {code!r}" if code else NOT_KEPT
     categories = tuple(filter(_WORD.fullmatch, failure.categories))
     return replace(failure, message=message, code=code, categories=categories)
-
-
-def redacted(message: str, asked: Settings | None, secret: str | None) -> str:
-    """A vendor's message without what it quotes of the key and the prompts, however it writes it.
-
-    Why the vendor refused stays to be read: what a message says in everybody's words is kept.
-    """
-    key = _beginning(message, secret or "")
-    message = message.replace(key, "[key]") if key else message  # Before it is cut itself.
-    message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
-    text, places = read(message)
-    prompts = [asked.prompt, asked.negative_prompt or ""] if asked else []
-    quotations = _quotations(text, [plain(prompt).strip() for prompt in prompts])
-    for start, end in reversed(quotations):
-        message = f"{message[: places[start][0]]}[prompt]{message[places[end - 1][1] :]}"
-    is_about_it = sum(end - start for start, end in quotations) >= MUCH
-    return _everybodys(message) if is_about_it else message
 
 
 def _beginning(message: str, secret: str) -> str:
