@@ -60,6 +60,7 @@ async def test_nothing_that_was_sent_is_kept_by_a_message(
         (f"{PROMPT} has a l1ghthouse in it", "[prompt] has a … in it"),
         ("a light is not a house", "a light is not a house"),
         ("of fog and rain, none", "of [prompt], none"),
+        ("it contains that nobody sings", "it contains [prompt] sings"),
         ("no 'that NOBODY…' here", "no '[prompt]…' here"),
         ("", ""),
         ("x" * 2 * LONGEST, "x" * LONGEST + "…"),

@@ -116,22 +116,24 @@ def _beginning(message: str, secret: str) -> str:
 
 def _quotations(text: str, prompts: Collection[str]) -> list[tuple[int, int]]:
     """From where to where a plain text quotes a prompt: whole, or with words of its own."""
-    own = {
-        at
-        for word in re.finditer(r"\S+", text)
-        if not _is_everybodys(word[0])
-        for at in range(*word.span())
-    }
+    shared = _shared(text, prompts)
+    own: set[int] = set()
+    for word in re.finditer(r"\S+", text):
+        place = range(*word.span())
+        if not _is_everybodys(word[0]):
+            own.update(place)
+        elif any(shared[at] == "\0" for at in place):  # Its other letters are not from there.
+            shared[word.start() : word.end()] = "\0" * len(place)
     wholes = [prompt for prompt in prompts if len(prompt) >= SHORTEST]
     return [
         run.span()
-        for run in _QUOTED.finditer(_shared(text, prompts))
+        for run in _QUOTED.finditer("".join(shared))
         if len(own.intersection(range(*run.span()))) >= OWN
         or any(whole in run[0] for whole in wholes)
     ]
 
 
-def _shared(text: str, prompts: Collection[str]) -> str:
+def _shared(text: str, prompts: Collection[str]) -> list[str]:
     """The text, and in it only what is part of a run that is also in a prompt, or is a prompt."""
     runs = [text[at : at + SHORTEST] for at in range(len(text) - SHORTEST + 1)]
     wanted = set(runs)
@@ -148,7 +150,7 @@ def _shared(text: str, prompts: Collection[str]) -> str:
     for prompt in filter(None, prompts):
         for whole in re.finditer(rf"(?<!\S){re.escape(prompt)}(?!\S)", text):
             shared[slice(*whole.span())] = prompt
-    return "".join(shared)
+    return shared
 
 
 def _everybodys(message: str) -> str:
