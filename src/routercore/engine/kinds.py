@@ -104,7 +104,7 @@ def refuse_kinds(request: ImageRequest) -> None:
             continue
         if not kind.is_one(value):
             raise wrong_kind(PARAMS.get(name, name), kind.takes, value)
-        if kind is KINDS[str] and not is_plain(value):
+        if isinstance(value, str) and not is_plain(value):
             message = f"{name} has a NUL character, or half of a surrogate pair"
             raise RequestError(message, param=name, code="invalid_value")
 
@@ -145,7 +145,7 @@ def is_plain(text: str) -> bool:
     if "\x00" in text:
         return False
     try:
-        text.isascii() or text.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True

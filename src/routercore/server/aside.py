@@ -35,8 +35,9 @@ class Aside:
         Raises:
             OSError: it failed, or took longer. Then it may still come to be done.
         """
+        limit = asyncio.timeout(self._timeout)
         try:
-            async with asyncio.timeout(self._timeout) as limit:
+            async with limit:
                 return await self.run(work, *args)
         except TimeoutError as error:
             if not limit.expired():
