@@ -100,6 +100,17 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
         "models.m.targets.0.weight: it should be greater than 0",
     ),
     (
+        {"providers": {"beta": {"limits": {"concurrency": "x"}}}},
+        "providers.beta.limits.concurrency: it should be a whole number",
+    ),
+    ({"providers": {"beta": {"options": 5}}}, "providers.beta.options: it should be a table"),
+    (
+        {"providers": {"beta": {"enabled": "?"}}},
+        "providers.beta.enabled: it should be true or false",
+    ),
+    ({"server": {"port": 99_999}}, "server.port: it should be at most 65535"),
+    ({"server": {"port": 0.5}}, "server.port: it should be a whole number"),
+    (
         {"keys": {"a": {"hash": "beef"}}},
         "keys.a.hash: expected a SHA-256 in hexadecimal, as `routercore keys hash` prints it",
     ),
@@ -215,7 +226,7 @@ def test_a_mistake_in_a_file_has_its_line(tmp_path: Path) -> None:
 def test_plugins_are_not_loaded_on_a_misunderstanding() -> None:
     """Where the choice of plugins is wrong, nothing is loaded and that alone is reported first."""
     document = {"plugins": {"deny": "talkative"}, "models": {"m": {"targets": ["nobody:x"]}}}
-    assert ["plugins.deny: it should be a valid tuple"] == problems(document)
+    assert ["plugins.deny: it should be a list"] == problems(document)
 
 
 def test_a_circle_by_way_of_an_alias() -> None:

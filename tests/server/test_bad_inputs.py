@@ -112,11 +112,54 @@ def test_wrong_values(
     assert 0 == upstream.calls
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n": "x"}, "Invalid 'n': it should be a whole number."),
+        ({"n": 0}, "Invalid 'n': it should be at least 1."),
+        ({"prompt": 7}, "Invalid 'prompt': it should be text."),
+        ({"stream": "maybe"}, "Invalid 'stream': it should be true or false."),
+        ({"size": "big"}, "Invalid 'size': it should be written like 1024x1024, or 'auto'."),
+        ({"background": "red"},
+         "Invalid 'background': it should be 'transparent', 'opaque' or 'auto'."),
+        ({"svg": 5}, "Invalid 'svg': it should be an object."),
+        ({"svg": {"model": "m", "x": 1}}, "Unknown parameter: 'svg.x'."),
+        ({"provider_options": {"near": 1}},
+         "Invalid 'provider_options.near': it should be an object."),
+        ({"images": 5}, "Invalid 'images': it should be a list."),
+        ({"images": ["x", 5]},
+         "Invalid 'images[1]': it should be a URL, or an object with an image_url."),
+        ({"image": ["x"] * 17}, "Invalid 'image': it should have at most 16 entries."),
+        ({"max_price": "free"}, "Invalid 'max_price': it should be a number."),
+    ],
+)  # fmt: skip
+def test_words(client: httpx2.Client, change: dict[str, object], words: str) -> None:
+    """What a field takes is said in words for people, with the place in a list or an object."""
+    error = check(client.post(URL, json={**BODY, **change}), 400)
+    assert words == error["message"]
+
+
 def test_unknown_parameter_says_what_was_meant(client: httpx2.Client) -> None:
     """The nearest known name is offered."""
     error = check(client.post(URL, json={**BODY, "qualiti": "high"}), 400)
 
     assert "'quality'" in str(error["message"])
+
+
+def test_options_that_nobody_reads(client: httpx2.Client) -> None:
+    """Options for no provider of this server are a warning by the name that HTTP has for them."""
+    made = client.post(URL, json={**BODY, "provider_options": {"nobody": {"x": 1}}}).json()
+    assert ["provider_options.nobody"] == [one["param"] for one in made["warnings"]]
+
+
+def test_a_file_that_is_no_picture(client: httpx2.Client) -> None:
+    """A file in a field that takes none, or that does not exist, is refused by its name."""
+    for name in ("prompt", "attachment"):
+        answer = client.post(URL, data={"model": MODEL}, files={name: ("x.png", b"x")})
+        assert (name, "invalid_type") == (
+            check(answer, 400)["param"],
+            answer.json()["error"]["code"],
+        )
 
 
 def part(name: str, value: str = "x", more: str = "") -> bytes:

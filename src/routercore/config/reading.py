@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from routercore.config.document import Document, ModelSection, RouterSection
 from routercore.config.problems import Place, Problems, nearest
 from routercore.config.source import Source, fill, prune, read
+from routercore.config.words import expected
 
 _QUOTED = re.compile(r"'([^']*)'")
 
@@ -99,19 +100,12 @@ def _elsewhere(place: tuple[str, ...]) -> str:
 
 
 def _wanted(details: ErrorDetails) -> str:
-    context = details.get("ctx", {})
-    if details["type"] == "value_error":
-        return str(context["error"])
+    message = expected(details, table="a table")
     if details["type"] == "string_pattern_mismatch":
-        return _PATTERNS.get(str(context["pattern"]), details["msg"])
-    if details["type"] == "missing":
-        return "it is missing"
-    if details["type"] in ("model_type", "mapping_type", "dict_type"):
-        return "expected a table"
-    message = details["msg"].replace("Input should", "it should").replace("valid string", "text")
+        return _PATTERNS.get(str(details["ctx"]["pattern"]), message)
     if details["type"] in ("enum", "literal_error") and isinstance(details["input"], str):
         return message + nearest(details["input"], _QUOTED.findall(message))
-    return message.replace("be a text", "be text")
+    return message
 
 
 _PATTERNS = {

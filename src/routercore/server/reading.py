@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
+from routercore.config.words import expected
 from routercore.engine.deliver import decode_base64
 from routercore.engine.inputs import picture_of
 from routercore.engine.wishes import refuse_wrong
@@ -119,8 +120,9 @@ def _validated(fields: dict[str, Any]) -> ImageBody:
     try:
         return ImageBody.model_validate(fields)
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        raise _problem(problems[0]) from None
+        problems = error.errors(include_url=False, include_input=False)
+        too_many = (one for one in problems if one["type"] == "too_long")
+        raise _problem(next(too_many, problems[0])) from None
 
 
 def _problem(problem: ErrorDetails) -> RequestError:
@@ -129,19 +131,35 @@ def _problem(problem: ErrorDetails) -> RequestError:
     param = _param(place)
     inner = [str(step) for step in place[1:] if isinstance(step, int)]
     where = f"{param}[{inner[0]}]" if inner else f"{param}"
-    kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
+    kind = problem["type"]
     if kind == "missing":
         return RequestError(f"Missing required parameter: '{where}'.", param=param,
                             code="missing_required_parameter")  # fmt: skip
     if kind == "extra_forbidden":
-        return RequestError(_unknown(str(place[-1])[:128]), param=param, code="unknown_parameter")
-    if kind in ("string_too_long", "too_long"):
+        return RequestError(_unknown(f"{param}"), param=param, code="unknown_parameter")
+    code = "invalid_type" if kind.endswith("_type") else "invalid_value"
+    if kind == "string_too_long":
         code = "string_above_max_length"
-    else:
-        code = "invalid_type" if kind.endswith("_type") else "invalid_value"
-    if kind in ("string_too_short", "too_short"):
-        message = "it is empty"
-    return RequestError(f"Invalid '{where}': {message}.", param=param, code=code)
+    return RequestError(f"Invalid '{where}': {_wanted(problem)}.", param=param, code=code)
+
+
+def _wanted(problem: ErrorDetails) -> str:
+    """What the field takes, in words."""
+    kind, field = problem["type"], problem["loc"][0]
+    if kind == "string_too_short":
+        return "it is empty"
+    if kind == "string_pattern_mismatch" and field in _SPELT:
+        return f"it should be written like {_SPELT[field]}"
+    if kind not in ("too_long", "list_type") and field in ("images", *PICTURES):
+        return "it should be a URL, or an object with an image_url"
+    return expected(problem, table="an object")
+
+
+_SPELT: Mapping[int | str, str] = {
+    "size": "1024x1024, or 'auto'",
+    "aspect_ratio": "16:9, or 'auto'",
+    "resolution": "2K, or 'auto'",
+}
 
 
 def _param(place: Sequence[str | int]) -> str | None:
@@ -152,6 +170,8 @@ def _param(place: Sequence[str | int]) -> str | None:
 
 
 def _unknown(name: str) -> str:
+    if "." in name:
+        return f"Unknown parameter: '{name}'."
     near = difflib.get_close_matches(name, ImageBody.model_fields, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     return (
