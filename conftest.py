@@ -7,6 +7,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How busy a machine is proves nothing.
+settings.register_profile("routercore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("routercore")
 
 
 def pytest_configure() -> None:

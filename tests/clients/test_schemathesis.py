@@ -35,7 +35,7 @@ def test_the_server_does_as_it_says(tmp_path: Path) -> None:
         operation = found.ok()
 
         @given(data=st.data())
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
         def check(data: st.DataObject) -> None:
             # A model may be unable to do what the description allows: that is a 400, too.
             case = data.draw(operation.as_strategy())  # noqa: B023 - called before the next one

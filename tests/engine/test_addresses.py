@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from routercore.engine.addresses import (
@@ -42,7 +42,6 @@ def test_other_addresses(address: str) -> None:
     assert not is_public(address)
 
 
-@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_forms_of_a_v4_address(address: object) -> None:
     """The v6 forms still in use are as public as what they carry; the old ones never are."""
@@ -55,7 +54,6 @@ def test_forms_of_a_v4_address(address: object) -> None:
         assert not is_public(carrier)
 
 
-@settings(deadline=None)
 @given(st.ip_addresses())
 def test_the_standard_library_agrees_on_what_is_private(address: object) -> None:
     """Nothing is public that ``ipaddress`` knows to be private, apart from NAT64."""
@@ -120,7 +118,6 @@ def test_ordinary_urls_pass() -> None:
     assert "https://bucket.s3.example.com" == target.origin
 
 
-@settings(deadline=None)
 @given(
     st.builds(
         "{}://{}{}{}".format,
@@ -140,7 +137,6 @@ def test_both_parsers_agree_where_a_url_leads(url: str) -> None:
         assert target.origin == origin_of(url)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_target_or_refused(url: str) -> None:
     """Nothing but our own error comes out."""

@@ -38,7 +38,7 @@ def opened(data: bytes) -> Image.Image:
 
 @given(st.one_of(st.binary(max_size=200), st.builds(bytes.__add__, st.sampled_from(HEADS),
                                                     st.binary(max_size=120))))  # fmt: skip
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_inspect_returns_or_refuses(data: bytes) -> None:
     """Whatever the bytes are, ``inspect`` gives facts or a ``BadImageError``."""
     try:
@@ -49,7 +49,7 @@ def test_inspect_returns_or_refuses(data: bytes) -> None:
 
 
 @given(SIZES, st.sampled_from(FORMATS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_inspect_agrees_with_a_decoder(size: tuple[int, int], format: str) -> None:
     """The header alone gives the format and size that decoding gives."""
     data = encoded(picture(size), format)
@@ -84,7 +84,7 @@ def test_jpeg_markers_may_be_padded_and_must_lead_to_a_frame() -> None:
 
 
 @given(st.sampled_from(FORMATS), st.floats(0.3, 0.98))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_cut_off_image_is_never_verified(format: str, part: float) -> None:
     """``verify`` refuses what lost its end."""
     data = encoded(picture((60, 60)), format)
@@ -138,7 +138,7 @@ def test_other_formats_are_not_decoded() -> None:
 
 
 @given(SIZES, st.sampled_from(FORMATS), st.sampled_from(("png", "jpeg", "webp")))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_conversion_keeps_the_size(size: tuple[int, int], source: str, target: str) -> None:
     """Any format becomes any other with the size kept."""
     data = convert(encoded(picture(size), source), target)
@@ -146,7 +146,7 @@ def test_conversion_keeps_the_size(size: tuple[int, int], source: str, target: s
 
 
 @given(SIZES, st.binary(min_size=16, max_size=16))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_conversion_to_png_loses_nothing(size: tuple[int, int], noise: bytes) -> None:
     """What a lossless WebP holds is in the PNG, transparency included."""
     image = Image.frombytes("RGBA", (2, 2), noise).resize(size, Image.Resampling.NEAREST)
@@ -204,7 +204,7 @@ def test_what_cannot_be_made_is_named() -> None:
 
 
 @given(SIZES, st.binary(min_size=4, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_masks_turn_exactly(size: tuple[int, int], alphas: bytes) -> None:
     """White is where alpha is zero, black elsewhere; the other polarity is its inverse."""
     alpha = Image.frombytes("L", (2, 2), alphas).resize(size, Image.Resampling.NEAREST)

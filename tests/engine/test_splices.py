@@ -46,7 +46,7 @@ def spliced(body: bytes) -> SplicedResponse:
     return SplicedResponse(status=200, body=body, loads=loads)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
 def test_nothing_is_lost(value: object, is_ascii: bool, indent: int | None) -> None:
     """Whatever the JSON, and however it is written, it is read as without splices."""
@@ -58,7 +58,7 @@ def test_nothing_is_lost(value: object, is_ascii: bool, indent: int | None) -> N
         assert value == response.json()
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(VALUES, st.lists(st.integers(0, 4 * LONG), max_size=5), st.integers(1, 4 * LONG))
 def test_however_it_arrives(value: object, cuts: list[int], step: int) -> None:
     """In whatever pieces a body comes, it is put together and read as it was sent."""

@@ -14,7 +14,7 @@ from routercore.values.faults import Fault
 def test_a_circuit_among_overlapping_calls() -> None:
     """One probe at a time while it is open, moves along its edges alone, and nothing that is not
     the target's failure opens it."""
-    steps = settings(max_examples=150, stateful_step_count=40, deadline=None)
+    steps = settings(max_examples=150, stateful_step_count=40)
     run_state_machine_as_test(CircuitMachine, settings=steps)
 
 

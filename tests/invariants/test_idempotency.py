@@ -43,7 +43,7 @@ def test_keys_in_any_order(world: tuple[Upstream, httpx2.Client]) -> None:
         def __init__(self) -> None:
             super().__init__(upstream, client)
 
-    steps = settings(max_examples=12, stateful_step_count=15, deadline=None)
+    steps = settings(max_examples=12, stateful_step_count=15)
     run_state_machine_as_test(Machine, settings=steps)
 
 

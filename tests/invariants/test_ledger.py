@@ -14,5 +14,5 @@ from routercore.testing.contracts.ledger_machine import ledger_machine
 def test_a_ledger_in_any_order() -> None:
     """Attempts that are held, sent, lost, charged more than was held, repeated, overreached and
     left behind by crashes; the same machine runs over SQLite and PostgreSQL."""
-    steps = settings(max_examples=100, stateful_step_count=40, deadline=None)
+    steps = settings(max_examples=100, stateful_step_count=40)
     run_state_machine_as_test(ledger_machine(MemoryLedger), settings=steps)

@@ -10,9 +10,7 @@ from tests.invariants.quota_machine import QuotaMachine
 from tests.invariants.router_machine import RouterMachine
 from tests.invariants.twin_machine import TwinMachine
 
-STEPS = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-)
+STEPS = settings(max_examples=40, stateful_step_count=40, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.invariant(

@@ -78,7 +78,7 @@ class TestEdits:
         assert expected.tobytes() == after.tobytes()
 
     @given(st.binary(min_size=64, max_size=64), st.integers(0, 99))
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     def test_masks_of_any_shape(self, alphas: bytes, seed: int) -> None:
         """Pixel by pixel: where alpha is not zero, nothing changes."""
         before = source(edges=(32, 32))

@@ -114,7 +114,7 @@ class TestPictures:
         assert (size.width, size.height) == make(prompt, size=size).image.size
 
     @given(st.text(max_size=80), st.integers(16, 140), st.integers(16, 140), st.integers())
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     def test_any_request_is_drawn(self, prompt: str, width: int, height: int, seed: int) -> None:
         """Any prompt, size and seed gives a picture of that size."""
         assert (width, height) == make(prompt, size=Size(width, height), seed=seed).image.size

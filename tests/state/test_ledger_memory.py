@@ -96,4 +96,4 @@ async def _steps_of_a_claim(settled: int) -> int:
 
 
 TestMemoryLedgerMachine = ledger_machine(MemoryLedger).TestCase
-TestMemoryLedgerMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestMemoryLedgerMachine.settings = settings(max_examples=100, stateful_step_count=40)

@@ -83,7 +83,7 @@ async def make_empty(path: Path) -> None:
 
 
 TestSqliteMachine: type[RuleBasedStateMachine.TestCase] = SqliteMachine.TestCase
-TestSqliteMachine.settings = settings(max_examples=8, stateful_step_count=25, deadline=None)
+TestSqliteMachine.settings = settings(max_examples=8, stateful_step_count=25)
 
 
 async def test_what_was_answered_is_there_after_a_restart(tmp_path: Path) -> None:

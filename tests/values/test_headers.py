@@ -18,7 +18,7 @@ MAGIC = [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\x00\x00\x00\x00WEBP"
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "gif"])
 @given(width=st.integers(1, 300), height=st.integers(1, 300))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_picture_is_as_large_as_its_decoder_says(format: str, width: int, height: int) -> None:
     """The header is read as Pillow wrote it."""
     out = BytesIO()

@@ -135,7 +135,7 @@ def test_strict_requests_are_not_adapted(name: str) -> None:
     assert [] == warned
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_settings_together(data: st.DataObject) -> None:
     """Also together no setting hides another one."""
