@@ -188,6 +188,23 @@ async def test_progress_is_told_without_the_prompt() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ({"message": "no", "code": 7}, ("no", "7", ())),
+        ({"message": None, "code": 0}, ("", "0", ())),
+        ({"message": {"why": PROMPT}, "categories": None}, ("… '[prompt]'}", None, ())),
+        ({"message": "no", "categories": [3, PROMPT]}, ("no", None, ("3", "[prompt]"))),
+    ],
+)
+def test_what_is_no_text(said: dict[str, Any], left: tuple[Any, ...]) -> None:
+    """A plugin that hands on numbers and objects of a vendor fails as it says, unquoted."""
+    failure = Quoting(Settings(prompt=PROMPT)).unquoted(Failure(fault=Fault.REFUSED, **said))
+    assert failure is not None
+    assert left == (failure.message, failure.code, failure.categories)
+    assert PROMPT not in str(wordless(Failure(fault=Fault.REFUSED, **said)))
+
+
+@pytest.mark.parametrize(
     ("code", "message"),
     [
         ("nsfw", "what the provider said is not kept; its code is 'nsfw'"),

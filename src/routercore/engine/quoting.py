@@ -67,11 +67,14 @@ class Quoting:
 
     def unquoted(self, failure: Failure | None) -> Failure | None:
         """The failure without quotations."""
-        return failure and replace(
-            failure,
-            message=self.redacted(failure.message),
-            code=failure.code and self.redacted(failure.code),
-            categories=tuple(map(self.redacted, failure.categories)),
+        if failure is None:
+            return None
+        said = _in_words(failure)
+        return replace(
+            said,
+            message=self.redacted(said.message),
+            code=said.code and self.redacted(said.code),
+            categories=tuple(map(self.redacted, said.categories)),
         )
 
     def redacted(self, message: str) -> str:
@@ -99,10 +102,21 @@ def wordless(failure: Failure) -> Failure:
     """The failure in our own words: for one that may quote a prompt which nobody here knows."""
     if failure.fault in OUR_WORDS:
         return failure
-    code = failure.code if failure.code and _WORD.fullmatch(failure.code) else None
+    said = _in_words(failure)
+    code = said.code if said.code and _WORD.fullmatch(said.code) else None
     message = f"{NOT_KEPT}; its code is {code!r}" if code else NOT_KEPT
-    categories = tuple(filter(_WORD.fullmatch, failure.categories))
-    return replace(failure, message=message, code=code, categories=categories)
+    categories = tuple(filter(_WORD.fullmatch, said.categories))
+    return replace(said, message=message, code=code, categories=categories)
+
+
+def _in_words(failure: Failure) -> Failure:
+    """The failure with texts where it declares texts: some plugins hand on a vendor's numbers."""
+    return replace(
+        failure,
+        message=str(failure.message or ""),
+        code=None if failure.code is None else str(failure.code),
+        categories=tuple(map(str, failure.categories or ())),
+    )
 
 
 def _beginning(message: str, secret: str) -> str:
