@@ -102,7 +102,7 @@ def _elsewhere(place: tuple[str, ...]) -> str:
 def _wanted(details: ErrorDetails) -> str:
     message = expected(details, table="a table")
     if details["type"] == "string_pattern_mismatch":
-        return _PATTERNS.get(str(details["ctx"]["pattern"]), message)
+        return _PATTERNS.get(str(details.get("ctx", {}).get("pattern")), message)
     if details["type"] in ("enum", "literal_error") and isinstance(details["input"], str):
         return message + nearest(details["input"], _QUOTED.findall(message))
     return message
