@@ -120,7 +120,7 @@ def test_a_failure_does_not_take_the_place_of_a_success(tmp_path: Path, api: str
     assert (2, True) == (done.returncode, "a --case of its own" in done.stderr), done.stderr
     assert kept == (folder / "tests" / "transcripts" / "generate.json").read_text()
     done = routercore(*command, "--case", "busy", cwd=folder, KILN_API_KEY="sk-canary")
-    assert (0, True) == (done.returncode, "1 exchanges, rate_limited" in done.stdout), done.stderr
+    assert (0, True) == (done.returncode, "1 exchange, rate_limited" in done.stdout), done.stderr
 
 
 def test_a_recording_needs_a_key_a_model_and_an_answer(tmp_path: Path) -> None:

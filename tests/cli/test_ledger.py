@@ -66,6 +66,17 @@ def test_the_log_shows_requests(spent: Path, say: Run) -> None:
     )
     text = say("log", "--key", "team").text
     assert "vendor:poster suspect" in text
+    assert "completed  1 of 1 image  $0.03" in text
+
+
+@pytest.mark.parametrize("command", ["log", "usage"])
+def test_the_ledger_that_was_read_is_named(spent: Path, say: Run, command: str) -> None:
+    """People and programs are told where it is; and who writes there, where nothing is found."""
+    url = f"sqlite:///{spent}/ledger.db"
+    assert url == json.loads(say(command, "--json").text)["ledger"]
+    assert say(command).text.endswith(f"ledger: {url}\n")
+    (spent / "ledger.db").unlink()
+    assert "`routercore serve` writes there" in say(command).text
 
 
 def test_unknown_outcomes_are_reconciled(spent: Path, say: Run) -> None:
@@ -136,8 +147,9 @@ def test_the_ledger_in_words(spent: Path, say: Run) -> None:
     assert "r2-1 is voided: $0.00\n" == say("ledger", "reconcile", "r2-1", "--free").text
     assert "✓ every balance is the sum of its rows\n" == say("ledger", "audit").text
     assert {"mismatches": []} == say("ledger", "audit", "--json").json
-    assert "erased what was asked in 1 requests\n" == say("ledger", "erase", "--request", "r1").text
-    assert "nothing was asked\n" == say("log", "--key", "nobody").text
+    assert "erased what was asked in 1 request\n" == say("ledger", "erase", "--request", "r1").text
+    text = say("log", "--key", "nobody").text
+    assert f"nothing was asked\nledger: sqlite:///{spent}/ledger.db\n" == text
 
 
 def test_a_settled_attempt_as_json(spent: Path, say: Run) -> None:
@@ -164,4 +176,4 @@ def test_an_empty_ledger(say: Run) -> None:
     """Nothing was used yet, and that is said."""
     config = '[ledger]\nurl = "sqlite:///empty.db"\n'
     Path("routercore.toml").write_text(config)
-    assert "nothing was used\n" == say("usage").text
+    assert say("usage").text.startswith("nothing was used\nledger: sqlite:///empty.db\n")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import structlog
 
-from routercore.engine.observers import NAME, logger
+from routercore.engine.observers import NAME, LogObserver, logger
+from routercore.values.events import Event
 
 
 @pytest.fixture
@@ -41,3 +43,11 @@ def test_without_structlog(
         logger().warning("attempt.failed", target="a:m")
     assert ["event='attempt.failed' target='a:m'"] == [one.getMessage() for one in caplog.records]
     assert ("", "") == capsys.readouterr()
+
+
+def test_amounts_of_money_are_text(configured: list[dict[str, Any]]) -> None:
+    """A line of the log has dollars as people write them, not as Python does."""
+    LogObserver().notify(
+        Event(name="attempt.failed", request_id="r", fields={"usd": Decimal("0.040")})
+    )
+    assert ["0.04"] == [line["usd"] for line in configured]

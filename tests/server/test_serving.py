@@ -106,3 +106,18 @@ def test_a_request_leaves_one_line_in_the_log(
     assert "event='request.completed'" in lines[0]
     assert "target='test:test/test' images=1" in lines[0]
     assert "wish" not in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        (None, "the memory of one process"),
+        ("memory:", "the memory of one process"),
+        ("sqlite:////var/a:b@c.db?timeout=5", "sqlite:////var/a:b@c.db"),
+        ("postgresql://ada:s/e@c:ret@db:5432/money", "postgresql://ada@db:5432/money"),
+        ("postgresql://db/money?user=ada&password=secret", "postgresql://db/money"),
+    ],
+)
+def test_a_ledger_is_named_without_its_password(url: str | None, told: str) -> None:
+    """What the log and the command line say of it can be shown to anybody."""
+    assert told == LedgerSetup(url=url).where

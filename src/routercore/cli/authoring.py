@@ -11,6 +11,7 @@ import typer
 
 from routercore.cli.opening import JsonOption
 from routercore.cli.output import Code, UsageError, console, is_for_people, print_json, told
+from routercore.values.amounts import number_of
 
 if TYPE_CHECKING:
     from routercore.provider.spec import Provider
@@ -169,7 +170,9 @@ def record(
         target = opened.path / "tests" / "transcripts" / f"{case or done}.json"
         keep_in(target, recording, chosen.name)
         count = len(recording.exchanges)
-        console().print(f"{target}: {count} exchanges, {recording.ended}", markup=False)
+        console().print(
+            f"{target}: {number_of(count, 'exchange')}, {recording.ended}", markup=False
+        )
 
 
 def _chosen(providers: Sequence[Provider], name: str | None) -> Provider:

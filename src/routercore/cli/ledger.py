@@ -16,32 +16,48 @@ from routercore.cli.opening import ConfigOption, JsonOption, open_config
 from routercore.cli.output import Code, console, print_json, told
 from routercore.cli.saving import suffix_of
 from routercore.values.accounts import By, Logged, Used
+from routercore.values.amounts import number_of
 from routercore.values.errors import RequestError
 from routercore.values.ledger import Attempt, Kind, LedgerStepError, Step, dollars, in_words, micros
 
 if TYPE_CHECKING:
     from routercore.engine.collecting import Collected
     from routercore.engine.ledger import Ledger
+    from routercore.engine.setup import LedgerSetup
 
 T = TypeVar("T")
 
 ledger = typer.Typer(no_args_is_help=True, help="Look after the ledger.")
 
 
-def _ask(config: Path | None, question: Callable[[Ledger], Awaitable[T]]) -> T:
-    """Ask the ledger that the server would keep."""
-    from routercore.server.serving import server_ledger
+def _kept(config: Path | None) -> LedgerSetup:
+    """The ledger that the server would keep."""
+    from routercore.server.serving import ledger_of
 
     setup = open_config(config).setup
+    return ledger_of(setup.ledger, setup.store)
+
+
+def _ask(kept: LedgerSetup, question: Callable[[Ledger], Awaitable[T]]) -> T:
+    from routercore.state.ledger import open_ledger
 
     async def answer() -> T:
-        kept = server_ledger(setup.ledger, setup.store)
+        opened = open_ledger(kept)
         try:
-            return await question(kept)
+            return await question(opened)
         finally:
-            await kept.close()
+            await opened.close()
 
     return asyncio.run(answer())
+
+
+def _tell_where(kept: LedgerSetup, *, is_empty: bool) -> None:
+    """Which ledger it was: a library, and `generate`, keep none there of their own accord."""
+    out = console()
+    out.print(f"ledger: {kept.where}", style="dim", markup=False, soft_wrap=True)
+    if is_empty:
+        out.print("`routercore serve` writes there; `generate`, `edit` and programs do where"
+                  " \\[ledger] url says so", style="dim")  # fmt: skip
 
 
 def usage(
@@ -53,9 +69,10 @@ def usage(
     """Show what was paid, what may have been, and for how many pictures."""
     with told(as_json=as_json):
         now = datetime.now(UTC)
-        lines = _ask(config, lambda kept: kept.usage(by, now - timedelta(days=days), now))
+        kept = _kept(config)
+        lines = _ask(kept, lambda ledger: ledger.usage(by, now - timedelta(days=days), now))
         if as_json:
-            print_json({"by": by, "since": now - timedelta(days=days),
+            print_json({"ledger": kept.where, "by": by, "since": now - timedelta(days=days),
                         "usage": [_used_row(line) for line in lines]})  # fmt: skip
             return
         table = _table(by.value, "attempts", "images", "paid", "suspect", "held")
@@ -64,6 +81,7 @@ def usage(
             amounts = [in_words(stands.posted), in_words(stands.suspect), in_words(stands.held)]
             table.add_row(line.name, str(line.attempts), str(line.images), *amounts)
         console().print(table if lines else "nothing was used")
+        _tell_where(kept, is_empty=not lines)
 
 
 def _used_row(line: Used) -> dict[str, Any]:
@@ -84,21 +102,29 @@ def log(
 ) -> None:
     """Show the latest requests: what was asked, tried, delivered and paid."""
     with told(as_json=as_json):
-        pages = _ask(config, lambda kept: kept.log(limit=limit, caller=key, request=request))
+        kept = _kept(config)
+        pages = _ask(kept, lambda ledger: ledger.log(limit=limit, caller=key, request=request))
         if as_json:
-            print_json({"requests": [_logged_row(page) for page in pages]})
+            print_json({"ledger": kept.where, "requests": [_logged_row(page) for page in pages]})
             return
-        table = _table("when", "request", "key", "model", "images", "ended", "attempts", "counts")
         for page in pages:
-            asked, ended = page.asked, page.ended
-            how = "under way, or cut off" if ended is None else ended.code or ended.status
-            tried = "\n".join(_attempt_text(attempt) for attempt in page.attempts)
-            table.add_row(
-                f"{asked.at:%Y-%m-%d %H:%M:%S}", asked.request, asked.caller, asked.model,
-                f"{ended.images if ended else 0} of {asked.n}", how, tried,
-                in_words(page.balance.spent),
-            )  # fmt: skip
-        console().print(table if pages else "nothing was asked")
+            _print_page(page)
+        if not pages:
+            console().print("nothing was asked")
+        _tell_where(kept, is_empty=not (pages or key or request))
+
+
+def _print_page(page: Logged) -> None:
+    """One request in a few short lines, which are read in any terminal."""
+    asked, ended, out = page.asked, page.ended, console()
+    how = "under way, or cut off" if ended is None else ended.code or ended.status
+    images = f"{ended.images if ended else 0} of {number_of(asked.n, 'image')}"
+    head = f"{asked.at:%Y-%m-%d %H:%M:%S}  {how}  {images}  {in_words(page.balance.spent)}"
+    out.print(head, style="bold", markup=False)
+    out.print(f"  {asked.request}  {asked.model}  by {asked.caller}", markup=False)
+    for attempt in page.attempts:
+        out.print(f"  {_attempt_text(attempt)}", markup=False)
+    out.print()
 
 
 def _attempt_text(attempt: Attempt) -> str:
@@ -141,7 +167,7 @@ def _job(attempt: Attempt) -> str | None:
 def audit(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Compute every balance again from the rows; ends with 1 where any differs."""
     with told(as_json=as_json):
-        found = _ask(config, lambda kept: kept.audit())
+        found = _ask(_kept(config), lambda kept: kept.audit())
         if as_json:
             rows = [{"what": m.what, "expected": m.expected, "actual": m.actual} for m in found]
             print_json({"mismatches": rows})
@@ -166,11 +192,11 @@ def reconcile(
     """List the attempts whose cost nobody knows yet; or say what one of them cost."""
     with told(as_json=as_json):
         if not attempt:
-            _show_open(_ask(config, lambda kept: kept.open_attempts()), as_json=as_json)
+            _show_open(_ask(_kept(config), lambda kept: kept.open_attempts()), as_json=as_json)
             return
         step = _proven(attempt, paid, free=free)
         try:
-            after = _ask(config, lambda kept: kept.write(step))
+            after = _ask(_kept(config), lambda kept: kept.write(step))
         except LedgerStepError as error:
             raise RequestError(str(error), param="attempt") from error
         if as_json:
@@ -274,11 +300,11 @@ def erase(
         given = [one for one in (request, key, user) if one is not None]
         if not all(given) or not given:
             raise RequestError("say whose: --request, --key or --user, and none of them empty")
-        count = _ask(config, lambda kept: kept.erase(request=request, caller=key, user=user))
+        count = _ask(_kept(config), lambda kept: kept.erase(request=request, caller=key, user=user))
         if as_json:
             print_json({"erased": count})
         else:
-            console().print(f"erased what was asked in {count} requests")
+            console().print(f"erased what was asked in {number_of(count, 'request')}")
 
 
 def _table(first: str, *others: str) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from routercore.values.amounts import plain
+from routercore.values.amounts import number_of, plain
 from routercore.values.errors import (
     AttemptsFailedError,
     BudgetError,
@@ -167,8 +167,8 @@ def complain(error: RouterError) -> None:
     out = console(stderr=True)
     match error:
         case ConfigError(problems=problems):
-            noun = "mistake" if len(problems) == 1 else "mistakes"
-            out.print(f"error: {len(problems)} {noun} in the configuration", style="red")
+            mistakes = number_of(len(problems), "mistake")
+            out.print(f"error: {mistakes} in the configuration", style="red")
             for problem in problems:
                 out.print(f"  • {problem}", markup=False)
         case UnsupportedError(rejections=rejections):

@@ -9,6 +9,7 @@ from routercore.cli.asking import Asked, asking
 from routercore.cli.foreseeing import foresee
 from routercore.cli.opening import ConfigOption, JsonOption
 from routercore.cli.output import console
+from routercore.values.amounts import number_of
 
 if TYPE_CHECKING:
     from routercore.routing.plan import Candidate, Plan, Rejected
@@ -71,7 +72,8 @@ def _show(made: Plan) -> None:
     from rich.text import Text
 
     out = console()
-    count = f"{len(made.candidates)} of {len(made.candidates) + len(made.rejected)} targets"
+    known = len(made.candidates) + len(made.rejected)
+    count = f"{len(made.candidates)} of {number_of(known, 'target')}"
     out.print(
         Text.assemble(
             (made.request.model, "bold"), f"  {made.request.operation.value} by {made.strategy}",

@@ -10,6 +10,7 @@ import typer
 
 from routercore.cli.opening import USUAL, VARIABLE, JsonOption
 from routercore.cli.output import Code, UsageError, console, print_json, told
+from routercore.values.amounts import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -166,7 +167,7 @@ def _table(scenes: list[Scene]) -> Any:
 def _seen(scene: Scene) -> Any:
     from rich.text import Text
 
-    seen = Text(f"{scene.delivered} results", "green")
+    seen = Text(number_of(scene.delivered, "result"), "green")
     style = "red" if scene.failed else "yellow"
     for code, count in scene.errors.items():
         seen.append(f", {count} {code}", style)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import structlog
 
+from routercore.values.amounts import plain
 from routercore.values.events import Event, Observer
 
 NAME = "routercore"
@@ -44,7 +46,13 @@ class LogObserver:
 
     def notify(self, event: Event) -> None:
         level = _LEVELS.get(event.name.rpartition(".")[2], "debug")
-        getattr(self._log, level)(event.name, request_id=event.request_id, **event.fields)
+        fields = {name: _plainly(value) for name, value in event.fields.items()}
+        getattr(self._log, level)(event.name, request_id=event.request_id, **fields)
+
+
+def _plainly(value: object) -> object:
+    """A value as a line has it: amounts of money as text, which is what they are in JSON too."""
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 class Observers:

@@ -13,7 +13,7 @@ from routercore.engine.transport.base import Phase
 from routercore.routing.exposure import Exposure
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of, gravest
-from routercore.values.amounts import in_dollars
+from routercore.values.amounts import in_dollars, number_of
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
 from routercore.values.images import PAID_MAYBE, Image, ImageRequest, ImageResult, Warning
@@ -93,7 +93,9 @@ class SoFar:
         """Fewer images than asked for, though nothing failed."""
         if self.missing <= 0:
             return None
-        return Failure(fault=Fault.NO_IMAGE, message=f"{self.missing} images fewer than asked for")
+        return Failure(
+            fault=Fault.NO_IMAGE, message=f"{number_of(self.missing, 'image')} fewer than asked for"
+        )
 
     def conclude(self, reason: str) -> None:
         """Write into the last record what was decided, in words."""

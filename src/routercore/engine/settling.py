@@ -7,6 +7,7 @@ from datetime import datetime
 
 from routercore.engine.attempt import CallOutcome
 from routercore.routing.policy import charge_of
+from routercore.values.amounts import number_of
 from routercore.values.faults import Charge
 from routercore.values.ledger import Kind, Outcome, Step, micros
 from routercore.values.money import Basis
@@ -36,7 +37,7 @@ def settlement(attempt: str, outcome: CallOutcome, *, at: datetime, seconds: flo
     step = Step(attempt=attempt, kind=Kind.POSTED, at=at, micros=amount, outcome=written)
     if outcome.missing and outcome.cost.basis not in TOLD:
         # Counted in full, as it was held: what was left out may be on the invoice all the same.
-        reason = f"{outcome.missing} images fewer than asked for"
+        reason = f"{number_of(outcome.missing, 'image')} fewer than asked for"
         return replace(step, kind=Kind.SUSPECT, micros=None, reason=reason)
     if failure is None or outcome.images:
         return step

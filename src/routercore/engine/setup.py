@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,6 +47,13 @@ class LedgerSetup:
     """Seconds after which prompts and users are erased; kept unless given. Amounts always stay."""
     unknown_price: Decimal | None = None
     """Dollars that an image of unknown price counts for. Without, it is refused under a budget."""
+
+    @property
+    def where(self) -> str:
+        """The place, for messages: never with a password, which may also be a parameter."""
+        if self.url in {None, "memory:"}:
+            return "the memory of one process"
+        return re.sub(r"^([^:]+://[^:/@]*):.*@", r"\1@", self.url or "").partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

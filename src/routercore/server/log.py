@@ -18,6 +18,11 @@ def listen(level: str) -> None:
     log.setLevel(level.upper())
 
 
+def configured(ledger: str, images: str) -> None:
+    """What is served from now on, and where that is kept."""
+    logger().info("server.configured", ledger=ledger, images=images)
+
+
 def crashed(request_id: str, error: BaseException) -> None:
     """A request met a mistake of ours; the client was told only the id."""
     where = "".join(traceback.format_exception(error))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from routercore.engine.ledger import Ledger
@@ -19,7 +20,7 @@ from routercore.engine.setup import LedgerSetup, RouterSetup, StoreSetup
 from routercore.router import Router
 from routercore.server.app import create_app
 from routercore.server.folder import default_directory
-from routercore.server.log import listen
+from routercore.server.log import configured, listen
 from routercore.server.reloading import Reloadable
 from routercore.server.store import open_store, refuse_unusable
 from routercore.state.ledger import open_ledger
@@ -115,7 +116,15 @@ def worker_app() -> Reloadable:
     """The application of one worker process; uvicorn calls this."""
     told = json.loads(os.environ[VARIABLE])
     listen(told["log_level"])
-    return Reloadable(lambda: create_app(_router(**told["what"]), owns_router=True))
+
+    def make() -> Starlette:
+        router = _router(**told["what"])
+        setup = router.engine.setup
+        images = replace(setup.store, directory=setup.store.directory or default_directory())
+        configured(ledger_of(setup.ledger, setup.store).where, images.where)
+        return create_app(router, owns_router=True)
+
+    return Reloadable(make)
 
 
 def _router(config: str | None, host: str | None, *, allow_anonymous: bool) -> Router:
@@ -132,11 +141,16 @@ def _router(config: str | None, host: str | None, *, allow_anonymous: bool) -> R
 
 
 def server_ledger(ledger: LedgerSetup, store: StoreSetup) -> Ledger:
-    """The ledger of a server: a file beside its images unless the configuration says where."""
+    """The ledger of a server."""
+    return open_ledger(ledger_of(ledger, store))
+
+
+def ledger_of(ledger: LedgerSetup, store: StoreSetup) -> LedgerSetup:
+    """Where a server keeps it: a file beside its images unless the configuration says where."""
     if ledger.url is not None:
-        return open_ledger(ledger)
+        return ledger
     folder = store.directory or default_directory()
-    return open_ledger(replace(ledger, url=f"sqlite:///{folder.resolve().parent}/{LEDGER_FILE}"))
+    return replace(ledger, url=f"sqlite:///{folder.resolve().parent}/{LEDGER_FILE}")
 
 
 def refuse_strangers(setup: RouterSetup, host: str, *, allow_anonymous: bool) -> None:

@@ -21,6 +21,7 @@ from routercore.state.fingerprint import (
 from routercore.state.flights import Flights
 from routercore.state.pacing import Pace
 from routercore.state.window import Window
+from routercore.values.amounts import number_of
 from routercore.values.errors import LimitError, RequestError
 from routercore.values.images import PAID_MAYBE, ImageRequest, ImageResult, Warning
 from routercore.values.limits import Admission
@@ -105,7 +106,7 @@ def refuse_impossible(limits: Limits, images: int) -> None:
     """
     limit, per = whole_window(limits.images, limits.images_per)
     if 0 <= limit < images:
-        most = f"{limit} images in {per:g} s"
+        most = f"{number_of(limit, 'image')} in {per:g} s"
         raise RequestError(f"{images} images are over this key's limit of {most}", param="n",
                            code="invalid_value")  # fmt: skip
 

@@ -11,6 +11,7 @@ from aiolimiter import AsyncLimiter
 
 from routercore.engine.clock import Clock
 from routercore.engine.setup import Limits
+from routercore.values.amounts import number_of
 from routercore.values.faults import Failure, Fault, ProviderFailed
 
 
@@ -66,7 +67,9 @@ class Pace:
     def _refuse_hopeless(self, wanted: _Wanted, deadline: float) -> None:
         if self._images is not None and wanted.images > self._images.max_rate:
             most = f"{self._images.max_rate:g} in {self._images.time_period:g} s"
-            raise _limited(f"one call of {wanted.images} images is over the limit of {most}")
+            raise _limited(
+                f"one call of {number_of(wanted.images, 'image')} is over the limit of {most}"
+            )
         amounts = [one.images for one in (*self._queue, wanted)]
         seconds = max(
             _least_wait(self._requests, [1] * len(amounts)), _least_wait(self._images, amounts)

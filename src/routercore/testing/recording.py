@@ -21,6 +21,7 @@ from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent
 from routercore.provider.spec import Provider
 from routercore.testing.providers import PNG, PNG_BASE64
 from routercore.testing.transcripts import PIXEL, Source, form_values
+from routercore.values.amounts import number_of
 from routercore.values.faults import ProviderFailed
 from routercore.values.images import Generated, InputImage, Task
 
@@ -85,7 +86,7 @@ class Recording:
             failure = self.outcome.failure
             return f"{failure.fault.value}: {failure.message}"
         count = len(self.outcome.images) if self.outcome else 0
-        return "1 image" if count == 1 else f"{count} images"
+        return number_of(count, "image")
 
     def as_json(self, provider: str) -> str:
         """The text of the transcript."""

@@ -1,4 +1,4 @@
-"""Amounts of money as people write them."""
+"""Amounts of money, and numbers of things, as people write them."""
 
 from __future__ import annotations
 
@@ -26,3 +26,12 @@ def in_dollars(usd: Decimal | None) -> str:
     'unknown'
     """
     return "unknown" if usd is None else f"${plain(usd)}"
+
+
+def number_of(count: int, noun: str) -> str:
+    """So many of a thing.
+
+    >>> number_of(1, "image"), number_of(0, "image")
+    ('1 image', '0 images')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, assert_never
 
+from routercore.values.amounts import number_of
 from routercore.values.catalogue import PLAIN_SETTINGS, ModelCard
 from routercore.values.images import ImageRequest, Operation, Warning
 from routercore.values.money import fit_ratio
@@ -115,7 +116,7 @@ def _operation(f: _Fitting) -> None:
         }
         f.reject(param[request.operation], f"{card.id!r} {missing[request.operation]}")
     elif len(request.images) > card.max_images:
-        f.reject("image", f"{card.id!r} takes at most {card.max_images} input images")
+        f.reject("image", f"{card.id!r} takes at most {number_of(card.max_images, 'input image')}")
 
 
 def _prompt(f: _Fitting) -> None:
