@@ -48,15 +48,13 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     space: dict[str, object] = {"__name__": "__main__"}
 
-    async def run() -> None:
+    with asyncio.Runner() as runner:
         for line, code in blocks(page, "python"):
             flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
             compiled = compile("\n" * line + code, str(page), "exec", flags=flags)
             value = eval(compiled, space)
-            if inspect.isawaitable(value):
-                await value
-
-    asyncio.run(run())
+            if inspect.iscoroutine(value):
+                runner.run(value)
     for name, value in list(space.items()):
         if name.startswith("test_") and inspect.isfunction(value):
             assert not inspect.signature(value).parameters, f"{name} would not run here"
@@ -84,6 +82,20 @@ def test_console_examples_run(page: Path, tmp_path: Path) -> None:
                 command = [sys.executable, "-m", "routercore", *shlex.split(line)[2:]]
                 done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
                 assert (0, line) == (done.returncode, line), done.stderr
+
+
+def test_the_rehearsal_that_is_shown(tmp_path: Path) -> None:
+    """The guide to failover shows what its own configuration does in an outage, line by line."""
+    pytest.importorskip("routercore_openai")
+    pytest.importorskip("routercore_black_forest_labs")
+    page = ROOT / "docs" / "guides" / "failover.md"
+    (tmp_path / "routercore.toml").write_text(next(blocks(page, "toml"))[1])
+    text = page.read_text(encoding="utf-8")
+    command, *shown = re.search(r"\$ (routercore rehearse .*?)```", text, re.S)[1].splitlines()
+    words = [sys.executable, "-m", *shlex.split(command)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert [] == [line for line in shown if line not in lines and line != " …"]
 
 
 def answered(method: str, url: str, answer: dict[str, object]) -> dict[str, object]:
