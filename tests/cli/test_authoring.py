@@ -234,3 +234,12 @@ def test_a_vendor_that_does_not_answer_is_said_to(tmp_path: Path) -> None:
     )
     done = routercore("providers", "check", "--live", "--json", cwd=tmp_path)
     assert (1, ["mine"]) == (done.returncode, list(json.loads(done.stdout)["unanswered"]))
+
+
+def test_a_name_that_is_taken(tmp_path: Path) -> None:
+    """The plugin is written, and its author is told who has a provider of that name already."""
+    taken = routercore("plugin", "new", "test", "--shape", "row", cwd=tmp_path)
+    free = routercore("plugin", "new", "copperplate", "--shape", "row", cwd=tmp_path)
+    assert (0, 0) == (taken.returncode, free.returncode)
+    assert "warning: routercore is installed and has a provider 'test' already" in taken.stderr
+    assert "warning" not in free.stderr

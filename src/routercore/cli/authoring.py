@@ -46,11 +46,25 @@ def new(
         folder = parent / f"routercore-{name}"
         for path in written:
             console().print(f"  {path}", markup=False)
+        if owners := _owners_of(name):
+            message = (
+                f"warning: {owners} is installed and has a provider {name!r} already: no router"
+                " takes both, so choose another name, or leave one of them out: [plugins] deny"
+            )
+            console(stderr=True).print(message, style="yellow", markup=False)
         console(stderr=True).print(
             f"\nNext: cd {folder} && pip install -e . 'routercore[testing]' && "
             "routercore plugin check . --write && pytest",
             markup=False,
         )
+
+
+def _owners_of(name: str) -> str:
+    """The distributions that have a provider of that name."""
+    from routercore.plugins import look_at_plugins
+
+    reports = look_at_plugins().reports
+    return ", ".join(one.distribution for one in reports if name in one.providers)
 
 
 def _asked_shape() -> str:
