@@ -273,6 +273,14 @@ def test_rate_limits_together_have_the_shortest_wait() -> None:
     assert 60.0 == error.retry_after
 
 
+def test_what_is_said_twice_is_told_once() -> None:
+    """A target that failed in the same way each time is in the message one time."""
+    down, up = failed(Fault.OVERLOADED), failed(Fault.NOT_SENT)
+    error = error_of([attempt(1, down), attempt(1, down), attempt(1, up)], Policy())
+    assert (1, 1) == (error.message.count("(overloaded)"), error.message.count("(not_sent)"))
+    assert 3 == len(error.attempts)
+
+
 def test_what_may_be_paid_is_not_to_be_repeated() -> None:
     """Where any attempt may have been paid for, no client is to send the request again itself."""
     failures = [failed(Fault.REPLY_LOST), failed(Fault.OVERLOADED)]

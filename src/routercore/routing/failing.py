@@ -46,7 +46,7 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
     may_be_paid = any(charge_of(failure) is not Charge.NONE for failure in failures)
     rule = RULES[last.fault]
     return AttemptsFailedError(
-        "; ".join(map(_said, attempts)),
+        "; ".join(dict.fromkeys(map(_said, attempts))),
         attempts,
         status=rule.status,
         code=rule.code,
