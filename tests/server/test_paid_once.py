@@ -69,6 +69,7 @@ def test_every_answer_says_that_it_joined(
     if status == 202:
         upstream.hold()
         answers = [client.post(URL, json={**BODY, **body}, headers=headers) for _ in range(2)]
+        upstream.wait_for_calls(1)
         upstream.release()
     else:
         answers = together(client, upstream, json={**BODY, **body}, headers=headers)
