@@ -104,7 +104,11 @@ def answered(method: str, url: str, answer: dict[str, object]) -> dict[str, obje
 
 EXAMPLES = {
     "index": ("doodle-1", [
-        answered("POST", "http://127.0.0.1:8077/draw", {"json": {"picture": PNG_BASE64}}),
+        answered("POST", "http://127.0.0.1:8077/v1/images/generations",
+                 {"json": {"data": [{"b64_json": PNG_BASE64}]}}),
+    ]),
+    "index#1": ("etch-1", [
+        answered("POST", "http://127.0.0.1:8078/draw", {"json": {"picture": PNG_BASE64}}),
     ]),
     "row": ("charcoal-2", [
         answered("POST", "https://api.sketchbook.example/v1/images/generations",
@@ -129,14 +133,16 @@ EXAMPLES = {
         ]}),
     ]),
 }  # fmt: skip
-"""The model of each page's first provider, and what its vendor would answer."""
+"""The model of a page's first provider, or of a later block's, and what its vendor would answer."""
 
 
 @pytest.mark.parametrize("page", EXAMPLES)
 def test_example_providers_pass_the_kit(page: str, tmp_path: Path) -> None:
     """Who starts from a page's provider starts from one without a fault; some name no price."""
-    space: dict[str, Any] = {"__name__": f"example_{page.replace('-', '_')}"}
-    exec(next(blocks(ROOT / "docs" / "plugins" / f"{page}.md", "python"))[1], space)
+    name, _, block = page.partition("#")
+    space: dict[str, Any] = {"__name__": f"example_{name.replace('-', '_')}{block}"}
+    shown = [code for _, code in blocks(ROOT / "docs" / "plugins" / f"{name}.md", "python")]
+    exec(shown[int(block or 0)], space)
     (provider,) = space["routercore_providers"]()
     model, exchanges = EXAMPLES[page]
     task = {"model": model, "prompt": "a jug"}
@@ -147,3 +153,10 @@ def test_example_providers_pass_the_kit(page: str, tmp_path: Path) -> None:
     priced = any(card.prices for card in provider.catalogue())
     problems = [(one.check.name, one.problem) for one in outcomes if one.problem]
     assert [] == [one for one in problems if priced or one[0] != "bills"]
+
+
+def test_the_first_provider_takes_ten_lines() -> None:
+    """As its title says, imports and all."""
+    _, code = next(blocks(ROOT / "docs" / "plugins" / "index.md", "python"))
+    assert len(code.splitlines()) <= 10
+    assert max(map(len, code.splitlines())) <= 100
