@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from routercore.config import load
 from routercore.plugins import PluginChoice, PluginError, load_plugins
 from routercore.provider import ModelCard, NoAuth, Row, hookimpl
 
@@ -72,6 +73,61 @@ def test_a_plugin_that_declares_nonsense_is_reported_by_name(plugin: Any, proble
     assert ("odd", True) == (report.name, (report.problem or "").startswith(problem)), report
     assert "test" in loaded.providers
     assert not {"odd", "a:b"} & set(loaded.providers)
+
+
+class Etch:
+    """A careful provider; each test has it with one careless member."""
+
+    name = "etch"
+    api_version = 1
+    auth: Any = NoAuth()
+    origins: Any = ("http://127.0.0.1:8078",)
+
+    def catalogue(self) -> Any:
+        return [ModelCard(id="etch-1")]
+
+    def generate(self, task: Any) -> Any:
+        yield
+
+    def classify(self, response: Any) -> Any:
+        return None
+
+
+def etch(**members: Any) -> Any:
+    provider = type("Careless", (Etch,), members)()
+    return SimpleNamespace(routercore_providers=hookimpl(lambda: [provider]))
+
+
+@pytest.mark.parametrize(
+    ("members", "problem"),
+    [
+        ({"auth": "MS_KEY"}, "the auth of provider 'etch' is a str, which cannot sign; write "
+                             'bearer("MS_KEY"), Header("MS_KEY", "x-key") or NoAuth()'),
+        ({"auth": "sk-canary"}, 'is a str, which cannot sign; write bearer("YOUR_API_KEY"), '),
+        ({"auth": None}, "is a NoneType, which cannot sign; write bearer"),
+        ({"auth": NoAuth}, "is the class NoAuth; write NoAuth()"),
+        ({"auth": NoAuth(("A", "B"))}, "names a tuple where the name of one variable belongs"),
+        ({"origins": "https://x.example"}, "origins of provider 'etch' is a str, not a tuple of "
+                                           'URLs; write ("https://x.example",)'),
+        ({"origins": {"https://x.example"}}, "origins of provider 'etch' is a set, not a tuple"),
+        ({"origins": ("x.example",)}, "has the origin 'x.example', which is no URL"),
+        ({"origins": ("http://[x",)}, "has the origin 'http://[x', which is no URL"),
+        ({"origins": (None,)}, "has the origin None, which is no URL"),
+        ({"classify": {}}, "classify of provider 'etch' is no method"),
+    ],
+)  # fmt: skip
+def test_a_careless_member_breaks_one_plugin(members: Any, problem: str) -> None:
+    """It is named with a cure, and what lists, enables and asks providers goes on for others."""
+    configured = load({}, {}, [("odd", etch(**members))])
+    report = configured.contributions.reports[-1]
+    assert ("odd", True) == (report.name, problem in (report.problem or "")), report
+    assert "canary" not in (report.problem or "")
+    assert "test" in [provider.name for provider in configured.setup.providers]
+
+
+def test_the_careful_provider_loads() -> None:
+    """So that what the careless ones are refused for is their one member."""
+    assert "etch" in load_plugins(extra=[("fine", etch())]).providers
 
 
 class Nameless:

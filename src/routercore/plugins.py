@@ -15,9 +15,9 @@ from typing import Any, Protocol, TypeVar
 import pluggy
 
 from routercore.provider import hooks
+from routercore.provider.soundness import no_provider, provider_problem
 from routercore.provider.spec import API_VERSION, Provider
 from routercore.routing.plan import Strategy
-from routercore.values.catalogue import ModelCard
 from routercore.values.errors import PluginError
 from routercore.values.events import Observer
 
@@ -260,9 +260,7 @@ def _problem(providers: list[Any], strategies: list[Any], observers: list[Any]) 
                 f"provider {provider.name!r} is written for version {provider.api_version!r} of "
                 f"the interface; this routercore supports {versions}"
             )
-        if not provider.origins:
-            return f"provider {provider.name!r} names no origin"
-        if problem := _misdeclared(provider):
+        if problem := provider_problem(provider):
             return problem
     for strategy in strategies:
         if not isinstance(getattr(strategy, "name", None), str) or not hasattr(strategy, "rank"):
@@ -271,29 +269,6 @@ def _problem(providers: list[Any], strategies: list[Any], observers: list[Any]) 
         if not callable(getattr(observer, "notify", None)):
             return f"{type(observer).__name__} is no observer: it lacks notify()"
     return None
-
-
-def _misdeclared(provider: Provider) -> str | None:
-    """What is wrong with a provider's name or cards, or ``None``."""
-    if not isinstance(provider.name, str) or not provider.name or ":" in provider.name:
-        return f"the name {provider.name!r} of a provider is empty, or no text, or has a colon"
-    for card in provider.catalogue():
-        if not isinstance(card, ModelCard):
-            return (
-                f"the catalogue of provider {provider.name!r} has a {type(card).__name__} "
-                f"where a ModelCard belongs"
-            )
-        if not isinstance(card.id, str) or not card.id:
-            return f"provider {provider.name!r} has a card whose id is {card.id!r}"
-    return None
-
-
-def no_provider(thing: object) -> str:
-    """Why something that a plugin contributes is no provider."""
-    if isinstance(thing, type):
-        return f"{thing.__name__} is a class; contribute a provider made of it: {thing.__name__}()"
-    names = [n for n in vars(Provider) if not n.startswith("_") and not hasattr(thing, n)]
-    return f"{type(thing).__name__} is no provider: it lacks {', '.join(names)}"
 
 
 def _merged(

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from routercore.plugins import SUPPORTED_API_VERSIONS, no_provider
+from routercore.plugins import SUPPORTED_API_VERSIONS
 from routercore.provider.http import HttpRequest, HttpResponse, Part
+from routercore.provider.soundness import no_provider
 from routercore.provider.spec import Provider
 from routercore.testing.conformance.subject import CheckFailed, Subject, travel
 from routercore.testing.transcripts import Source
