@@ -109,7 +109,7 @@ def test_what_was_asked_is_erased(spent: Path, say: Run) -> None:
 JOB = """
 import asyncio, os, signal
 from routercore.router import Router
-from routercore.server.serving import server_ledger
+from routercore.state.places import server_ledger
 
 async def main():
     router = Router.from_config("routercore.toml", ledger=server_ledger)

@@ -7,10 +7,11 @@ import hashlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,48 @@ def test_the_version(run: Run) -> None:
 def test_help_names_the_exit_codes(run: Run) -> None:
     """Scripts find them where they look first."""
     assert "3 refused by content policy" in " ".join(run("--help").text.replace("│", "").split())
+
+
+HIDE = """import sys; sys.modules.update(dict.fromkeys({packages!r}))
+from routercore.cli import main; main()"""
+SERVER = ("uvicorn", "starlette", "anyio", "python_multipart", "httptools")
+READ_THE_LEDGER = [["log"], ["usage"], ["ledger", "audit"], ["ledger", "reconcile"],
+                   ["ledger", "collect", "-o", "pictures"]]  # fmt: skip
+
+
+def without(folder: Path, packages: Sequence[str], *arguments: str) -> tuple[int, str]:
+    """How a command ends where ``packages`` are not installed, and what it says."""
+    command = [sys.executable, "-c", HIDE.format(packages=packages), *arguments]
+    env = {**os.environ, "HOME": str(folder), "USERPROFILE": str(folder)}
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, env=env)
+    return ran.returncode, ran.stderr
+
+
+@pytest.mark.parametrize("arguments", READ_THE_LEDGER, ids=" ".join)
+def test_the_ledger_is_read_without_the_server(folder: Path, arguments: list[str]) -> None:
+    """What looks into the ledger needs a database, and nothing that serves."""
+    assert (0, "") == without(folder, SERVER, *arguments)
+
+
+@pytest.mark.parametrize("arguments", READ_THE_LEDGER, ids=" ".join)
+def test_what_the_ledger_needs_is_named(folder: Path, arguments: list[str]) -> None:
+    """Without a database's packages it is one line that says what to install."""
+    ended = without(folder, (*SERVER, "sqlalchemy", "alembic"), *arguments)
+    cure = "the ledger needs sqlalchemy; run: pip install 'routercore[sql]'"
+    assert (4, f"error: {cure}\n") == ended
+
+
+def test_what_the_server_needs_is_named(folder: Path) -> None:
+    """The same for ``serve``."""
+    ended = without(folder, SERVER, "serve")
+    cure = "the server needs uvicorn; run: pip install 'routercore[server]'"
+    assert (4, f"error: {cure}\n") == ended
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_in_use(run: Run, workers: str) -> None:
+    """It is no refusal by policy: the server could not start."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ran = run("serve", "--port", port, "--workers", workers)
+    assert (1, True) == (ran.code, "in use" in ran.err)

@@ -15,7 +15,8 @@ from tests.upstreams import Upstream
 from routercore import Router
 from routercore.engine.setup import Caller, CallerKey, LedgerSetup, ServerSetup, StoreSetup
 from routercore.server import create_app
-from routercore.server.serving import refuse_strangers, serve, server_ledger
+from routercore.server.serving import refuse_strangers, serve
+from routercore.state.places import server_ledger
 from routercore.values.errors import ConfigError
 
 KEYS = (CallerKey(caller=Caller(name="a"), key="rc-a"),)

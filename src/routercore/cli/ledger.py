@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from routercore.cli.opening import ConfigOption, JsonOption, open_config
-from routercore.cli.output import Code, console, print_json, told
+from routercore.cli.output import Code, ExtraMissing, console, print_json, told
 from routercore.cli.saving import suffix_of
 from routercore.values.accounts import By, Logged, Used
 from routercore.values.amounts import number_of
@@ -32,10 +32,14 @@ ledger = typer.Typer(no_args_is_help=True, help="Look after the ledger.")
 
 def _kept(config: Path | None) -> LedgerSetup:
     """The ledger that the server would keep."""
-    from routercore.server.serving import ledger_of
+    from routercore.state.ledger import missing_for
+    from routercore.state.places import ledger_of
 
     setup = open_config(config).setup
-    return ledger_of(setup.ledger, setup.store)
+    kept = ledger_of(setup.ledger, setup.store)
+    for package, extra in missing_for(kept):
+        raise ExtraMissing("the ledger", package, extra)
+    return kept
 
 
 def _ask(kept: LedgerSetup, question: Callable[[Ledger], Awaitable[T]]) -> T:
@@ -262,8 +266,9 @@ def collect(
 async def _collect(
     config: Path | None, folder: Path, seconds: float, *, even_if_leased: bool
 ) -> dict[str, Any]:
-    from routercore.server.serving import server_ledger
+    from routercore.state.places import server_ledger
 
+    _kept(config)
     rows: list[dict[str, Any]] = []
 
     async def save(collected: Collected) -> None:

@@ -49,6 +49,13 @@ class UsageError(Exception):
     """Arguments that do not go together; the message says what would."""
 
 
+class ExtraMissing(Exception):
+    """A command needs a package that comes with an extra."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(f"{what} needs {package}; run: pip install 'routercore[{extra}]'")
+
+
 @cache
 def console(*, stderr: bool = False) -> Console:
     """Where people read. In a pipe it has no colours and breaks no lines."""
@@ -94,6 +101,9 @@ def told(*, as_json: bool = False) -> Iterator[None]:
         else:
             complain(error)
         raise typer.Exit(code_of(error)) from error
+    except ExtraMissing as error:
+        _problem(str(error), as_json=as_json, kind="extra")
+        raise typer.Exit(Code.CONFIGURATION) from error
     except UsageError as error:
         _problem(str(error), as_json=as_json)
         raise typer.Exit(Code.USAGE) from error
@@ -107,9 +117,9 @@ def told(*, as_json: bool = False) -> Iterator[None]:
         raise typer.Exit(Code.INTERRUPTED) from error
 
 
-def _problem(message: str, *, as_json: bool) -> None:
+def _problem(message: str, *, as_json: bool, kind: str = "usage") -> None:
     if as_json:
-        print_json({"error": {"type": "usage", "message": message}})
+        print_json({"error": {"type": kind, "message": message}})
     else:
         console(stderr=True).print(f"error: {message}", style="red", markup=False)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from routercore.cli.opening import ConfigOption, config_path
-from routercore.cli.output import Code, console, told
+from routercore.cli.output import Code, ExtraMissing, told
 
 
 def serve(
@@ -27,21 +28,27 @@ def serve(
     ] = "info",
 ) -> None:
     """Serve OpenAI's Images API over the configured providers."""
+    with told():
+        serve_until_told = _server()
+        try:
+            serve_until_told(
+                config_path(config),
+                host=host,
+                port=port,
+                workers=workers,
+                allow_anonymous=allow_anonymous,
+                log_level=log_level,
+            )
+        except SystemExit as error:  # uvicorn's own codes, which stand for something else here.
+            raise typer.Exit(Code.FAILED if error.code else Code.DONE) from error
+
+
+def _server() -> Callable[..., None]:
     try:
         from routercore.server import serve as serve_until_told
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package == "routercore":
             raise
-        message = f"the server needs {package}; run: pip install 'routercore[server]'"
-        console(stderr=True).print(f"error: {message}", style="red", markup=False)
-        raise typer.Exit(Code.CONFIGURATION) from error
-    with told():
-        serve_until_told(
-            config_path(config),
-            host=host,
-            port=port,
-            workers=workers,
-            allow_anonymous=allow_anonymous,
-            log_level=log_level,
-        )
+        raise ExtraMissing("the server", package, "server") from error
+    return serve_until_told

@@ -11,11 +11,6 @@ from pathlib import Path
 from routercore.server.store import NAME, Kept
 
 
-def default_directory() -> Path:
-    """A folder in the user's home."""
-    return Path.home() / ".local" / "state" / "routercore" / "images"
-
-
 class Folder:
     """Files in a folder that several processes may share."""
 

@@ -15,21 +15,18 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from routercore.engine.ledger import Ledger
-from routercore.engine.setup import LedgerSetup, RouterSetup, StoreSetup
+from routercore.engine.setup import RouterSetup
 from routercore.router import Router
 from routercore.server.app import create_app
-from routercore.server.folder import default_directory
 from routercore.server.log import configured, listen
 from routercore.server.reloading import Reloadable
 from routercore.server.store import open_store, refuse_unusable
-from routercore.state.ledger import open_ledger
+from routercore.state.places import default_directory, ledger_of, server_ledger
 from routercore.values.errors import ConfigError
 
 VARIABLE = "ROUTERCORE_SERVE"
 """How worker processes are told what to serve."""
 WORKER = "routercore.server.serving:worker_app"
-LEDGER_FILE = "routercore-ledger.db"
 CLOSING_SECONDS = 2
 """How long connections may stay open once all requests have been seen to."""
 
@@ -138,19 +135,6 @@ def _router(config: str | None, host: str | None, *, allow_anonymous: bool) -> R
     refuse_strangers(setup, host or setup.server.host, allow_anonymous=allow_anonymous)
     refuse_unusable(open_store(setup.store), setup.store)
     return router
-
-
-def server_ledger(ledger: LedgerSetup, store: StoreSetup) -> Ledger:
-    """The ledger of a server."""
-    return open_ledger(ledger_of(ledger, store))
-
-
-def ledger_of(ledger: LedgerSetup, store: StoreSetup) -> LedgerSetup:
-    """Where a server keeps it: a file beside its images unless the configuration says where."""
-    if ledger.url is not None:
-        return ledger
-    folder = store.directory or default_directory()
-    return replace(ledger, url=f"sqlite:///{folder.resolve().parent}/{LEDGER_FILE}")
 
 
 def refuse_strangers(setup: RouterSetup, host: str, *, allow_anonymous: bool) -> None:

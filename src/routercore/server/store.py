@@ -169,7 +169,8 @@ def open_store(setup: StoreSetup, place: Place | None = None) -> Store:
 
 
 def _place(setup: StoreSetup) -> Place:
-    from routercore.server.folder import Folder, default_directory
+    from routercore.server.folder import Folder
+    from routercore.state.places import default_directory
 
     if setup.bucket is None:
         return Folder(setup.directory or default_directory())

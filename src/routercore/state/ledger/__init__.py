@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -25,11 +26,9 @@ def open_ledger(setup: LedgerSetup) -> Ledger:
     """
     if setup.url is None or setup.url == MEMORY:
         return MemoryLedger()
-    for extra in ("sql", "postgres") if setup.url.startswith("postgres") else ("sql",):
-        for package in NEEDED[extra]:
-            if find_spec(package) is None:
-                cure = f'pip install "routercore[{extra}]"'
-                raise ConfigError([f"ledger.url: {package} is not installed; run: {cure}"])
+    for package, extra in missing_for(setup):
+        cure = f'pip install "routercore[{extra}]"'
+        raise ConfigError([f"ledger.url: {package} is not installed; run: {cure}"])
     from routercore.state.ledger.sql import SqlLedger
 
     try:
@@ -38,9 +37,26 @@ def open_ledger(setup: LedgerSetup) -> Ledger:
         raise ConfigError([f"ledger.url: {error}"]) from error
 
 
+def missing_for(setup: LedgerSetup) -> Iterator[tuple[str, str]]:
+    """The packages that the configured ledger needs and that are not there, with their extras."""
+    if setup.url is None or setup.url == MEMORY:
+        return
+    for extra in ("sql", "postgres") if setup.url.startswith("postgres") else ("sql",):
+        for package in NEEDED[extra]:
+            if not _is_installed(package):
+                yield package, extra
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # It was hidden, as programs do that must not load it.
+        return False
+
+
 def has_database(ledger: Ledger) -> TypeGuard[SqlLedger]:
     """Whether a ledger is one that others can keep tables beside."""
-    if isinstance(ledger, MemoryLedger) or find_spec("sqlalchemy") is None:
+    if isinstance(ledger, MemoryLedger) or not _is_installed("sqlalchemy"):
         return False
     from routercore.state.ledger.sql import SqlLedger
 
