@@ -12,11 +12,13 @@ from routercore.engine.models import Catalogue
 from routercore.engine.setup import (
     LOCAL_CALLER,
     Caller,
+    IdleProvider,
     ProviderSetup,
     Route,
     RouterSetup,
     TargetSetup,
 )
+from routercore.router import Router
 from routercore.testing.providers import ScriptedProvider
 from routercore.values.catalogue import ModelCard
 from routercore.values.errors import ModelNotFoundError
@@ -180,3 +182,44 @@ def test_no_key_is_one_key() -> None:
     key = KeyPool(()).choose(0.0)
     assert key is not None
     assert key.secret is None
+
+
+IDLE = IdleProvider(name="far", provider=ScriptedProvider(name="far", cards=CARDS["one"]),
+                    variable="FAR_KEY")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "rest"),
+    [
+        ("far:flux-1", "; far would: FAR_KEY is not set"),
+        ("fra:flux-1", "; did you mean 'far:flux-1'? far would: FAR_KEY is not set"),
+        ("f2", ""),
+    ],
+)
+def test_who_would_serve_it(model: str, rest: str) -> None:
+    """Where an installed provider would, or has a name like it, its lack is told."""
+    known = Catalogue(RouterSetup(idle=(IDLE,)))
+    with pytest.raises(ModelNotFoundError) as caught:
+        known.find(model, name_idle=True)
+    assert f"no enabled provider serves the model {model!r}{rest}" == str(caught.value)
+
+
+def test_a_name_that_is_served_is_nearer_than_one_that_is_not() -> None:
+    """Where what is enabled has the nearest name, nobody is sent to look for a key."""
+    known = Catalogue(RouterSetup(providers=(ProviderSetup(name="two", provider=ScriptedProvider(
+        name="two", cards=CARDS["two"])),), idle=(IDLE,)))  # fmt: skip
+    with pytest.raises(ModelNotFoundError) as caught:
+        known.find("two:odl", name_idle=True)
+    assert str(caught.value).endswith("; did you mean 'two:old'?")
+
+
+async def test_only_the_operator_is_told_who_is_idle() -> None:
+    """A program hears what its own installation lacks; a caller with a key does not."""
+    off = {"providers": {"test": {"enabled": False}}}
+    async with Router.from_config(off, environ={}) as router:
+        with pytest.raises(ModelNotFoundError) as own:
+            await router.generate("fox", model="test:test/test")
+        with pytest.raises(ModelNotFoundError) as other:
+            await router.generate("fox", model="test:test/test", caller=Caller(name="a"))
+    would = "; test would: enabled = false in the configuration"
+    assert (True, False) == (str(own.value).endswith(would), "would" in str(other.value))

@@ -59,8 +59,5 @@ def foresee(
 async def _answer(
     opened: Opened, request: ImageRequest, question: Callable[[Router, ImageRequest], F]
 ) -> F:
-    from routercore.cli.listing import naming_idle_providers
-
-    with naming_idle_providers(opened, request.model):
-        async with opened.router() as router:
-            return question(router, request)
+    async with opened.router() as router:
+        return question(router, request)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -18,7 +17,7 @@ from routercore.cli.output import Code, console, print_json, told
 
 if TYPE_CHECKING:
     from routercore.engine.models import ModelEntry
-    from routercore.engine.setup import ProviderSetup
+    from routercore.engine.setup import IdleProvider, ProviderSetup
     from routercore.plugins import PluginReport
     from routercore.provider.spec import Provider
     from routercore.routing.plan import Target
@@ -170,19 +169,13 @@ class ProviderRow:
     provider: Provider
     setup: ProviderSetup | None
     configured: bool
-    switched_off: bool
+    idle: IdleProvider | None
+    """Set where it is not enabled."""
 
     @property
     def why(self) -> str | None:
         """What is missing, for one that is not enabled."""
-        if self.setup is not None:
-            return None
-        if self.switched_off:
-            return "enabled = false in the configuration"
-        variable = self.provider.auth.env
-        if variable and not os.environ.get(variable) and self.host:
-            return f"{variable} is not set"
-        return f"needs a table [providers.{self.name}]"
+        return self.idle.why if self.idle else None
 
     @property
     def host(self) -> str:
@@ -197,13 +190,6 @@ class ProviderRow:
         cards |= {card.id for card in self.setup.cards} if self.setup else set()
         return len(cards - {"*"})
 
-    def serves(self, model: str) -> bool:
-        """Whether the provider declares the model, or is the one that is asked for it."""
-        asked, colon, _ = model.partition(":")
-        if colon and asked == self.name:
-            return True
-        return any(model in card.names for card in self.provider.catalogue() if card.id != "*")
-
     @property
     def is_open(self) -> bool:
         """Whether it serves models beyond those that it declares."""
@@ -212,40 +198,16 @@ class ProviderRow:
 
 def provider_rows(opened: Opened) -> list[ProviderRow]:
     """Every configured and every installed provider, the enabled ones first."""
-    tables, installed = opened.document.providers, opened.contributions.providers
-    enabled = {setup.name: setup for setup in opened.setup.providers}
+    tables, setup = opened.document.providers, opened.setup
     rows = [
-        ProviderRow(
-            name=name,
-            provider=installed[(table.plugin if table else None) or name],
-            setup=enabled.get(name),
-            configured=table is not None,
-            switched_off=table is not None and not table.enabled,
-        )
-        for name in dict.fromkeys((*enabled, *tables, *installed))
-        for table in (tables.get(name),)
-    ]
+        ProviderRow(name=one.name, provider=one.provider, setup=one, idle=None,
+                    configured=one.name in tables) for one in setup.providers
+    ]  # fmt: skip
+    rows += [
+        ProviderRow(name=one.name, provider=one.provider, setup=None, idle=one,
+                    configured=one.name in tables) for one in setup.idle
+    ]  # fmt: skip
     return sorted(rows, key=lambda row: (row.setup is None, not row.configured, row.name))
-
-
-@contextmanager
-def naming_idle_providers(opened: Opened, model: str) -> Iterator[None]:
-    """Where nobody serves a model, say which installed provider would, and what it lacks.
-
-    Raises:
-        ModelNotFoundError: with that added to its message.
-    """
-    from routercore.values.errors import ModelNotFoundError
-
-    try:
-        yield
-    except ModelNotFoundError as error:
-        idle = [
-            f"{row.name} would: {row.why}"
-            for row in provider_rows(opened)
-            if row.why and row.serves(model)
-        ]
-        raise ModelNotFoundError("; ".join([str(error), *idle])) from error
 
 
 def providers(
@@ -272,13 +234,12 @@ def _provider_name(row: ProviderRow) -> str:
 
 
 def _state(row: ProviderRow) -> str:
-    if row.setup is not None:
+    if row.idle is None:
         return "[green]enabled[/]"
-    if row.switched_off:
+    if row.idle.is_off:
         return "[yellow]switched off[/]"
-    variable = row.provider.auth.env
-    if variable and not os.environ.get(variable) and row.host:
-        return f"[yellow]set[/] {variable}"
+    if row.idle.variable:
+        return f"[yellow]set[/] {row.idle.variable}"
     return f"[yellow]needs[/] \\[providers.{row.name}]"
 
 

@@ -140,11 +140,8 @@ def _advice(opened: Opened, request: ImageRequest) -> str | None:
 
 
 async def _ask(opened: Opened, request: ImageRequest, line: ProgressLine) -> ImageResult:
-    from routercore.cli.listing import naming_idle_providers
-
-    with naming_idle_providers(opened, request.model):
-        async with opened.router([line]) as router:
-            return await router.generate(request)
+    async with opened.router([line]) as router:
+        return await router.generate(request)
 
 
 def result_row(result: ImageResult, paths: Sequence[Path]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from routercore.config.document import (
     ModelSection,
     ProviderSection,
 )
+from routercore.config.idle import idle_providers
 from routercore.config.options import option_problems
 from routercore.config.problems import Place, Problems, nearest
 from routercore.config.reading import Reading, examine
@@ -114,6 +115,7 @@ class _Builder:
         defaults = self._route("", ModelSection(), ("router",))
         setup = RouterSetup(
             providers=providers,
+            idle=tuple(idle_providers(document, self.contributions, providers, self.environ)),
             routes=tuple(
                 self._route(name, section, ("models", name))
                 for name, section in document.models.items()

@@ -277,7 +277,7 @@ class Engine:
             raise RequestError(message, param="partial_images", code="invalid_value")
         if not caller.may_use(request.model):
             raise ModelNotFoundError(f"this key may not use a model named {request.model!r}")
-        return self.catalogue.find(request.model)
+        return self.catalogue.find(request.model, name_idle=caller is LOCAL_CALLER)
 
     def _unheard(self, request: ImageRequest) -> Iterator[Warning]:
         """Options that no provider will ever see, which would be dropped in silence."""

@@ -35,18 +35,23 @@ class Catalogue:
     """Everything that can be asked for by name."""
 
     def __init__(self, setup: RouterSetup) -> None:
-        self._defaults = setup.defaults
+        self._defaults, self._idle = setup.defaults, setup.idle
         self._providers = {provider.name: provider for provider in setup.providers}
         self._cards = {p.name: _cards(p) for p in setup.providers}
         self._routes = {route.name: route for route in setup.routes}
         self._aliases = {alias: route for route in setup.routes for alias in route.aliases}
         self._by_name = self._index()
 
-    def find(self, model: str) -> tuple[Route, list[Target]]:
+    def find(self, model: str, *, name_idle: bool = False) -> tuple[Route, list[Target]]:
         """The route and targets of a model, fallback models behind with ``via`` set.
 
         Looked up as a configured model, an alias, ``provider:model``, a catalogue name, in that
         order.
+
+        Args:
+            model: its name.
+            name_idle: say who is installed and would serve it, and what they lack; that is for
+                the operator alone to know.
 
         Raises:
             ModelNotFoundError: nobody serves it; names the nearest that somebody does.
@@ -54,7 +59,7 @@ class Catalogue:
         route = self._routes.get(model) or self._aliases.get(model)
         targets = self._own(model)
         if not targets:
-            raise ModelNotFoundError(self._unknown(model))
+            raise ModelNotFoundError(self._unknown(model, name_idle=name_idle))
         route = route or replace(self._defaults, name=model)
         for fallback in route.fallback_models:
             targets += [replace(target, via=fallback) for target in self._own(fallback)]
@@ -124,16 +129,24 @@ class Catalogue:
         """Every ``provider:model`` that is declared by name."""
         return [f"{p}:{id}" for p, cards in self._cards.items() for id in cards if id != WILDCARD]
 
-    def nearest(self, name: str) -> list[str]:
-        """Names like ``name``, for messages."""
-        known = [*self._routes, *self._aliases, *self._by_name]
-        known += self.target_names()
-        return difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    def nearest(self, name: str, others: Iterable[str] = ()) -> list[str]:
+        """Names like ``name``, for messages; ``others`` are looked through as well."""
+        known = dict.fromkeys((*self._routes, *self._aliases, *self._by_name))
+        known |= dict.fromkeys((*self.target_names(), *others))
+        return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
 
-    def _unknown(self, model: str) -> str:
-        near = self.nearest(model)
+    def _unknown(self, model: str, *, name_idle: bool) -> str:
+        idle = self._idle if name_idle else ()
+        able = [one for one in idle if one.serves(model)]
+        others = () if able else [name for one in idle for name in one.target_names]
+        near = self.nearest(model, others)
+        if near and near[0] not in others:
+            near = self.nearest(model)
+        able = able or [one for one in idle if not {*near}.isdisjoint(one.target_names)]
         hint = f"; did you mean {', '.join(map(repr, near))}?" if near else ""
-        return f"no enabled provider serves the model {model!r}{hint}"
+        would = "; ".join(f"{one.name} would: {one.why}" for one in able)
+        gap = (" " if near else "; ") if would else ""
+        return f"no enabled provider serves the model {model!r}{hint}{gap}{would}"
 
     def _of_route(self, route: Route) -> list[Target]:
         entries = route.targets

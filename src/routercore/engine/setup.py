@@ -15,7 +15,7 @@ from routercore.provider.spec import HasCompanions, Provider, Rehearses
 from routercore.routing.plan import UnknownPrice
 from routercore.routing.policy import Hedge, OnLostResult, OnRefusal, OnUnknown
 from routercore.values.accounts import Prompts
-from routercore.values.catalogue import ModelCard
+from routercore.values.catalogue import WILDCARD, ModelCard
 from routercore.values.hours import Hours
 from routercore.values.ledger import Budget
 
@@ -102,6 +102,41 @@ class ProviderSetup:
             return tuple(provider.origins)
         further = provider.companions(self.base_url) if isinstance(provider, HasCompanions) else ()
         return (origin_of(self.base_url), *further)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleProvider:
+    """One that is installed and not enabled."""
+
+    name: str
+    provider: Provider
+    is_off: bool = False
+    """Whether the configuration says so."""
+    variable: str | None = None
+    """The environment variable that would enable it."""
+
+    @property
+    def why(self) -> str:
+        """What it lacks, such as ``OPENAI_API_KEY is not set``."""
+        if self.is_off:
+            return "enabled = false in the configuration"
+        if self.variable:
+            return f"{self.variable} is not set"
+        return f"needs a table [providers.{self.name}]"
+
+    @property
+    def target_names(self) -> list[str]:
+        """Every ``provider:model`` that it declares by name."""
+        cards = self.provider.catalogue()
+        return [f"{self.name}:{card.id}" for card in cards if card.id != WILDCARD]
+
+    def serves(self, model: str) -> bool:
+        """Whether it declares the model, or is the one that is asked for it."""
+        asked, colon, _ = model.partition(":")
+        if colon and asked == self.name:
+            return True
+        cards = self.provider.catalogue()
+        return any(model in card.names for card in cards if card.id != WILDCARD)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +317,8 @@ class RouterSetup:
     """Everything a router needs to know."""
 
     providers: tuple[ProviderSetup, ...] = ()
+    idle: tuple[IdleProvider, ...] = ()
+    """For messages: who would serve what nobody serves."""
     routes: tuple[Route, ...] = ()
     defaults: Route = Route()
     """Strategy and terms of models that have no route."""
