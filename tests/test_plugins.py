@@ -9,7 +9,16 @@ import pytest
 
 from routercore.config import load
 from routercore.plugins import PluginChoice, PluginError, load_plugins
-from routercore.provider import ModelCard, NoAuth, Row, hookimpl
+from routercore.provider import (
+    FixedSizes,
+    ModelCard,
+    NoAuth,
+    RatioSizes,
+    Row,
+    SizeRange,
+    hookimpl,
+    usd,
+)
 
 
 class Bare:
@@ -61,7 +70,7 @@ def declaring(*catalogue: Any, name: Any = "odd") -> Any:
     [
         (declaring({"id": "m"}), "the catalogue of provider 'odd' has a dict where a ModelCard"),
         (declaring(None), "the catalogue of provider 'odd' has a NoneType where a ModelCard"),
-        (declaring(ModelCard(id="")), "provider 'odd' has a card whose id is ''"),
+        (declaring(ModelCard(id="")), "the catalogue of provider 'odd' has a card whose id is ''"),
         (declaring(ModelCard(id="m"), name="a:b"), "the name 'a:b' of a provider is empty, or no"),
         (declaring(ModelCard(id="m"), name=None), "the name None of a provider is empty, or no"),
     ],
@@ -98,6 +107,10 @@ def etch(**members: Any) -> Any:
     return SimpleNamespace(routercore_providers=hookimpl(lambda: [provider]))
 
 
+def sized(sizes: Any) -> dict[str, Any]:
+    return {"catalogue": lambda self: [ModelCard(id="m", sizes=sizes)]}
+
+
 @pytest.mark.parametrize(
     ("members", "problem"),
     [
@@ -114,6 +127,16 @@ def etch(**members: Any) -> Any:
         ({"origins": ("http://[x",)}, "has the origin 'http://[x', which is no URL"),
         ({"origins": (None,)}, "has the origin None, which is no URL"),
         ({"classify": {}}, "classify of provider 'etch' is no method"),
+        ({"catalogue": lambda self: ModelCard(id="m")}, "is a ModelCard, not a list of cards"),
+        ({"catalogue": lambda self: 1 / 0}, "the catalogue of provider 'etch' cannot be had: Zero"),
+        ({"catalogue": lambda self: [ModelCard(id="m", prices=usd("0.04"))]},
+         "ValueError: card 'm': prices is a Price, not a tuple of prices; a tuple of one has a c"),
+        (sized(FixedSizes(("large",))), "card 'm' in the catalogue of provider 'etch': its sizes "
+                                        "cannot be read: 'large' is not a size"),
+        (sized(FixedSizes(())), "its list of sizes is empty"),
+        (sized(RatioSizes(ratios=())), "its list of ratios is empty"),
+        (sized(RatioSizes(ratios=("wide",))), "its sizes cannot be read: 'wide' is not a ratio"),
+        (sized(SizeRange(multiple_of=0)), "its sizes cannot be read: "),
     ],
 )  # fmt: skip
 def test_a_careless_member_breaks_one_plugin(members: Any, problem: str) -> None:

@@ -6,11 +6,12 @@ everybody's exception.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from routercore.provider.spec import Provider
 from routercore.values.catalogue import ModelCard
+from routercore.values.sizes import unreadable
 
 
 def no_provider(thing: object) -> str:
@@ -50,8 +51,9 @@ def _auth_problem(auth: object) -> str | None:
             f'is a {type(auth).__name__}, which cannot sign; write bearer("{variable}"), '
             f'Header("{variable}", "x-key") or NoAuth()'
         )
-    if not isinstance(auth.env, str | None):
-        return f"names a {type(auth.env).__name__} where the name of one variable belongs"
+    env = getattr(auth, "env", None)
+    if not isinstance(env, str | None):
+        return f"names a {type(env).__name__} where the name of one variable belongs"
     return None
 
 
@@ -79,11 +81,25 @@ def _is_url(origin: object) -> bool:
 
 
 def _catalogue_problems(provider: Provider) -> Iterator[str]:
-    for card in provider.catalogue():
-        if not isinstance(card, ModelCard):
-            yield (
-                f"the catalogue of provider {provider.name!r} has a {type(card).__name__} "
-                f"where a ModelCard belongs"
-            )
-        elif not isinstance(card.id, str) or not card.id:
-            yield f"provider {provider.name!r} has a card whose id is {card.id!r}"
+    whose = f"the catalogue of provider {provider.name!r}"
+    try:
+        given: object = provider.catalogue()
+        cards = list(given) if isinstance(given, Iterable) else None
+    except Exception as error:  # noqa: BLE001 - the plugin boundary
+        yield f"{whose} cannot be had: {type(error).__name__}: {error}"
+        return
+    if cards is None:
+        yield f"{whose} is a {type(given).__name__}, not a list of cards"
+        return
+    for card in cards:
+        yield from _card_problems(whose, card)
+
+
+def _card_problems(whose: str, card: object) -> Iterator[str]:
+    if not isinstance(card, ModelCard):
+        yield f"{whose} has a {type(card).__name__} where a ModelCard belongs"
+    elif not card.id:
+        yield f"{whose} has a card whose id is {card.id!r}"
+    else:
+        sizes = (card.sizes, *card.operation_sizes.values())
+        yield from (f"card {card.id!r} in {whose}: {why}" for why in map(unreadable, sizes) if why)

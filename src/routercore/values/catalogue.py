@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from typing import get_args
 
+from routercore.values import shapes
 from routercore.values.images import Operation
-from routercore.values.money import Price
+from routercore.values.money import Per, Price
+from routercore.values.shapes import check_shapes, misshapen, optional, several, table, words
 from routercore.values.sizes import AnySize, Sizes
 
 
@@ -38,6 +41,50 @@ PLAIN_SETTINGS = frozenset(
 
 WILDCARD = "*"
 """The id of a card that stands for every model that its provider does not list."""
+
+
+_AMOUNT = optional(shapes.amount)
+_TEXT = optional(shapes.text)
+_TEXTS = several(shapes.text, "texts")
+_PRICE = {
+    "usd": shapes.amount, "per": shapes.word(Per), "size": _TEXT, "quality": _TEXT,
+    "tier": _TEXT, "operation": _TEXT, "low": _AMOUNT, "high": _AMOUNT,
+}  # fmt: skip
+
+
+def _price(value: object) -> str | None:
+    if not isinstance(value, Price):
+        return shapes.a(Price)(value)
+    return next((f"is a price whose {problem}" for problem in misshapen(value, _PRICE)), None)
+
+
+_SIZES = shapes.a(*get_args(Sizes))
+_OPERATION = shapes.word(Operation)
+_SHAPES: Mapping[str, shapes.Shape] = {
+    **dict.fromkeys(("id", "name", "price_source"), shapes.text),
+    **dict.fromkeys(("default_quality", "successor"), _TEXT),
+    **dict.fromkeys(
+        ("aliases", "qualities", "formats", "backgrounds", "styles", "fidelities"), _TEXTS
+    ),
+    **dict.fromkeys(
+        ("is_public", "by_chat", "choose_format", "compression", "prompt", "seed",
+         "negative_prompt"), shapes.flag
+    ),
+    **dict.fromkeys(("max_n", "max_images", "partial_images"), shapes.whole),
+    **dict.fromkeys(("price_date", "released", "shutdown"), optional(shapes.day)),
+    **dict.fromkeys(("accepts", "unverified"), words(shapes.text, "texts")),
+    "operations": words(_OPERATION, "operations"),
+    "sizes": _SIZES,
+    "operation_sizes": table(_OPERATION, _SIZES),
+    "forms": several(shapes.word(Form), "forms"),
+    "url_lifetime": optional(shapes.number),
+    "format_max_n": table(shapes.text, shapes.whole),
+    "max_prompt": optional(shapes.whole),
+    "mask": optional(shapes.word(MaskPolarity)),
+    "latency": shapes.number,
+    "prices": several(_price, "prices"),
+    "charged_options": table(shapes.text, optional(shapes.whole)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +161,7 @@ class ModelCard:
     """Fields of this card that rest on facts nobody could verify; tolerated both ways."""
 
     def __post_init__(self) -> None:
+        check_shapes(f"card {self.id!r}", self, _SHAPES)
         if unknown := self.accepts - PLAIN_SETTINGS:
             raise ValueError(f"card {self.id!r} accepts unknown settings: {sorted(unknown)}")
         if strange := set(self.operation_sizes) - self.operations:

@@ -7,6 +7,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from routercore.values.shapes import (
+    check_shapes,
+    number,
+    optional,
+    several,
+    table,
+    text,
+    whole,
+)
+
 _SIZE = re.compile(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*")
 _TIER = re.compile(r"(\d{1,5}(?:\.\d+)?)([kK]?)")
 _RATIO = re.compile(r"\s*(\d{1,4})\s*:\s*(\d{1,4})\s*")
@@ -103,6 +113,9 @@ class FixedSizes:
 
     sizes: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        check_shapes("FixedSizes", self, _FIXED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SizeRange:
@@ -116,6 +129,9 @@ class SizeRange:
     max_ratio: float | None = None
     """The longer edge over the shorter one."""
     default: str = "1024x1024"
+
+    def __post_init__(self) -> None:
+        check_shapes("SizeRange", self, _RANGE)
 
     def problem(self, size: Size) -> str | None:
         """Why ``size`` does not fit, in words, or ``None``."""
@@ -149,6 +165,9 @@ class RatioSizes:
     default_ratio: str = "1:1"
     default_tier: str | None = None
 
+    def __post_init__(self) -> None:
+        check_shapes("RatioSizes", self, _RATIOS)
+
     def area(self, tier: str | None) -> int:
         """About how many pixels a picture of ``tier`` has.
 
@@ -170,4 +189,35 @@ class RatioSizes:
         return Size(round(math.sqrt(area * value)), round(math.sqrt(area / value)))
 
 
+_TEXTS, _BOUND = several(text, "texts"), optional(whole)
+_FIXED = {"sizes": _TEXTS}
+_RANGE = {
+    "min_edge": whole, "max_edge": _BOUND, "multiple_of": whole, "min_pixels": _BOUND,
+    "max_pixels": _BOUND, "max_ratio": optional(number), "default": text,
+}  # fmt: skip
+_RATIOS = {
+    "ratios": _TEXTS, "tiers": _TEXTS, "tier_pixels": table(text, whole),
+    "pixels": table(text, text), "default_ratio": text, "default_tier": optional(text),
+}  # fmt: skip
+
 Sizes = AnySize | InputSize | FixedSizes | SizeRange | RatioSizes
+
+
+def unreadable(sizes: Sizes) -> str | None:
+    """Why nobody can tell which sizes these are, or ``None``; every estimate has to read them."""
+    try:
+        match sizes:
+            case FixedSizes(listed):
+                if not listed:
+                    return "its list of sizes is empty"
+                _ = [Size.parse(one) for one in listed]
+            case RatioSizes():
+                _ = [parse_ratio(one) for one in sizes.ratios]
+                _ = sizes.expected(sizes.default_ratio, sizes.default_tier)
+                if not sizes.ratios:
+                    return "its list of ratios is empty"
+            case SizeRange():
+                sizes.problem(Size.parse(sizes.default))
+    except (ValueError, ArithmeticError) as error:
+        return f"its sizes cannot be read: {error}"
+    return None

@@ -24,7 +24,7 @@ from routercore.values.check import Fit, check
 from routercore.values.faults import Failure, Fault
 from routercore.values.images import ImageRequest, InputImage, Operation, Settings, Task
 from routercore.values.money import estimate
-from routercore.values.sizes import FixedSizes, RatioSizes, Size, SizeRange, Sizes, parse_ratio
+from routercore.values.sizes import RatioSizes, Size, SizeRange, Sizes, unreadable
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONG_AGO = date(2000, 1, 1)
@@ -99,23 +99,12 @@ def _card_problems(card: ModelCard) -> Iterator[str]:
 
 
 def _size_problems(sizes: Sizes) -> Iterator[str]:
-    try:
-        match sizes:
-            case FixedSizes(listed):
-                _ = [Size.parse(text) for text in listed]
-                if not listed:
-                    yield "its list of sizes is empty"
-            case RatioSizes():
-                _ = [parse_ratio(text) for text in sizes.ratios]
-                _ = sizes.expected(sizes.default_ratio, sizes.default_tier)
-                if sizes.default_ratio not in sizes.ratios:
-                    yield "its default ratio is not among its ratios"
-            case SizeRange():
-                why = sizes.problem(Size.parse(sizes.default))
-                if why:
-                    yield f"its default size {sizes.default} does not fit: {why}"
-    except (ValueError, IndexError) as error:
-        yield f"its sizes cannot be read: {error}"
+    if why := unreadable(sizes):
+        yield why
+    elif isinstance(sizes, RatioSizes) and sizes.default_ratio not in sizes.ratios:
+        yield "its default ratio is not among its ratios"
+    elif isinstance(sizes, SizeRange) and (why := sizes.problem(Size.parse(sizes.default))):
+        yield f"its default size {sizes.default} does not fit: {why}"
 
 
 def _estimate_problems(card: ModelCard) -> Iterator[str]:
