@@ -185,3 +185,15 @@ def test_a_port_in_use(run: Run, workers: str) -> None:
         port = str(taken.getsockname()[1])
         ran = run("serve", "--port", port, "--workers", workers)
     assert (1, True) == (ran.code, "in use" in ran.err)
+
+
+def test_a_doubtful_configuration(run: Run, folder: Path) -> None:
+    """It is right all the same; what is likely a mistake is told, with its place."""
+    with (folder / "routercore.toml").open("a") as file:
+        file.write('[keys.a]\nkey = "longer-than-eight"\nmodels = ["postr"]\n')
+    ran = run("config", "check")
+    doubt = "keys.a.models.0: no model is named 'postr'; did you mean 'poster'?"
+    assert (0, True) == (ran.code, ran.err.endswith(f": {doubt}\n"))
+    assert ran.err.startswith("warning: routercore.toml:")
+    (told,) = run("config", "check", "--json").json["warnings"]
+    assert told.endswith(doubt)

@@ -12,6 +12,8 @@ from tests.config.kit import problems
 
 from routercore.config import load, parse
 from routercore.provider import hookimpl
+from routercore.testing.providers import ScriptedProvider
+from routercore.values.catalogue import ModelCard
 from routercore.values.errors import ConfigError
 
 
@@ -52,6 +54,15 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     (
         {"router": {"deadline": True}},
         "router.deadline: expected a duration such as '90s', '2m' or '500ms'",
+    ),
+    (
+        {"server": {"default_model": "test/tst"}},
+        "server.default_model: no enabled provider serves the model 'test/tst'; did you mean"
+        " 'test/test', 'test:test/test', 'test/slow'?",
+    ),
+    (
+        {"providers": {"test": {"api_key": "first-key", "api_keys": ["second-key"]}}},
+        "providers.test.api_keys: there is api_key as well; keep one of the two",
     ),
     (
         {"router": {"strategy": "costs"}},
@@ -344,3 +355,30 @@ def test_a_setting_like_no_other() -> None:
     [problem] = problems({"cache": {"ttl": "1h", "zzzzzzzz": 1}})
     names = "max_bytes, only_seeded, ttl"
     assert f"cache.zzzzzzzz: there is no such setting; it takes {names}" == problem
+
+
+@pytest.mark.parametrize(
+    ("patterns", "doubts"),
+    [
+        (["*"], []),
+        (["test/*", "test:test/test", "poster", "placard"], []),
+        (["poster", "postr"], ["no model is named 'postr'; did you mean 'poster'?"]),
+        (["nobody-*"], ["no model is named 'nobody-*'"]),
+        (["any:whatever/it-is", "any:vendor/*"], []),
+        (["one:whatever/it-is"], ["no model is named 'one:whatever/it-is'"]),
+    ],
+)
+def test_patterns_that_match_no_model(patterns: list[str], doubts: list[str]) -> None:
+    """They are no mistake, for models may come later; what is likely one is told with its place."""
+    plugin = SimpleNamespace(routercore_providers=hookimpl(lambda: [
+        ScriptedProvider(name="any", cards=(ModelCard(id="*"),)),
+        ScriptedProvider(name="one", cards=(ModelCard(id="ink"),)),
+    ]))  # fmt: skip
+    document = {
+        "providers": {"any": {"api_keys": []}, "one": {"api_keys": []}},
+        "models": {"poster": {"targets": ["test:test/test"], "aliases": ["placard"]}},
+        "keys": {"a": {"key": "longer-than-eight", "models": patterns}},
+    }
+    loaded = load(document, {}, [("them", plugin)])
+    place = f"keys.a.models.{len(patterns) - 1}"
+    assert [f"{place}: {doubt}" for doubt in doubts] == list(loaded.warnings)

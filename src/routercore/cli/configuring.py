@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -34,14 +35,26 @@ def check(
             raise UsageError("there is no routercore.toml here; name a file")
         opened = open_config(path)
         if as_json:
-            print_json({"file": str(path), "ok": True, **_counts(opened)})
+            print_json(
+                {
+                    "file": str(path),
+                    "ok": True,
+                    **_counts(opened),
+                    "warnings": list(_warnings(opened)),
+                }
+            )
             return
         counted = ", ".join(f"{count} {name}" for name, count in _counts(opened).items())
         console().print(f"[green]✓[/] [bold]{path}[/] is right: {counted}")
-        for report in opened.contributions.reports:
-            if report.problem is not None:
-                message = f"warning: the plugin {report.name} is broken: {report.problem}"
-                console(stderr=True).print(message, style="yellow", markup=False)
+        for warning in _warnings(opened):
+            console(stderr=True).print(f"warning: {warning}", style="yellow", markup=False)
+
+
+def _warnings(opened: Opened) -> Iterator[str]:
+    yield from opened.warnings
+    for report in opened.contributions.reports:
+        if report.problem is not None:
+            yield f"the plugin {report.name} is broken: {report.problem}"
 
 
 def _counts(opened: Opened) -> dict[str, int]:

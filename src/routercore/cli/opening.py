@@ -38,6 +38,8 @@ class Opened:
     document: Document
     contributions: Contributions
     setup: RouterSetup
+    warnings: tuple[str, ...]
+    """What the configuration says that is likely a mistake."""
 
     def router(self, observers: Sequence[Observer] = (), **injected: Any) -> Router:
         """A router over it."""
@@ -64,4 +66,4 @@ def open_config(given: Path | None) -> Opened:
 
     path = config_path(given)
     loaded = load(path if path is not None else {}, os.environ)
-    return Opened(path, loaded.document, loaded.contributions, loaded.setup)
+    return Opened(path, loaded.document, loaded.contributions, loaded.setup, loaded.warnings)

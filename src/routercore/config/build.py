@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from routercore.config.checks import circles, clashes, defaults, doubts
 from routercore.config.document import (
     BudgetSection,
     Document,
@@ -59,6 +60,8 @@ class Loaded:
     document: Document
     contributions: Contributions
     setup: RouterSetup
+    warnings: tuple[str, ...] = ()
+    """What is allowed and likely a mistake, each with its place."""
 
 
 def load(
@@ -79,8 +82,9 @@ def load(
     """
     reading = examine(source, environ)
     contributions = load_plugins(reading.document.plugin_choice(), plugins)
-    setup = _Builder(reading, contributions, environ).setup()
-    return Loaded(reading.document, contributions, setup)
+    builder = _Builder(reading, contributions, environ)
+    setup = builder.setup()
+    return Loaded(reading.document, contributions, setup, tuple(builder.doubts.texts()))
 
 
 def build(
@@ -106,6 +110,7 @@ class _Builder:
         self, reading: Reading, contributions: Contributions, environ: Mapping[str, str]
     ) -> None:
         self.document, self.problems = reading.document, reading.problems
+        self.doubts = reading.problems.beside()
         self.contributions, self.environ = contributions, environ
 
     def setup(self) -> RouterSetup:
@@ -204,6 +209,8 @@ class _Builder:
         optional = getattr(provider.auth, "optional", False) or section.api_keys == ()
         if not keys and variable and not optional and not wrong:
             self.problems.add(place, _keyless(variable, elsewhere=elsewhere))
+        if section.api_key is not None and section.api_keys is not None:
+            self.problems.add((*place, "api_keys"), "there is api_key as well; keep one of the two")
         if len(set(keys)) < len(keys):
             self.problems.add((*place, "api_keys"), "one key is there twice")
         return keys
@@ -280,8 +287,11 @@ class _Builder:
                     where = (*place, "fallback_models", index)
                     hint = nearest(fallback, [*names, *catalogue.target_names()])
                     self.problems.add(where, f"there is no model {fallback!r}{hint}")
-        for place, problem in (*_circles(setup.routes), *_clashes(setup.routes)):
+        found = (*circles(setup.routes), *clashes(setup.routes), *defaults(setup, catalogue))
+        for place, problem in found:
             self.problems.add(place, problem)
+        for place, doubt in doubts(setup, catalogue):
+            self.doubts.add(place, doubt)
 
     def _check_targets(self, catalogue: Catalogue, route: Route, place: Place) -> None:
         """Each target must be there; without any, somebody must know the model by name."""
@@ -364,34 +374,3 @@ def _keyless(variable: str, *, elsewhere: bool) -> str:
             f'api_key = "${{{variable}}}" to send it there, or api_keys = [] for none'
         )
     return f"it has no api_key, and {variable} is not set"
-
-
-Found = tuple[Place, str]
-
-
-def _circles(routes: Iterable[Route]) -> Iterator[Found]:
-    """Fallback models that lead back to where they began, also by way of aliases."""
-    names = {alias: route.name for route in routes for alias in route.aliases}
-    onward = {r.name: [names.get(n, n) for n in r.fallback_models] for r in routes}
-    for name in onward:
-        seen: set[str] = set()
-        ahead = list(onward[name])
-        while ahead:
-            step = ahead.pop()
-            if step == name:
-                yield ("models", name, "fallback_models"), f"they lead back to {name!r}"
-                break
-            if step not in seen:
-                seen.add(step)
-                ahead += onward.get(step, ())
-
-
-def _clashes(routes: Iterable[Route]) -> Iterator[Found]:
-    """Aliases that another model has already."""
-    taken: dict[str, str] = {route.name: route.name for route in routes}
-    for route in routes:
-        for alias in route.aliases:
-            owner = taken.setdefault(alias, route.name)
-            if owner != route.name or alias == route.name:
-                place = ("models", route.name, "aliases")
-                yield place, f"{alias!r} is a name of the model {owner!r}"

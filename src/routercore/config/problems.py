@@ -22,6 +22,12 @@ class Problems:
         self._secrets: dict[str, str] = {}
         self._gone: dict[Place, list[int]] = {}
 
+    def beside(self) -> Problems:
+        """An empty collection of the same file: the same places, and nothing shown either."""
+        other = Problems(self._file, self._lines)
+        other._secrets, other._gone = self._secrets, self._gone
+        return other
+
     def add(self, place: Place, message: str) -> None:
         self._found[self._as_written(place), message] = None
 

@@ -129,10 +129,13 @@ class Catalogue:
         """Every ``provider:model`` that is declared by name."""
         return [f"{p}:{id}" for p, cards in self._cards.items() for id in cards if id != WILDCARD]
 
+    def names(self) -> list[str]:
+        """Everything that can be asked for by a name that is written somewhere."""
+        return [*self._routes, *self._aliases, *self._by_name, *self.target_names()]
+
     def nearest(self, name: str, others: Iterable[str] = ()) -> list[str]:
         """Names like ``name``, for messages; ``others`` are looked through as well."""
-        known = dict.fromkeys((*self._routes, *self._aliases, *self._by_name))
-        known |= dict.fromkeys((*self.target_names(), *others))
+        known = dict.fromkeys((*self.names(), *others))
         return difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
 
     def _unknown(self, model: str, *, name_idle: bool) -> str:
