@@ -120,6 +120,9 @@ def test_numbers_out_of_bounds(router: SyncRouter, ask: str, name: str, number: 
         ({"quality": "\0"}, "quality", "quality has a NUL character"),
         ({"images": [PNG, 5]}, "image", "takes a picture: .*, not int"),
         ({"images": [b""]}, "image", "the image is empty"),
+        ({"images": [PNG], "mask": b""}, "mask", "the mask is empty"),
+        ({"images": [PNG], "markup": b""}, "markup", "the markup is empty"),
+        ({"options": {"fail": "overloaded"}}, "options", "not dict of str"),
         ({"mask": PNG}, "mask", "a mask needs an image to lie on"),
         ({"images": PNG, "mask": PNG, "markup": PNG}, "markup", "a mask or a markup, not both"),
         ({"size": "64x64", "aspect_ratio": "1:1"}, "aspect_ratio", "not both"),
@@ -170,3 +173,12 @@ async def test_a_refused_request_is_nothing_that_began() -> None:
     assert [] == await kit.ledger.log(limit=10)
     with pytest.raises(RouterError):
         await anext(kit.engine.stream(asking(n=0)))
+
+
+def test_a_model_may_be_called_auto(upstream: FakeTransport) -> None:
+    """For any other setting the word asks for nothing; it is no reason to ask somebody else."""
+    config = {"models": {"auto": {"targets": [MODEL]}}, "providers": {"scripted": {"api_key": "k"}}}
+    given = {"environ": {}, "plugins": [("scripted", Plugin())], "transport": upstream}
+    with SyncRouter.from_config(config, **given) as router:
+        plan = router.plan("a heron", model="auto", quality="auto")
+    assert [MODEL] == [one.name for one in plan.candidates]

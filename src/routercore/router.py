@@ -258,7 +258,7 @@ def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
     """A request out of a prompt and settings.
 
     A size may be text, a picture its bytes or the path of its file; ``None`` and ``auto`` ask for
-    nothing. The rest is checked where it is asked for.
+    nothing, but a model may be called ``auto``. The rest is checked where it is asked for.
 
     Raises:
         RequestError: a size or a response format is none, or a picture is nothing that can be one.
@@ -274,9 +274,13 @@ def make_request(request: ImageRequest | str, **settings: Any) -> ImageRequest:
     asked = {
         name: _READERS[name](name, value) if name in _READERS else value
         for name, value in settings.items()
-        if value is not None and not (isinstance(value, str) and value == "auto")
+        if value is not None and (name == "model" or not _is_auto(value))
     }
     return ImageRequest(prompt=request, **{"model": DEFAULT_MODEL, **asked})
+
+
+def _is_auto(value: object) -> bool:
+    return isinstance(value, str) and value == "auto"
 
 
 def _refuse_beside(caller: object, request_id: object = None, on_notice: object = None) -> None:

@@ -227,3 +227,30 @@ def test_wordless_is_what_a_vendor_said() -> None:
     """Why a vendor could not be reached is this machine's to tell."""
     ours = Failure(fault=Fault.NOT_SENT, message="the connection was refused")
     assert ours == wordless(ours)
+
+
+def test_a_vendors_own_terms_stay() -> None:
+    """A code or a category is no quotation, also where a prompt has that word; a prompt is one."""
+    asked = Settings(prompt="graphic violence in an unsupported language", negative_prompt="fog9")
+    categories = ("violence", "fog9", "graphic violence in an unsupported")
+    failure = Failure(
+        fault=Fault.REFUSED, message="no", code="unsupported_language", categories=categories
+    )
+    told = Quoting(asked, KEY).unquoted(failure)
+    assert told is not None
+    assert "unsupported_language" == told.code
+    assert ("violence", "[prompt]", "[prompt]") == told.categories
+
+
+def test_a_param_that_is_no_text() -> None:
+    """Some vendors name a place by a list: it is told as text, and breaks nothing further on."""
+    failure = Failure(fault=Fault.UNSUPPORTED, message="no", param=["body", 7])  # type: ignore[arg-type]
+    told = Quoting(Settings(prompt="a heron")).unquoted(failure)
+    assert told is not None
+    assert "['body', 7]" == told.param
+
+
+def test_our_own_words_stay() -> None:
+    """That time ran out is nothing that a vendor says."""
+    failure = Failure(fault=Fault.DEADLINE, message="time ran out while the upstream worked")
+    assert failure == wordless(failure)

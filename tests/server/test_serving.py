@@ -116,6 +116,7 @@ def test_a_request_leaves_one_line_in_the_log(
         ("memory:", "the memory of one process"),
         ("sqlite:////var/a:b@c.db?timeout=5", "sqlite:////var/a:b@c.db"),
         ("postgresql://ada:s/e@c:ret@db:5432/money", "postgresql://ada@db:5432/money"),
+        ("postgresql://ada@tenant:secret@db/money", "postgresql://ada@tenant@db/money"),
         ("postgresql://db/money?user=ada&password=secret", "postgresql://db/money"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 from routercore.testing.leaping import LoopClock, run_leaping
 
@@ -17,3 +18,13 @@ async def work() -> tuple[str, float]:
 def test_what_a_thread_does_takes_no_time() -> None:
     """It is waited for, however long it takes; an hour's sleep is an hour, and over at once."""
     assert ("made", 3600.0) == run_leaping(work())
+
+
+async def leave_at_work() -> None:
+    loop = asyncio.get_running_loop()
+    loop.run_in_executor(None, threading.Event().wait, 0.05)
+
+
+def test_a_thread_that_is_left_is_waited_for() -> None:
+    """The time-out with which a loop is closed is not leapt to: warnings are errors here."""
+    run_leaping(leave_at_work())

@@ -389,8 +389,9 @@ def _cut(error: TransportError) -> Failure:
 
 
 def _plugin_failure(provider: Provider, error: BaseException) -> Failure:
-    where = f"{type(error).__name__}: {_short(error)}"
-    return Failure(fault=Fault.PLUGIN, message=f"the provider {provider.name!r} raised {where}")
+    what = type(error).__name__
+    message = f"the provider {provider.name!r} raised {what}: {_short(error)}"
+    return Failure(fault=Fault.PLUGIN, message=message, code=what)
 
 
 def _short(error: BaseException) -> str:

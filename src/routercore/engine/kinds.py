@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType
@@ -153,18 +153,14 @@ def is_plain(text: str) -> bool:
 
 def wrong_kind(name: str, takes: str, value: object) -> RequestError:
     """The refusal of a value, which is not quoted: it may be a prompt, or a picture's bytes."""
-    given = _given(value, takes)
-    message = f"{name} takes {takes}, not {given}"
+    message = f"{name} takes {takes}, not {_given(value)}"
     return RequestError(message, param=name, code="invalid_type")
 
 
-def _given(value: object, takes: str) -> str:
-    """The type, and for a list the types in it, where the list itself would do."""
-    given = type(value).__name__
-    if isinstance(value, tuple | list) and takes is KINDS[tuple[InputImage, ...]].takes:
-        return f"{given} of {' and '.join(_types(value)) or 'nothing'}"
-    return given
-
-
-def _types(values: Iterable[object]) -> list[str]:
-    return sorted({type(value).__name__ for value in values})
+def _given(value: object) -> str:
+    """Its type, and the types in it: a list of texts is no list of pictures."""
+    name = type(value).__name__
+    if not isinstance(value, tuple | list | Mapping) or not value:
+        return name
+    held = value.values() if isinstance(value, Mapping) else value
+    return f"{name} of {' and '.join(sorted({type(one).__name__ for one in held}))}"

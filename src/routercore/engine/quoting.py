@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
@@ -22,7 +22,7 @@ MUCH = 24
 ways that are not recognised here: it keeps everybody's words alone."""
 LONGEST = 2000
 """Characters of a message that are kept, so that looking it through takes no time to speak of."""
-OUR_WORDS = frozenset({Fault.NOT_SENT, Fault.REPLY_LOST})
+OUR_WORDS = frozenset({Fault.NOT_SENT, Fault.REPLY_LOST, Fault.DEADLINE})
 """Faults of which no vendor says anything."""
 NOT_KEPT = "what the provider said is not kept"
 _WORDS = """
@@ -73,9 +73,14 @@ class Quoting:
         return replace(
             said,
             message=self.redacted(said.message),
-            code=said.code and self.redacted(said.code),
-            categories=tuple(map(self.redacted, said.categories)),
+            code=said.code and self._term(said.code),
+            categories=tuple(map(self._term, said.categories)),
         )
+
+    def _term(self, term: str) -> str:
+        """A code or a category: one of a vendor's own terms, also where a prompt has that word."""
+        is_sent = plain(term).strip() in self._prompts or _beginning(term, self._secret)
+        return self.redacted(term) if is_sent or not _WORD.fullmatch(term) else term
 
     def redacted(self, message: str) -> str:
         """A vendor's message without what it quotes of key and prompts, however it writes it.
@@ -115,6 +120,7 @@ def _in_words(failure: Failure) -> Failure:
         failure,
         message=str(failure.message or ""),
         code=None if failure.code is None else str(failure.code),
+        param=None if failure.param is None else str(failure.param),
         categories=tuple(map(str, failure.categories or ())),
     )
 
@@ -148,7 +154,8 @@ def _quotations(text: str, prompts: Collection[str]) -> list[tuple[int, int]]:
 
 
 def _shared(text: str, prompts: Collection[str]) -> list[str]:
-    """The text, and in it only what is part of a run that is also in a prompt, or is a prompt."""
+    """The characters of the text that are part of a run that is also in a prompt, or are a prompt;
+    a NUL, which no plain text has, stands for each of the others."""
     runs = [text[at : at + SHORTEST] for at in range(len(text) - SHORTEST + 1)]
     wanted = set(runs)
     known = {
@@ -162,9 +169,18 @@ def _shared(text: str, prompts: Collection[str]) -> list[str]:
         if run in known:
             shared[at : at + SHORTEST] = run
     for prompt in filter(None, prompts):
-        for whole in re.finditer(rf"(?<!\S){re.escape(prompt)}(?!\S)", text):
-            shared[slice(*whole.span())] = prompt
+        for at in _wholes(text, prompt):
+            shared[at : at + len(prompt)] = prompt
     return shared
+
+
+def _wholes(text: str, prompt: str) -> Iterator[int]:
+    """Where a text has a prompt between blanks or ends."""
+    padded, wanted = f" {text} ", f" {prompt} "
+    at = padded.find(wanted)
+    while at >= 0:
+        yield at
+        at = padded.find(wanted, at + 1)
 
 
 def _everybodys(message: str) -> str:

@@ -53,7 +53,7 @@ class LedgerSetup:
         """The place, for messages: never with a password, which may also be a parameter."""
         if self.url in {None, "memory:"}:
             return "the memory of one process"
-        return re.sub(r"^([^:]+://[^:/@]*):.*@", r"\1@", self.url or "").partition("?")[0]
+        return re.sub(r"^([^:]+://[^:/]*):.*@", r"\1@", self.url or "").partition("?")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

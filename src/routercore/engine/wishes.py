@@ -43,11 +43,14 @@ def refuse_wrong(request: ImageRequest) -> None:
     refuse_kinds(request)
     if not request.prompt.strip() and not request.images:
         raise _wrong("prompt", "the prompt is empty")
-    if not all(image.data or image.url for image in request.images):
+    if any(map(_is_empty, request.images)):
         raise _wrong("image", "the image is empty")
     for overlay in ("mask", "markup"):
-        if getattr(request, overlay) is not None and not request.images:
+        picture = getattr(request, overlay)
+        if picture is not None and not request.images:
             raise _wrong(overlay, f"a {overlay} needs an image to lie on")
+        if picture is not None and _is_empty(picture):
+            raise _wrong(overlay, f"the {overlay} is empty")
     if request.mask is not None and request.markup is not None:
         raise _wrong("markup", "give a mask or a markup, not both")
     refuse_unsendable("svg", request.svg or {})
@@ -83,6 +86,10 @@ def _refuse_shape(request: ImageRequest) -> None:
                 read(text)
             except ValueError as error:
                 raise _wrong(name, str(error)) from None
+
+
+def _is_empty(picture: InputImage) -> bool:
+    return not (picture.data or picture.url)
 
 
 def _wrong(param: str, message: str) -> RequestError:

@@ -29,6 +29,10 @@ class LeapingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._leapt
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's own signature
+        """Wait for its threads, however long: a time-out would leap over them."""
+        await super().shutdown_default_executor()
+
     def _leap(self, seconds: float) -> None:
         self._leapt += seconds
 
