@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from routercore import ImageRequest, InputImage, Size
+from routercore import ImageRequest, InputImage, Router, Size
 from routercore.router import make_request
 from routercore.testing.providers import PNG
 
@@ -53,3 +53,12 @@ def test_a_setting_that_does_not_exist(name: str, words: str) -> None:
     """It is named, with what may have been meant."""
     with pytest.raises(TypeError, match=f"there is no setting '{name}'{words}"):
         make_request("a heron", **{name: "high"})
+
+
+@pytest.mark.parametrize("word", ["jpg", "JPG", "JPEG", "jpeg"])
+async def test_a_format_has_one_name(word: str) -> None:
+    """However it is written, in settings and in a whole request."""
+    assert "jpeg" == make_request("fox", output_format=word).output_format
+    whole = ImageRequest(prompt="fox", model="test/test", output_format=word)
+    async with Router.auto(environ={}) as router:
+        assert "jpeg" == (await router.generate(whole)).images[0].format

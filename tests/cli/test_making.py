@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.cli.conftest import Run
 
 from routercore.values.images import sniff_format
@@ -191,3 +192,28 @@ def test_errors_as_json(run: Run) -> None:
     error = ran.json["error"]
     assert (1, "AttemptsFailedError", "") == (ran.code, error["type"], ran.err)
     assert {"primary:test/test"} == {attempt["target"] for attempt in error["attempts"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("-o", "fox.bmp"), "no format is known by '.bmp'; there are .png, .jpg, .jpeg, .webp,"),
+        (("-o", "fox.png", "--format", "jpeg"), "'fox.png' ends like png, and --format says jpeg"),
+    ],
+)
+def test_a_name_that_would_lie(say: Run, folder: Path, arguments: list[str], why: str) -> None:
+    """A file whose name says another format than its bytes is refused before it is made."""
+    ran = say("generate", "fox", "--size", "64x64", *arguments)
+    assert (2, True) == (ran.code, why in ran.err), ran.err
+    assert ["routercore.toml"] == [path.name for path in folder.iterdir()]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("-o", "fox.jpg", "--format", "JPEG"), ("-o", "fox.img", "-f", "jpg"), ("-o", "fox.JPEG")],
+)
+def test_a_format_by_any_of_its_names(say: Run, folder: Path, arguments: list[str]) -> None:
+    """``jpg`` and ``JPEG`` are one, and a name that says nothing of a format is free."""
+    ran = say("generate", "fox", "--size", "64x64", *arguments)
+    assert 0 == ran.code, ran.err
+    assert (folder / arguments[1]).read_bytes().startswith(b"\xff\xd8")

@@ -114,6 +114,16 @@ def test_svg_settings_of_a_form(whole: tuple[httpx2.Client, Upstream]) -> None:
     assert SVG == upstream.received[0].json["svg"]
 
 
+@pytest.mark.parametrize("word", ["jpg", "JPEG"])
+def test_a_format_by_another_name(whole: tuple[httpx2.Client, Upstream], word: str) -> None:
+    """The upstream is sent the name that it knows."""
+    client, upstream = whole
+
+    client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", "output_format": word})
+
+    assert "jpeg" == upstream.received[0].json["output_format"]
+
+
 @pytest.mark.parametrize("overlay", ["mask", "markup"])
 def test_overlays(whole: tuple[httpx2.Client, Upstream], overlay: str) -> None:
     """A mask and a markup reach the upstream's form under their names."""

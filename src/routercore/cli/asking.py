@@ -102,7 +102,7 @@ class Asked:
             quality=_unless_auto(self.quality),
             n=self.n,
             seed=self.seed,
-            output_format=_format(self.format) or output_format,
+            output_format=self.own_format or output_format,
             images=tuple(picture("--image", path) for path in self.image or ()),
             mask=picture("--mask", self.mask) if self.mask else None,
             background=_unless_auto(self.background),
@@ -111,6 +111,11 @@ class Asked:
             max_price=_amount(self.max_price),
             options=_options(self.option or ()),
         )
+
+    @property
+    def own_format(self) -> str | None:
+        """What ``--format`` says."""
+        return _unless_auto(self.format)
 
     def _refuse_two_readers(self) -> None:
         if [self.prompt, *(self.image or ()), self.mask].count("-") > 1:
@@ -121,10 +126,6 @@ class Asked:
 
 def _unless_auto(word: str | None) -> str | None:
     return None if word in (None, "", "auto") else word
-
-
-def _format(word: str | None) -> str | None:
-    return "jpeg" if word and word.lower() == "jpg" else (word.lower() if word else None)
 
 
 def picture(option: str, path: str) -> InputImage:

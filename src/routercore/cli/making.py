@@ -91,7 +91,7 @@ def _make(
 ) -> None:
     if destination.is_stream and as_json:
         raise UsageError("-o - and --json both want standard output")
-    destination.check(asked.n)
+    destination.check(asked.n, asked.own_format)
     opened = open_config(config)
     request = asked.request(opened, output_format=destination.format)
     with ProgressLine(quiet=quiet or as_json) as line:

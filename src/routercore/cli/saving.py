@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from routercore.cli.output import UsageError
-from routercore.values.images import Image
+from routercore.values.images import Image, format_named
 
 LONGEST_NAME = 60
 """Bytes of a name made from a prompt; file systems take 255, people read fewer."""
@@ -50,12 +50,14 @@ class Destination:
         """The format that the file's name asks for."""
         return FORMATS.get(self.file.suffix.lower()) if self.file is not None else None
 
-    def check(self, n: int) -> None:
+    def check(self, n: int, asked_format: str | None = None) -> None:
         """Find out before anything is paid for whether ``n`` pictures could be saved.
 
         Raises:
-            UsageError: they could not, or would take the place of others.
+            UsageError: they could not, would take the place of others, or be of another format
+                than the file's name says.
         """
+        self._check_suffix(asked_format)
         if self.is_stream:
             if n > 1:
                 raise UsageError("-o - takes one picture; give a folder for several")
@@ -73,6 +75,15 @@ class Destination:
         for path in _numbered(self.file, n):
             if path.exists():
                 raise UsageError(f"-o: {str(path)!r} exists; --overwrite replaces it")
+
+    def _check_suffix(self, asked_format: str | None) -> None:
+        suffix = self.file.suffix.lower() if self.file is not None else ""
+        if asked_format and self.format not in (None, format_named(asked_format)):
+            raise UsageError(f"-o: {self.given!r} ends like {self.format}, and --format says"
+                             f" {asked_format}")  # fmt: skip
+        if suffix and self.format is None and not asked_format:
+            raise UsageError(f"-o: no format is known by {suffix!r}; there are"
+                             f" {', '.join(FORMATS)}, or say --format")  # fmt: skip
 
     def save(self, images: tuple[Image, ...], prompt: str) -> list[Path]:
         """Write the pictures and return where they are.

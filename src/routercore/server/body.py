@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from routercore.values.bounds import BOUNDS
+from routercore.values.images import format_named
 from routercore.values.sizes import Size
 
 MAX_PROMPT = 32_000
@@ -49,7 +50,7 @@ def _size(value: str) -> str:
 
 
 def _format(value: object) -> object:
-    return "jpeg" if value == "jpg" else value
+    return format_named(value) if isinstance(value, str) else value
 
 
 def _bounds(name: str) -> tuple[int, int]:

@@ -164,6 +164,10 @@ class ImageRequest(Settings):
     max_price: Any = None
     """A ``Decimal`` of US dollars: targets that may cost more are not tried."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.output_format, str):
+            object.__setattr__(self, "output_format", format_named(self.output_format))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task(Settings):
@@ -299,6 +303,16 @@ class ImageResult:
     cache: str = "bypass"
     """``hit``, ``miss``, ``joined`` or ``bypass``."""
     safety_identifier: str | None = None
+
+
+def format_named(word: str) -> str:
+    """A format by the one name that it has here, however it is written.
+
+    >>> format_named("JPG")
+    'jpeg'
+    """
+    word = word.lower()
+    return "jpeg" if word == "jpg" else word
 
 
 MEDIA_TYPES: Mapping[str, str] = {
