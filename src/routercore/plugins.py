@@ -26,6 +26,7 @@ SUPPORTED_API_VERSIONS = (API_VERSION,)
 BUILTIN_MODULES = ("routercore.providers", "routercore.strategies")
 OPTIONAL_MODULES = {"routercore.telemetry": "opentelemetry"}
 """Built-in plugins that are there if a package is."""
+HOOKS = ("routercore_providers", "routercore_strategies", "routercore_observers")
 NOTHING = (
     "it contributes nothing: no function of it such as routercore_providers "
     "is marked with @hookimpl and returns a list"
@@ -212,15 +213,9 @@ def _registered(report: PluginReport, plugin: Any) -> _Loaded:
     manager.add_hookspecs(hooks)
     manager.register(plugin, name=report.name)
     manager.check_pending()
-    hook = manager.hook
-    given = [
-        one()
-        for one in (
-            hook.routercore_providers,
-            hook.routercore_strategies,
-            hook.routercore_observers,
-        )
-    ]
+    given = [getattr(manager.hook, name)() for name in HOOKS]
+    if odd := _unlisted(given):
+        return _Loaded(report=replace(report, problem=odd))
     providers, strategies, observers = map(_gathered, given)
     problem = _problem(providers, strategies, observers) if any(given) else NOTHING
     if problem:
@@ -243,6 +238,15 @@ def _grade(plugin: Any) -> str | None:
         return str(tomllib.loads(Path(file).with_name("quality.toml").read_text("utf-8"))["grade"])
     except (OSError, KeyError, tomllib.TOMLDecodeError):
         return None
+
+
+def _unlisted(given: Sequence[Iterable[Any]]) -> str | None:
+    """Which hook returns one thing where a list belongs."""
+    for name, contributions in zip(HOOKS, given, strict=True):
+        for one in contributions:
+            if not isinstance(one, Iterable):
+                return f"{name} returns a {type(one).__name__}, not a list; write [...] around it"
+    return None
 
 
 def _gathered(contributions: Iterable[Iterable[Any]]) -> list[Any]:

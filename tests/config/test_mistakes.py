@@ -231,7 +231,7 @@ def test_a_mistake_in_a_file_has_its_line(tmp_path: Path) -> None:
     found = [
         problem.removeprefix(str(path)).partition(": ")[0] for problem in caught.value.problems
     ]
-    assert [":3", ":6", ":13", ":17"] == found
+    assert [":3", ":6", ":14", ":17"] == found
 
 
 def test_plugins_are_not_loaded_on_a_misunderstanding() -> None:
@@ -341,6 +341,41 @@ def test_a_provider_whose_plugin_is_broken() -> None:
     broken = SimpleNamespace(routercore_providers=hookimpl(lambda: [7]))
     with pytest.raises(ConfigError, match=r"providers\.odd: .*its plugin is broken: int is no"):
         load({"providers": {"odd": {}}}, {}, [("odd", broken)])
+
+
+@pytest.mark.parametrize(
+    ("hook", "why"),
+    [
+        (
+            hookimpl(lambda: SimpleNamespace()),
+            "routercore_providers returns a SimpleNamespace, not",
+        ),
+        (lambda: [7], "it contributes nothing"),
+        (hookimpl(lambda: [7]), "int is no provider: it lacks "),
+    ],
+)
+@pytest.mark.parametrize("name", ["mine", "routercore-kiln"])
+def test_what_is_broken_is_told_beside_a_provider_that_is_not_there(
+    hook: Any, why: str, name: str
+) -> None:
+    """Whoever looks for a provider learns which plugin might have brought it, and what it has."""
+    broken = SimpleNamespace(routercore_providers=hook)
+    with pytest.raises(ConfigError) as caught:
+        load({"providers": {"kiln": {}}}, {}, [(name, broken)])
+    [problem] = caught.value.problems
+    assert "providers.kiln: there is no provider 'kiln', " in problem
+    assert f"plugin{' ' + repr(name) if name == 'mine' else ''} is broken: {why}" in problem
+
+
+def test_every_mistake_in_a_card_is_told() -> None:
+    """Each with its field's place, and with a name that there is."""
+    cards = [{"id": "m", "qualites": ["low"], "operations": ["generat"], "max_n": 0}]
+    place = "providers.test.cards.0"
+    assert [
+        f"{place}.qualites: a card has no field 'qualites'; did you mean 'qualities'?",
+        f"{place}.operations: there is no 'generat' here; did you mean 'generate'?",
+        f"{place}.max_n: 0 is less than 1",
+    ] == problems({"providers": {"test": {"cards": cards}}})
 
 
 def test_chat_is_for_those_who_speak_it() -> None:

@@ -22,6 +22,7 @@ from routercore.provider import (
     SizeRange,
     card_from,
 )
+from routercore.provider.cards import card_mistakes
 
 
 def test_a_whole_card() -> None:
@@ -124,10 +125,42 @@ def test_sizes_of_an_operation() -> None:
         ({"id": "m", "prices": [{"usd": "1", "colour": "x"}]}, "'prices'"),
         ({"id": "m", "seed": "yes"}, "'seed'"),
         ({"id": "m", "shutdown": "soon"}, "'shutdown'"),
-        ({"id": "m", "accepts": ["colour"]}, "unknown settings"),
+        ({"id": "m", "accepts": ["colour"]}, "'accepts' of the card 'm': there is no 'colour'"),
+        ({"id": "m", "sizes": {"ratios": ["1:1"], "default_ratio": "wide"}}, "'sizes'"),
+        ({"id": "m", "sizes": {"ratios": ["1:1"], "tiers": 1}}, "'sizes'"),
+        ({"id": "m", "prices": [{"usd": "1", "quality": 3}]}, "whose quality is 3, not a text"),
     ],
 )
 def test_mistakes_are_named(declared: Any, message: str) -> None:
     """A wrong field is refused by name."""
     with pytest.raises(ValueError, match=message):
+        card_from(declared)
+
+
+def test_every_mistake_is_told_at_once() -> None:
+    """Each by its field, with the nearest name that there is, and in words of no programming."""
+    declared = {
+        "qualites": ["low"],
+        "operations": ["generat", "edti", "paint"],
+        "sizes": {"max_egde": 512},
+        "prices": [{"usd": "1", "pre": "image"}, {"usd": "1", "per": "imagee"}],
+        "accepts": ["stile"],
+        "mask": "whit",
+        "max_n": "4",
+    }
+    said = dict(card_mistakes(declared))
+    assert {
+        (): "a card needs an 'id', the model's name at the provider",
+        ("qualites",): "a card has no field 'qualites'; did you mean 'qualities'?",
+        ("operations",): "there is no 'generat' here; did you mean 'generate'?; "
+        "there is no 'edti' here; did you mean 'edit'?; "
+        "there is no 'paint' here; did you mean 'inpaint'?",
+        ("sizes",): "there is no 'max_egde' here; did you mean 'max_edge'?",
+        ("prices",): "there is no 'pre' here; did you mean 'per'?; "
+        "there is no 'imagee' here; did you mean 'image'?",
+        ("accepts",): "there is no 'stile' here; did you mean 'style'?",
+        ("mask",): "there is no 'whit' here; did you mean 'white'?",
+        ("max_n",): "it should be a whole number, not '4'",
+    } == said
+    with pytest.raises(ValueError, match=r"'qualities'\?; 'operations' of the card None: there"):
         card_from(declared)

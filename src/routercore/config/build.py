@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from routercore.config.cards import configured_cards
 from routercore.config.checks import circles, clashes, defaults, doubts
 from routercore.config.document import (
     BudgetSection,
@@ -19,6 +20,7 @@ from routercore.config.document import (
     ProviderSection,
 )
 from routercore.config.idle import idle_providers
+from routercore.config.missing import no_such_provider
 from routercore.config.options import option_problems
 from routercore.config.problems import Place, Problems, nearest
 from routercore.config.reading import Reading, examine
@@ -39,12 +41,9 @@ from routercore.engine.setup import (
 )
 from routercore.plugins import Contributions, load_plugins
 from routercore.provider.auth import NoAuth
-from routercore.provider.cards import card_from
 from routercore.provider.http import origin_matches, origin_of
-from routercore.provider.row import Row
 from routercore.provider.spec import Provider
 from routercore.routing.policy import Hedge
-from routercore.values.catalogue import ModelCard
 from routercore.values.ledger import Budget, micros
 
 ALWAYS_ENABLED = "test"
@@ -168,14 +167,8 @@ class _Builder:
             table: Place = ("providers", name)
             if self.problems.touches((*table, "plugin")):
                 return None
-            hint = nearest(wanted, self.contributions.providers)
-            broken = next(
-                (r.problem for r in self.contributions.reports if r.problem and r.name == wanted),
-                None,
-            )
-            why = f"its plugin is broken: {broken}" if broken else "no installed plugin has it"
             place = (*table, "plugin") if section.plugin else table
-            self.problems.add(place, f"there is no provider {wanted!r}, {why}{hint}")
+            self.problems.add(place, no_such_provider(wanted, self.contributions))
         return provider
 
     def _configured(self, name: str, section: ProviderSection, provider: Provider) -> ProviderSetup:
@@ -192,7 +185,11 @@ class _Builder:
             limits=_limits(section.limits),
             budget=_budget(section.budget),
             options=section.options,
-            cards=tuple(self._cards(name, section, provider)),
+            cards=tuple(
+                configured_cards(
+                    section.cards, provider, ("providers", name, "cards"), self.problems
+                )
+            ),
         )
 
     def _keys(self, name: str, section: ProviderSection, provider: Provider) -> tuple[str, ...]:
@@ -214,22 +211,6 @@ class _Builder:
         if len(set(keys)) < len(keys):
             self.problems.add((*place, "api_keys"), "one key is there twice")
         return keys
-
-    def _cards(
-        self, name: str, section: ProviderSection, provider: Provider
-    ) -> Iterator[ModelCard]:
-        for index, declared in enumerate(section.cards):
-            place: Place = ("providers", name, "cards", index)
-            try:
-                card = card_from(declared)
-            except ValueError as error:
-                self.problems.add(place, str(error))
-                continue
-            if card.by_chat and not isinstance(provider, Row):
-                self.problems.add(place, f"{provider.name!r} does not speak chat completions")
-            for setting in provider.unsent(card) if isinstance(provider, Row) else ():
-                self.problems.add(place, f"{provider.name!r} has no field to send {setting} in")
-            yield card
 
     def _route(self, name: str, section: ModelSection, place: Place) -> Route:
         """A model's route; what its table leaves out is as in ``[router]``."""

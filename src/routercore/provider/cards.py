@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from datetime import date
-from typing import Any
+from enum import StrEnum
+from functools import partial
+from typing import Any, TypeVar
 
+from routercore.provider.options import KINDS, nearest
 from routercore.provider.reading import number_at
-from routercore.values.catalogue import Form, MaskPolarity, ModelCard
+from routercore.values.catalogue import PLAIN_SETTINGS, Form, MaskPolarity, ModelCard
 from routercore.values.images import Operation
 from routercore.values.money import Per, Price
 from routercore.values.sizes import (
@@ -19,8 +22,11 @@ from routercore.values.sizes import (
     Size,
     SizeRange,
     Sizes,
-    parse_ratio,
+    unreadable,
 )
+
+E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
 
 SIZE_WORDS: Mapping[str, Sizes] = {"any": AnySize(), "input": InputSize()}
 
@@ -35,21 +41,61 @@ def card_from(declared: Mapping[str, Any]) -> ModelCard:
     the mask; ``charged_options`` is a list of names, with which the price is unknown.
 
     Raises:
-        ValueError: a field is unknown or its value is wrong; the message names the field.
+        ValueError: lists every field that is unknown or has a wrong value, by name.
     """
-    if not isinstance(declared.get("id"), str):
-        raise ValueError("a card needs an 'id', the model's name at the provider")
-    known = {f.name for f in fields(ModelCard)}
-    values: dict[str, Any] = {}
+    if mistakes := card_mistakes(declared):
+        said = (_in_words(path, mistake, declared.get("id")) for path, mistake in mistakes)
+        raise ValueError("; ".join(said))
+    return _card(declared)
+
+
+def card_mistakes(declared: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+    """What is wrong with a mapping for :func:`card_from`: every mistake, with where it is.
+
+    That is a field, or nothing where it is the card as a whole.
+    """
+    found: list[tuple[tuple[str, ...], str]] = []
     for name, value in declared.items():
-        if name not in known:
-            raise ValueError(f"a card has no field {name!r}; it has {', '.join(sorted(known))}")
-        read: Callable[[Any], Any] = _READERS.get(name, _text)
+        if mistake := _mistake(name, value):
+            found.append(((str(name),), mistake))
+    if "id" not in declared:
+        found.insert(0, ((), "a card needs an 'id', the model's name at the provider"))
+    if not found:
         try:
-            values[name] = read(value)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"{name!r} of the card {declared['id']!r}: {error}") from error
-    return ModelCard(**values)
+            _card(declared)
+        except ValueError as error:
+            found.append(((), str(error)))
+    return found
+
+
+def _card(declared: Mapping[str, Any]) -> ModelCard:
+    return ModelCard(**{name: _reader(name)(value) for name, value in declared.items()})
+
+
+def _mistake(name: object, value: Any) -> str | None:
+    """What is wrong with one field."""
+    if name not in FIELDS:
+        return f"a card has no field {name!r}{_instead(name, FIELDS)}"
+    try:
+        _reader(str(name))(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        return str(error)
+    return None
+
+
+def _in_words(path: tuple[str, ...], mistake: str, card: object) -> str:
+    is_known = path and path[0] in FIELDS
+    return f"{path[0]!r} of the card {card!r}: {mistake}" if is_known else mistake
+
+
+def _reader(name: str) -> Callable[[Any], Any]:
+    return _READERS.get(name, _text)
+
+
+def _instead(name: object, names: Iterable[str]) -> str:
+    """The nearest of the names that there are, or all of them."""
+    known = sorted(names)
+    return nearest(str(name), known) or f"; there are {', '.join(known)}"
 
 
 def _text(value: Any) -> str:
@@ -58,8 +104,37 @@ def _text(value: Any) -> str:
 
 def _of(kind: type, value: Any) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ValueError(f"expected {kind.__name__}, got {value!r}")
+        raise ValueError(f"it should be {KINDS[kind]}, not {value!r}")
     return value
+
+
+def _each(read: Callable[[Any], T], values: Iterable[Any]) -> tuple[T, ...]:
+    """Every value as it is read, or every mistake in them."""
+    found: list[T] = []
+    wrong: list[str] = []
+    for value in values:
+        try:
+            found.append(read(value))
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong))
+    return tuple(found)
+
+
+def _word(kind: type[E], value: Any) -> E:
+    """A member of an enumeration."""
+    known = [member.value for member in kind]
+    if _text(value) not in known:
+        raise ValueError(f"there is no {value!r} here{_instead(value, known)}")
+    return kind(value)
+
+
+def _known(table: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Refuse a table with other names."""
+    wrong = [f"there is no {name!r} here{_instead(name, names)}" for name in {*table} - {*names}]
+    if wrong:
+        raise ValueError("; ".join(sorted(wrong)))
 
 
 def _flag(value: Any) -> bool:
@@ -81,12 +156,12 @@ def _at_least_one(value: Any) -> int:
 def _number(value: Any) -> float:
     number = number_at(value)
     if number is None or number < 0:
-        raise ValueError(f"expected a number, got {value!r}")
+        raise ValueError(f"it should be a number, not {value!r}")
     return float(number)
 
 
 def _words(value: Any) -> tuple[str, ...]:
-    return tuple(_text(word) for word in _of(list, value))
+    return _each(_text, _of(list, value))
 
 
 def _some_words(value: Any) -> tuple[str, ...]:
@@ -105,50 +180,73 @@ def _sizes(value: Any) -> Sizes:
             raise ValueError(f"expected {' or '.join(SIZE_WORDS)}, a list or a table: {value!r}")
         return SIZE_WORDS[value]
     if isinstance(value, list):
-        return FixedSizes(tuple(str(Size.parse(text)) for text in _some_words(value)))
-    table = dict(_of(dict, value))
+        return FixedSizes(_each(_size, _some_words(value)))
+    sizes = _sizes_of(dict(_of(dict, value)))
+    if why := unreadable(sizes):
+        raise ValueError(why)
+    return sizes
+
+
+def _sizes_of(table: dict[str, Any]) -> Sizes:
     if "ratios" not in table:
+        _known(table, _names_of(SizeRange))
         return SizeRange(**{name: _bound(name, bound) for name, bound in table.items()})
+    _known(table, _names_of(RatioSizes))
     table["ratios"] = _some_words(table["ratios"])
     if "tiers" in table:
         table["tiers"] = _words(table["tiers"])
-    for ratio in table["ratios"]:
-        parse_ratio(ratio)
     return RatioSizes(**table)
+
+
+def _size(value: Any) -> str:
+    return str(Size.parse(_text(value)))
 
 
 def _bound(name: str, value: Any) -> Any:
     """One bound of a range of sizes."""
     if name == "default":
-        return str(Size.parse(_text(value)))
+        return _size(value)
     return _number(value) if name == "max_ratio" else _at_least_one(value)
 
 
 def _price(value: Any) -> Price:
     line = dict(_of(dict, value))
+    _known(line, _names_of(Price))
     amount = number_at(line.pop("usd", None))
     if amount is None or amount < 0:
         raise ValueError("a price needs 'usd', an amount of US dollars")
     if "size" in line:
-        line["size"] = str(Size.parse(_text(line["size"])))
-    return Price(amount, Per(line.pop("per", Per.IMAGE)), **line)
+        line["size"] = _size(line["size"])
+    return Price(amount, _word(Per, line.pop("per", Per.IMAGE)), **line)
 
 
+def _setting(value: Any) -> str:
+    if value not in PLAIN_SETTINGS:
+        raise ValueError(f"there is no {value!r} here{_instead(value, PLAIN_SETTINGS)}")
+    return str(value)
+
+
+def _names_of(kind: Any) -> frozenset[str]:
+    return frozenset(one.name for one in fields(kind))
+
+
+FIELDS = _names_of(ModelCard)
+_operation = partial(_word, Operation)
 _READERS: Mapping[str, Callable[[Any], Any]] = {
     "aliases": _words,
     "is_public": _flag,
     "by_chat": _flag,
-    "operations": lambda value: frozenset(Operation(word) for word in _words(value)),
+    "operations": lambda value: frozenset(_each(_operation, _of(list, value))),
     "sizes": _sizes,
     "operation_sizes": lambda value: {
-        Operation(word): _sizes(rule) for word, rule in _of(dict, value).items()
+        _operation(word): _sizes(rule) for word, rule in _of(dict, value).items()
     },
     "qualities": _words,
     "formats": _some_words,
     "choose_format": _flag,
     "compression": _flag,
     "backgrounds": _words,
-    "forms": lambda value: tuple(Form(word) for word in _words(value)),
+    "forms": lambda value: _each(partial(_word, Form), _of(list, value)),
     "url_lifetime": _number,
     "max_n": _at_least_one,
     "prompt": _flag,
@@ -157,15 +255,15 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     },
     "max_prompt": _whole,
     "max_images": _whole,
-    "mask": lambda value: MaskPolarity(_text(value)),
+    "mask": partial(_word, MaskPolarity),
     "seed": _flag,
     "negative_prompt": _flag,
     "partial_images": _whole,
-    "accepts": lambda value: frozenset(_words(value)),
+    "accepts": lambda value: frozenset(_each(_setting, _of(list, value))),
     "fidelities": _words,
     "styles": _words,
     "latency": _number,
-    "prices": lambda value: tuple(_price(line) for line in _of(list, value)),
+    "prices": lambda value: _each(_price, _of(list, value)),
     "charged_options": lambda value: dict.fromkeys(_words(value)),
     "price_date": _date,
     "released": _date,
