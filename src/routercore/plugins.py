@@ -245,7 +245,7 @@ def _unlisted(given: Sequence[Iterable[Any]]) -> str | None:
     for name, contributions in zip(HOOKS, given, strict=True):
         for one in contributions:
             if not isinstance(one, Iterable):
-                return f"{name} returns a {type(one).__name__}, not a list; write [...] around it"
+                return f"{name} returns one {type(one).__name__}, not a list; write [...] around it"
     return None
 
 

@@ -348,7 +348,7 @@ def test_a_provider_whose_plugin_is_broken() -> None:
     [
         (
             hookimpl(lambda: SimpleNamespace()),
-            "routercore_providers returns a SimpleNamespace, not",
+            "routercore_providers returns one SimpleNamespace, not",
         ),
         (lambda: [7], "it contributes nothing"),
         (hookimpl(lambda: [7]), "int is no provider: it lacks "),

@@ -59,9 +59,11 @@ def kiln(**members: Any) -> Kiln:
         (object(), "object is no provider: it lacks"),
         (kiln(api_version=99), "api_version 99 is not supported"),
         (kiln(name="The Kiln"), "'The Kiln' is not of lower case"),
-        (kiln(origins=()), "origins is empty"),
+        (kiln(origins=()), "names no origin"),
+        (kiln(origins="https://api.kiln.example"), "is a str, not a tuple of URLs"),
+        (kiln(auth="KILN_KEY"), 'which cannot sign; write bearer("KILN_KEY")'),
         (kiln(origins=("https://api.kiln.example/",)), "is not a URL without a slash"),
-        (kiln(origins=("ftp://api.kiln.example",)), "is not a URL without a slash"),
+        (kiln(origins=("ftp://api.kiln.example",)), "which is no URL with http:// or https://"),
         (kiln(auth=bearer("kiln_key")), "'kiln_key' is not in upper case"),
     ],
 )

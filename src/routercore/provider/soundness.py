@@ -23,11 +23,12 @@ def no_provider(thing: object) -> str:
 
 
 def provider_problem(provider: Provider) -> str | None:
-    """What is wrong with the members of a provider, or ``None``."""
-    return next(_problems(provider), None)
+    """What is wrong with a provider's members or its catalogue, or ``None``."""
+    return next(member_problems(provider), None) or next(_catalogue_problems(provider), None)
 
 
-def _problems(provider: Provider) -> Iterator[str]:
+def member_problems(provider: Provider) -> Iterator[str]:
+    """What is wrong with a provider's members; its catalogue is not looked into."""
     name: object = provider.name
     if not isinstance(name, str) or not name or ":" in name:
         yield f"the name {name!r} of a provider is empty, or no text, or has a colon"
@@ -37,7 +38,6 @@ def _problems(provider: Provider) -> Iterator[str]:
     if problem := _auth_problem(provider.auth):
         yield f"the auth of provider {name!r} {problem}"
     yield from _origin_problems(f"provider {name!r}", provider.origins)
-    yield from _catalogue_problems(provider)
 
 
 def _auth_problem(auth: object) -> str | None:

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routercore.plugins import SUPPORTED_API_VERSIONS
 from routercore.provider.http import HttpRequest, HttpResponse, Part
-from routercore.provider.soundness import no_provider
+from routercore.provider.soundness import member_problems, no_provider
 from routercore.provider.spec import Provider
 from routercore.testing.conformance.subject import CheckFailed, Subject, travel
 from routercore.testing.transcripts import Source
@@ -43,13 +42,12 @@ def loads(subject: Subject) -> None:
         raise CheckFailed(no_provider(provider))
     if provider.api_version not in SUPPORTED_API_VERSIONS:
         raise CheckFailed(f"api_version {provider.api_version!r} is not supported")
+    for problem in member_problems(provider):
+        raise CheckFailed(problem)
     if not NAME.fullmatch(provider.name):
         raise CheckFailed(f"the name {provider.name!r} is not of lower case, digits and dashes")
-    if not provider.origins:
-        raise CheckFailed("origins is empty; its first entry is the base URL")
     for origin in provider.origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("http", "https") or not parts.hostname or origin.endswith("/"):
+        if origin.endswith("/"):
             raise CheckFailed(f"the origin {origin!r} is not a URL without a slash at its end")
     env = provider.auth.env
     if env is not None and env != env.upper():
