@@ -66,13 +66,14 @@ def api() -> Iterator[str]:
 
 def test_a_new_plugin_is_checked_and_graded(tmp_path: Path) -> None:
     """``plugin new``, then ``plugin check --write`` in its folder: nothing is wrong but that
-    its transcript is invented, which is said."""
+    its transcript is invented and its price unknown, which is said."""
     made = routercore("plugin", "new", "kiln", "--shape", "job", cwd=tmp_path)
     folder = tmp_path / "routercore-kiln"
     checked = routercore("plugin", "check", ".", "--write", cwd=folder)
     assert (0, 0) == (made.returncode, checked.returncode), made.stderr + checked.stdout
-    assert 14 == checked.stdout.count("✓")
+    assert 13 == checked.stdout.count("✓")
     assert "expected: tests/transcripts/generate.json is invented" in checked.stdout
+    assert "expected: no price was looked up" in checked.stdout
     quality = folder / "src" / "routercore_kiln" / "quality.toml"
     assert 'grade = "bronze"' in quality.read_text()
 
@@ -150,7 +151,7 @@ def test_a_recording_is_fitted_to_the_card(tmp_path: Path, api: str) -> None:
 
 ABLE = (
     "operations=frozenset(Operation), max_images=2, mask=MaskPolarity.WHITE, partial_images=2,"
-    "\n        prices=("
+    "\n        unverified="
 )
 
 
@@ -160,7 +161,7 @@ def able(tmp_path: Path) -> Path:
     routercore("plugin", "new", "kiln", "--shape", "row", cwd=tmp_path)
     folder = tmp_path / "routercore-kiln"
     module = folder / "src" / "routercore_kiln" / "__init__.py"
-    text = module.read_text().replace("prices=(", ABLE, 1)
+    text = module.read_text().replace("unverified=", ABLE, 1)
     imported = "from routercore.provider import MaskPolarity, Operation, "
     module.write_text(text.replace("from routercore.provider import ", imported, 1))
     for name, mode in {"a.png": "RGB", "mask.png": "RGBA"}.items():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,14 @@ from routercore.testing.conformance import Grade
 from routercore.testing.conformance.folder import FolderError, PluginFolder
 from routercore.testing.scaffold import SHAPES, new_plugin
 
-TODAY = date(2026, 11, 21)
-
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_new_plugin_passes_the_kit(shape: str, tmp_path: Path) -> None:
-    """At bronze, for its transcript is invented; its own tests pass before and after that."""
-    new_plugin(f"kiln-{shape}", shape, tmp_path, TODAY)
+    """At bronze: its transcript is invented, and its price unknown; its tests pass all the same."""
+    new_plugin(f"kiln-{shape}", shape, tmp_path)
     folder = PluginFolder.open(tmp_path / f"routercore-kiln-{shape}")
     [findings] = folder.check()
-    assert ["sources"] == [o.check.name for o in findings.outcomes if o.problem]
+    assert ["bills", "sources"] == [o.check.name for o in findings.outcomes if o.problem]
     assert all(outcome.is_fine for outcome in findings.outcomes)
     assert Grade.BRONZE is folder.record([findings])
     assert "Conformance grade: **bronze**" in (folder.path / "README.md").read_text()
@@ -33,13 +30,19 @@ def test_a_new_plugin_passes_the_kit(shape: str, tmp_path: Path) -> None:
 
 
 def test_a_recording_lifts_the_grade(tmp_path: Path) -> None:
-    """With a transcript that is not invented any more, the exception has to go, and it is gold."""
-    new_plugin("kiln-lifted", "one-shot", tmp_path, TODAY)
-    folder = PluginFolder.open(tmp_path / "routercore-kiln-lifted")
-    case = folder.path / "tests" / "transcripts" / "generate.json"
+    """With a real transcript and a price, the exceptions have to go, and it is gold."""
+    new_plugin("kiln-lifted", "one-shot", tmp_path)
+    root = tmp_path / "routercore-kiln-lifted"
+    case = root / "tests" / "transcripts" / "generate.json"
     case.write_text(case.read_text().replace('"invented"', '"recorded"'))
+    module = root / "src" / "routercore_kiln_lifted" / "__init__.py"
+    price = "prices=(usd(1),), price_source='https://kiln.example', price_date=date(2026, 11, 1)"
+    code = module.read_text().replace('unverified=frozenset({"prices"})', price)
+    imports = "from datetime import date\n\nfrom routercore.provider import usd\n\nCARDS ="
+    module.write_text(code.replace("CARDS =", imports, 1))
+    folder = PluginFolder.open(root)
     [findings] = folder.check()
-    assert ["sources"] == [o.check.name for o in findings.outcomes if not o.is_fine]
+    assert ["bills", "sources"] == [o.check.name for o in findings.outcomes if not o.is_fine]
     folder.quality_file.write_text("")
     assert Grade.GOLD is folder.record(folder.check())
 
@@ -48,15 +51,15 @@ def test_a_recording_lifts_the_grade(tmp_path: Path) -> None:
 def test_a_bad_name_is_refused(name: str, tmp_path: Path) -> None:
     """With the form that a name must have; nothing is written."""
     with pytest.raises(ValueError, match="is no name"):
-        new_plugin(name, "row", tmp_path, TODAY)
+        new_plugin(name, "row", tmp_path)
     assert [] == list(tmp_path.iterdir())
 
 
 def test_an_existing_folder_is_left_alone(tmp_path: Path) -> None:
     """Nothing is overwritten."""
-    new_plugin("kiln", "row", tmp_path, TODAY)
+    new_plugin("kiln", "row", tmp_path)
     with pytest.raises(ValueError, match="exists already"):
-        new_plugin("kiln", "job", tmp_path, TODAY)
+        new_plugin("kiln", "job", tmp_path)
 
 
 @pytest.mark.parametrize(

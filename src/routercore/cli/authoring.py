@@ -33,14 +33,13 @@ def new(
     parent: Annotated[Path, typer.Option("--in", help="Where the folder is made.")] = Path(),
 ) -> None:
     """Write a complete plugin that passes the conformance kit at once."""
-    from datetime import UTC, datetime
 
     from routercore.testing.scaffold import new_plugin
 
     with told():
         shape = shape or _asked_shape()
         try:
-            written = new_plugin(name, shape, parent, datetime.now(UTC).date())
+            written = new_plugin(name, shape, parent)
         except ValueError as error:
             raise UsageError(str(error)) from error
         folder = parent / f"routercore-{name}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import date
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -18,14 +17,13 @@ SHAPES = ("row", "one-shot", "job", "flow")
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
-def new_plugin(name: str, shape: str, parent: Path, today: date) -> list[Path]:
+def new_plugin(name: str, shape: str, parent: Path) -> list[Path]:
     """Write a plugin that passes the conformance kit as it is.
 
     Args:
         name: what configurations will call the provider, in lower case, digits and dashes.
         shape: ``row``, ``one-shot``, ``job`` or ``flow``.
         parent: where the folder ``routercore-NAME`` is made.
-        today: the date of the example price.
 
     Returns:
         The files that were written.
@@ -42,7 +40,7 @@ def new_plugin(name: str, shape: str, parent: Path, today: date) -> list[Path]:
     folder = parent / f"routercore-{name}"
     if folder.exists():
         raise ValueError(f"{folder} exists already")
-    words = _words(name, today)
+    words = _words(name)
     contents = {
         "pyproject.toml": _filled("pyproject.toml", words),
         "README.md": _filled("README.md", words),
@@ -62,7 +60,7 @@ def new_plugin(name: str, shape: str, parent: Path, today: date) -> list[Path]:
     return written
 
 
-def _words(name: str, today: date) -> dict[str, str]:
+def _words(name: str) -> dict[str, str]:
     title = name.replace("-", " ").title()
     return {
         "name": name,
@@ -72,7 +70,6 @@ def _words(name: str, today: date) -> dict[str, str]:
         "variable": f"{name.replace('-', '_').upper()}_API_KEY",
         "model": f"{name}-1",
         "base_url": f"https://api.{name}.example/v1",
-        "today": today.isoformat(),
     }
 
 
