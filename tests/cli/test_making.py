@@ -217,3 +217,22 @@ def test_a_format_by_any_of_its_names(say: Run, folder: Path, arguments: list[st
     ran = say("generate", "fox", "--size", "64x64", *arguments)
     assert 0 == ran.code, ran.err
     assert (folder / arguments[1]).read_bytes().startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize("command", ["generate", "edit", "plan", "estimate"])
+def test_a_prompt_without_quotes(say: Run, command: str) -> None:
+    """What a shell took apart is told with the cure, and nothing is made."""
+    ran = say(command, "a", "lighthouse", "at", "dusk")
+    told = " ".join(ran.err.replace("│", " ").split())
+    assert (2, True) == (ran.code, "the prompt ended before 'lighthouse': put the whole" in told)
+
+
+def test_a_reason_is_told_once(say: Run, folder: Path) -> None:
+    """Pictures that are missing for one reason are counted."""
+    (folder / "routercore.toml").write_text(
+        '[providers.part]\nplugin = "test"\noptions = { images = 1 }\n'
+        '[models.few]\ntargets = ["part:test/test"]\n'
+    )
+    ran = say("generate", "fox", "-n", "3", "-m", "few", "--size", "64x64")
+    told = "error: 2 pictures are missing: 2 images fewer than asked for\n"
+    assert (1, told) == (ran.code, ran.err)

@@ -19,6 +19,7 @@ from routercore.cli import (
     rehearsing,
     serving,
 )
+from routercore.cli.asking import Prompted
 
 EPILOG = (
     "Exit codes: 0 done · 1 every attempt failed · 2 wrong usage or request · 3 refused by content "
@@ -51,10 +52,10 @@ def about(
 
 
 MAKE, LOOK, RUN = "Pictures", "What there is", "Server and configuration"
-app.command(rich_help_panel=MAKE)(making.generate)
-app.command(rich_help_panel=MAKE)(making.edit)
-app.command(rich_help_panel=MAKE)(planning.plan)
-app.command(rich_help_panel=MAKE)(estimating.estimate)
+app.command(rich_help_panel=MAKE, cls=Prompted)(making.generate)
+app.command(rich_help_panel=MAKE, cls=Prompted)(making.edit)
+app.command(rich_help_panel=MAKE, cls=Prompted)(planning.plan)
+app.command(rich_help_panel=MAKE, cls=Prompted)(estimating.estimate)
 app.command(rich_help_panel=LOOK)(listing.models)
 providers = typer.Typer(invoke_without_command=True)
 providers.callback()(listing.providers)

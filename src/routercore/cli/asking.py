@@ -11,6 +11,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 from routercore.cli.opening import Opened
 from routercore.cli.output import UsageError
@@ -171,6 +172,17 @@ def _options(pairs: Any) -> dict[str, dict[str, Any]]:
             value = text
         options.setdefault(provider, {})[key] = value
     return options
+
+
+class Prompted(TyperCommand):
+    """A command whose one argument is a prompt."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest:
+            ctx.fail(f"the prompt ended before {rest[0]!r}: put the whole of it in quotes")
+        return rest
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -195,8 +196,8 @@ def _tell_people(result: ImageResult, paths: Sequence[Path]) -> None:
     out.print("  " + " [dim]·[/] ".join(facts))
     for warning in result.warnings:
         out.print(Text.assemble(("! ", "yellow"), f"{warning.param}: {warning.message}"))
-    for failure in result.missing:
-        out.print(Text.assemble(("✗ ", "red"), f"one picture is missing: {failure.message}"))
+    for line in _missing(result):
+        out.print(Text.assemble(("✗ ", "red"), line))
 
 
 def _tell_pipe(result: ImageResult, paths: Sequence[Path]) -> None:
@@ -205,8 +206,15 @@ def _tell_pipe(result: ImageResult, paths: Sequence[Path]) -> None:
     problems = console(stderr=True)
     for warning in result.warnings:
         problems.print(f"warning: {warning.param}: {warning.message}", markup=False)
-    for failure in result.missing:
-        problems.print(f"error: one picture is missing: {failure.message}", markup=False)
+    for line in _missing(result):
+        problems.print(f"error: {line}", markup=False)
+
+
+def _missing(result: ImageResult) -> Iterator[str]:
+    """What did not come, each reason once."""
+    for message, count in Counter(failure.message for failure in result.missing).items():
+        lacking = "one picture is missing" if count == 1 else f"{count} pictures are missing"
+        yield f"{lacking}: {message}"
 
 
 def _price(cost: Cost) -> str:

@@ -74,8 +74,8 @@ def _outages(names: Iterable[str]) -> tuple[Outage, ...]:
     known = {outage.name: outage for outage in OUTAGES}
     for name in names:
         if name not in known:
-            hint = nearest(name, known)
-            raise UsageError(f"--outage: there is no {name!r}{hint}; known: {', '.join(known)}")
+            hint = nearest(name, known) or f"; there are {', '.join(known)}"
+            raise UsageError(f"--outage: there is no {name!r}{hint}")
     return (CALM, *(known[name] for name in names or known))
 
 
