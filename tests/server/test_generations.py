@@ -106,7 +106,9 @@ def test_partial_success(client: httpx2.Client, upstream: Upstream) -> None:
 
 def test_a_refusal(client: httpx2.Client, upstream: Upstream) -> None:
     """A refused prompt is a 400 that no client repeats, in the form of OpenAI's image models."""
-    refusal = error(400, "not this", type="image_generation_user_error", code="moderation_blocked")
+    details = {"categories": ["violence"], "moderation_stage": "input"}
+    refusal = error(400, "not this", type="image_generation_user_error", code="moderation_blocked",
+                    moderation_details=details)  # fmt: skip
     upstream.script.append(refusal)
 
     response = post(client)
@@ -116,7 +118,7 @@ def test_a_refusal(client: httpx2.Client, upstream: Upstream) -> None:
         response.status_code, body["code"], body["type"],
     )  # fmt: skip
     assert "false" == response.headers["x-should-retry"]
-    assert "input" == body["moderation_details"]["moderation_stage"]
+    assert details == body["moderation_details"]
 
 
 def test_no_upstream_secret_in_errors(client: httpx2.Client, upstream: Upstream) -> None:
