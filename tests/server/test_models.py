@@ -12,6 +12,7 @@ import pytest
 from tests.serving import card, provider, route, router_of, served, setup
 from tests.upstreams import Upstream
 
+from routercore.values.images import Operation
 from routercore.values.money import usd
 from routercore.values.sizes import AnySize, FixedSizes, InputSize, RatioSizes
 
@@ -19,12 +20,14 @@ CARDS = (
     card(aliases=("placard",), released=date(2026, 4, 21), shutdown=date(2999, 1, 1), seed=True),
     card("vendor/model:free", prices=(), sizes=FixedSizes(("64x64", "96x64")), mask=None),
     card("tiered", sizes=RatioSizes(ratios=("1:1", "2:1"), tiers=("1K", "2K"))),
-    card("gratis", prices=(usd("0"),)),
+    card("gratis", prices=(usd("0"),), operations=frozenset({Operation.GENERATE}), max_images=0,
+         mask=None),
     card("any", sizes=AnySize()),
     card("same", sizes=InputSize()),
     card("gone", shutdown=date(2020, 1, 1)),
-    card("steps", prices=(usd("0.01", quality="low"), usd("0.04", quality="high"))),
-)
+    card("steps", prices=(usd("0.01", quality="low"), usd("0.04", quality="high")),
+         shutdown=date(2998, 1, 1), successor="poster"),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,8 @@ def test_a_model(listing: httpx2.Client) -> None:
          "operations", "max_n", "max_images", "features", "price")}  # fmt: skip
     assert ["near", "far"] == [one["id"] for one in model["providers"]]
     assert {"type": "fixed", "value": 0.02} == model["providers"][0]["pricing"]
+    steps = by_id(listing)["steps"]
+    assert ("2998-01-01", "poster") == (steps["shutdown_date"], steps["successor"])
     assert {"seed", "mask", "quality"} <= {n for n, has in model["supported_params"].items() if has}
 
 
@@ -92,6 +97,7 @@ def test_prices(listing: httpx2.Client) -> None:
     models = by_id(listing)
 
     assert models["vendor/model:free"]["price"] is None
+    assert {"min": 0.01, "average": 0.04, "max": 0.04} == models["steps"]["price"]
     assert "pricing" not in models["vendor/model:free"]
     assert {"min": 0.01, "max": 0.04} == {
         name: models["steps"]["pricing"]["range"][name] for name in ("min", "max")
@@ -104,6 +110,9 @@ def test_prices(listing: httpx2.Client) -> None:
         ({"type": "image", "limit": "2"}, ["poster", "vendor/model:free"]),
         ({"outputType": "video"}, []),
         ({"inputType": "mask", "name": "vendor"}, ["vendor/model:free"]),
+        ({"inputType": "text", "name": "gratis"}, ["gratis"]),
+        ({"inputType": "mask", "name": "gratis"}, []),
+        ({"input_modalities": "image,text", "free": "true"}, []),
         ({"input_modalities": "image,text", "name": "WALL"}, ["poster"]),
         ({"provider": "far"}, ["poster"]),
         ({"free": "true"}, ["gratis"]),
