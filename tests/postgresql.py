@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from tempfile import mkdtemp
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
+import pytest
+
 PATIENCE = 180
 """Seconds that a server has to come up; on an idle machine it takes two."""
 NUMBERS = count()
@@ -20,6 +23,7 @@ NUMBERS = count()
 @contextmanager
 def postgresql() -> Iterator[str]:
     """The address of a server with nothing in it."""
+    refuse_to_be_nobody()
     # Not a folder of pytest's: each pytest that starts takes the rights to its folders away from
     # all other users, and where root runs the tests PostgreSQL runs as another one.
     folder = Path(mkdtemp(prefix="postgresql-")).resolve()
@@ -35,6 +39,16 @@ def postgresql() -> Iterator[str]:
         yield running.get_uri()
     finally:
         running.cleanup()
+
+
+def refuse_to_be_nobody() -> None:
+    """PostgreSQL asks for the name of its user, and some containers run as one that has none."""
+    if not hasattr(os, "geteuid"):
+        return
+    try:
+        import_module("pwd").getpwuid(os.geteuid())
+    except KeyError:
+        pytest.skip("PostgreSQL starts for no user without a name")
 
 
 def launch(server: Any) -> None:

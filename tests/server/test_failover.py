@@ -79,6 +79,7 @@ def test_everybody_fails(tmp_path: Path) -> None:
             response = ask(client, 1)
 
     assert response.status_code in (502, 503)
+    assert "false" == response.headers["x-should-retry"]
     assert "first:poster" in response.json()["error"]["message"]
     assert "second:poster" in response.json()["error"]["message"]
     assert int(response.headers["x-routercore-attempts"]) >= 2
