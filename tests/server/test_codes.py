@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import routercore
 from routercore.routing.policy import RULES
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "http.md"
+SOURCES = Path(routercore.__file__).parent
 LAYERS = ("engine", "routing", "server", "state", "values")
 
 
@@ -25,7 +27,7 @@ def given(node: ast.AST) -> Iterator[ast.expr]:
 
 def test_every_code_is_listed() -> None:
     """Whatever code an error of the server can have, the reference says when it comes."""
-    files = [file for layer in LAYERS for file in (ROOT / "src/routercore" / layer).rglob("*.py")]
+    files = [file for layer in LAYERS for file in (SOURCES / layer).rglob("*.py")]
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text("utf-8")))]
     values = [value for node in nodes for value in given(node)]
     codes = {one.value for one in values if isinstance(one, ast.Constant) and one.value}
