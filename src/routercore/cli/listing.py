@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -180,9 +179,9 @@ class ProviderRow:
     @property
     def host(self) -> str:
         """Where its requests go; empty for one that is told its address or needs none."""
-        base = self.setup.effective_base_url if self.setup else self.provider.origins[0]
-        host = urlsplit(base).hostname or ""
-        return "" if host.endswith(".invalid") else host
+        from routercore.provider.http import host_of
+
+        return host_of(self.setup.effective_base_url if self.setup else self.provider.origins[0])
 
     @property
     def models(self) -> int:

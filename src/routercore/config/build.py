@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from routercore.config.cards import configured_cards
 from routercore.config.checks import circles, clashes, defaults, doubts
@@ -41,7 +40,7 @@ from routercore.engine.setup import (
 )
 from routercore.plugins import Contributions, load_plugins
 from routercore.provider.auth import NoAuth
-from routercore.provider.http import origin_matches, origin_of
+from routercore.provider.http import host_of, origin_matches, origin_of
 from routercore.provider.spec import Provider
 from routercore.routing.policy import Hedge
 from routercore.values.ledger import Budget, micros
@@ -322,8 +321,7 @@ def _goes_elsewhere(section: ProviderSection, provider: Provider) -> bool:
 
 def _is_nowhere(provider: Provider) -> bool:
     """Whether a provider has no address until one is configured."""
-    host = urlsplit(provider.origins[0]).hostname or ""
-    return host.endswith(".invalid") and not isinstance(provider.auth, NoAuth)
+    return not host_of(provider.origins[0]) and not isinstance(provider.auth, NoAuth)
 
 
 def _budget(section: BudgetSection | None) -> Budget | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
 
 from routercore.config.document import Document
 from routercore.engine.setup import IdleProvider, ProviderSetup
 from routercore.plugins import Contributions
+from routercore.provider.http import host_of
 from routercore.provider.spec import Provider
 
 
@@ -35,7 +35,6 @@ def idle_providers(
 
 def _variable(provider: Provider, environ: Mapping[str, str]) -> str | None:
     """What to set, for one that needs nothing else."""
-    host = urlsplit(provider.origins[0]).hostname or ""
-    if environ.get(provider.auth.env or "") or not host or host.endswith(".invalid"):
+    if environ.get(provider.auth.env or "") or not host_of(provider.origins[0]):
         return None
     return provider.auth.env

@@ -176,6 +176,16 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{host}{port}"
 
 
+def host_of(url: str) -> str:
+    """The host of a URL; empty where it stands for none yet: ``.invalid`` leads nowhere (RFC 2606).
+
+    >>> host_of("https://api.example.com/v1"), host_of("https://resource.invalid")
+    ('api.example.com', '')
+    """
+    host = urlsplit(url).hostname or ""
+    return "" if host.endswith(".invalid") else host
+
+
 def origin_matches(origin: str, pattern: str) -> bool:
     """Whether an origin is the one of ``pattern``, which may say ``https://*.example.com``.
 
