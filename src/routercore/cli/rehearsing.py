@@ -68,7 +68,7 @@ def rehearse(
 
 
 def _outages(names: Iterable[str]) -> tuple[Outage, ...]:
-    from routercore.config.problems import nearest
+    from routercore.provider.options import nearest
     from routercore.testing.rehearsal import CALM, OUTAGES
 
     known = {outage.name: outage for outage in OUTAGES}

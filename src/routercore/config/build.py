@@ -21,7 +21,7 @@ from routercore.config.document import (
 from routercore.config.idle import idle_providers
 from routercore.config.missing import no_such_provider
 from routercore.config.options import option_problems
-from routercore.config.problems import Place, Problems, nearest
+from routercore.config.problems import Place, Problems
 from routercore.config.reading import Reading, examine
 from routercore.config.store import store_setup
 from routercore.engine.models import Catalogue
@@ -41,6 +41,7 @@ from routercore.engine.setup import (
 from routercore.plugins import Contributions, load_plugins
 from routercore.provider.auth import NoAuth
 from routercore.provider.http import host_of, origin_matches, origin_of
+from routercore.provider.options import nearest
 from routercore.provider.spec import Provider
 from routercore.routing.policy import Hedge
 from routercore.values.ledger import Budget, micros

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 
-from routercore.config.problems import Place, nearest
+from routercore.config.problems import Place
 from routercore.engine.models import Catalogue
 from routercore.engine.setup import Route, RouterSetup
+from routercore.provider.options import nearest
 from routercore.values.catalogue import WILDCARD
 from routercore.values.errors import ModelNotFoundError
 

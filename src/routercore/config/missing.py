@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from routercore.config.problems import nearest
 from routercore.plugins import Contributions, PluginReport
+from routercore.provider.options import nearest
 
 DISTRIBUTION = "routercore-"
 """What the names of plugins' distributions begin with, as a rule."""

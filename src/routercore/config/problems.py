@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from routercore.values.errors import ConfigError
 
@@ -92,9 +91,3 @@ class Problems:
 def written(place: Place) -> str:
     """A place in words: ``models.poster.targets.1``."""
     return ".".join(map(str, place)) or "the configuration"
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """``; did you mean 'x'?``, or nothing where no name is near."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from routercore.config.document import Document, ModelSection, RouterSection
-from routercore.config.problems import Place, Problems, nearest
+from routercore.config.problems import Place, Problems
 from routercore.config.source import Source, fill, prune, read
 from routercore.config.words import expected
+from routercore.provider.options import nearest
 
 _QUOTED = re.compile(r"'([^']*)'")
 
