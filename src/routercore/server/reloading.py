@@ -15,6 +15,10 @@ from routercore.server import log
 from routercore.server.draining import Drain, drained_by_signals
 
 
+def _untold(app: Starlette) -> None:
+    """For those who want to hear of no application."""
+
+
 class Reloadable:
     """The application of the newest sound configuration, and those before it until they are done.
 
@@ -22,9 +26,16 @@ class Reloadable:
     in memory alone begins anew, as after a restart. A configuration that is wrong changes nothing.
     """
 
-    def __init__(self, make: Callable[[], Starlette]) -> None:
-        """``make``: an application as things are now; raises ``RouterError`` if it cannot be."""
-        self._make = make
+    def __init__(
+        self, make: Callable[[], Starlette], on_begun: Callable[[Starlette], None] = _untold
+    ) -> None:
+        """Nothing is made yet.
+
+        Args:
+            make: an application as things are now; raises ``RouterError`` if it cannot be.
+            on_begun: told of each application that serves from then on.
+        """
+        self._make, self._on_begun = make, on_begun
         self._now: _Reign | None = None
         self._reigns: set[_Reign] = set()
         self._chores: set[asyncio.Task[None]] = set()
@@ -70,6 +81,7 @@ class Reloadable:
         await reign.begun()
         self._reigns.add(reign)
         self._now = reign
+        self._on_begun(reign.app)
 
     async def _end(self, reign: _Reign) -> None:
         reign.is_over.set()

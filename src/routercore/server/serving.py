@@ -115,13 +115,15 @@ def worker_app() -> Reloadable:
     listen(told["log_level"])
 
     def make() -> Starlette:
-        router = _router(**told["what"])
-        setup = router.engine.setup
-        images = replace(setup.store, directory=setup.store.directory or default_directory())
-        configured(ledger_of(setup.ledger, setup.store).where, images.where)
-        return create_app(router, owns_router=True)
+        return create_app(_router(**told["what"]), owns_router=True)
 
-    return Reloadable(make)
+    return Reloadable(make, _tell_places)
+
+
+def _tell_places(app: Starlette) -> None:
+    setup = app.state.router.engine.setup
+    images = replace(setup.store, directory=setup.store.directory or default_directory())
+    configured(ledger_of(setup.ledger, setup.store).where, images.where)
 
 
 def _router(config: str | None, host: str | None, *, allow_anonymous: bool) -> Router:
