@@ -23,7 +23,7 @@ from routercore.values.ledger import Attempt, Kind, LedgerStepError, Step, dolla
 if TYPE_CHECKING:
     from routercore.engine.collecting import Collected
     from routercore.engine.ledger import Ledger
-    from routercore.engine.setup import LedgerSetup
+    from routercore.engine.setup import LedgerSetup, RouterSetup
 
 T = TypeVar("T")
 
@@ -32,10 +32,13 @@ ledger = typer.Typer(no_args_is_help=True, help="Look after the ledger.")
 
 def _kept(config: Path | None) -> LedgerSetup:
     """The ledger that the server would keep."""
+    return _kept_by(open_config(config).setup)
+
+
+def _kept_by(setup: RouterSetup) -> LedgerSetup:
     from routercore.state.ledger import missing_for
     from routercore.state.places import ledger_of
 
-    setup = open_config(config).setup
     kept = ledger_of(setup.ledger, setup.store)
     for package, extra in missing_for(kept):
         raise ExtraMissing("the ledger", package, extra)
@@ -268,7 +271,8 @@ async def _collect(
 ) -> dict[str, Any]:
     from routercore.state.places import server_ledger
 
-    _kept(config)
+    opened = open_config(config)
+    _kept_by(opened.setup)
     rows: list[dict[str, Any]] = []
 
     async def save(collected: Collected) -> None:
@@ -277,7 +281,7 @@ async def _collect(
         row = {"request": result.id, "key": collected.caller, "target": result.target}
         rows.append({**row, "attempt": collected.attempt, "usd": result.cost.usd, "paths": paths})
 
-    async with open_config(config).router(ledger=server_ledger) as router:
+    async with opened.router(ledger=server_ledger) as router:
         fates = await router.collect(save, seconds=seconds, even_if_leased=even_if_leased)
     return {"collected": rows, "jobs": {fate.value: number for fate, number in fates.items()}}
 
