@@ -22,7 +22,7 @@ from routercore.provider import (
     SizeRange,
     card_from,
 )
-from routercore.provider.cards import card_mistakes
+from routercore.provider.cards import read_card
 
 
 def test_a_whole_card() -> None:
@@ -148,7 +148,8 @@ def test_every_mistake_is_told_at_once() -> None:
         "mask": "whit",
         "max_n": "4",
     }
-    said = dict(card_mistakes(declared))
+    mistakes = read_card(declared)
+    assert isinstance(mistakes, list)
     assert {
         (): "a card needs an 'id', the model's name at the provider",
         ("qualites",): "a card has no field 'qualites'; did you mean 'qualities'?",
@@ -161,6 +162,6 @@ def test_every_mistake_is_told_at_once() -> None:
         ("accepts",): "there is no 'stile' here; did you mean 'style'?",
         ("mask",): "there is no 'whit' here; did you mean 'white'?",
         ("max_n",): "it should be a whole number, not '4'",
-    } == said
+    } == dict(mistakes)
     with pytest.raises(ValueError, match=r"'qualities'\?; 'operations' of the card None: there"):
         card_from(declared)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from routercore.config.problems import Place, Problems
-from routercore.provider.cards import card_from, card_mistakes
+from routercore.provider.cards import read_card
 from routercore.provider.row import Row
 from routercore.provider.spec import Provider
 from routercore.values.catalogue import ModelCard
@@ -18,14 +18,14 @@ def configured_cards(
     """The cards at ``place`` that are right; every mistake in the others is noted."""
     for index, one in enumerate(declared):
         at: Place = (*place, index)
-        mistakes = card_mistakes(one)
-        for path, mistake in mistakes:
-            problems.add((*at, *path), mistake)
-        if not mistakes:
-            card = card_from(one)
+        card = read_card(one)
+        if isinstance(card, ModelCard):
             for mistake in _unfit(card, provider):
                 problems.add(at, mistake)
             yield card
+        else:
+            for path, mistake in card:
+                problems.add((*at, *path), mistake)
 
 
 def _unfit(card: ModelCard, provider: Provider) -> Iterator[str]:

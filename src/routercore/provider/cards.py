@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields
 from datetime import date
 from enum import StrEnum
@@ -43,53 +43,44 @@ def card_from(declared: Mapping[str, Any]) -> ModelCard:
     Raises:
         ValueError: lists every field that is unknown or has a wrong value, by name.
     """
-    if mistakes := card_mistakes(declared):
-        said = (_in_words(path, mistake, declared.get("id")) for path, mistake in mistakes)
-        raise ValueError("; ".join(said))
-    return _card(declared)
+    card = read_card(declared)
+    if isinstance(card, ModelCard):
+        return card
+    said = (_in_words(path, mistake, declared.get("id")) for path, mistake in card)
+    raise ValueError("; ".join(said))
 
 
-def card_mistakes(declared: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
-    """What is wrong with a mapping for :func:`card_from`: every mistake, with where it is.
+def read_card(declared: Mapping[str, Any]) -> ModelCard | list[tuple[tuple[str, ...], str]]:
+    """The card, as :func:`card_from` makes it, or every mistake with where it is.
 
     That is a field, or nothing where it is the card as a whole.
     """
+    values: dict[str, Any] = {}
     found: list[tuple[tuple[str, ...], str]] = []
-    for name, value in declared.items():
-        if mistake := _mistake(name, value):
-            found.append(((str(name),), mistake))
     if "id" not in declared:
-        found.insert(0, ((), "a card needs an 'id', the model's name at the provider"))
-    if not found:
+        found.append(((), "a card needs an 'id', the model's name at the provider"))
+    for name, value in declared.items():
         try:
-            _card(declared)
-        except ValueError as error:
-            found.append(((), str(error)))
-    return found
-
-
-def _card(declared: Mapping[str, Any]) -> ModelCard:
-    return ModelCard(**{name: _reader(name)(value) for name, value in declared.items()})
-
-
-def _mistake(name: object, value: Any) -> str | None:
-    """What is wrong with one field."""
-    if name not in FIELDS:
-        return f"a card has no field {name!r}{_instead(name, FIELDS)}"
+            values[name] = _field(name, value)
+        except (ValueError, TypeError, AttributeError) as error:
+            found.append(((str(name),), str(error)))
+    if found:
+        return found
     try:
-        _reader(str(name))(value)
-    except (ValueError, TypeError, AttributeError) as error:
-        return str(error)
-    return None
+        return ModelCard(**values)
+    except ValueError as error:
+        return [((), str(error))]
+
+
+def _field(name: object, value: Any) -> Any:
+    if name not in FIELDS:
+        raise ValueError(f"a card has no field {name!r}{_instead(name, FIELDS)}")
+    return _READERS.get(str(name), _text)(value)
 
 
 def _in_words(path: tuple[str, ...], mistake: str, card: object) -> str:
     is_known = path and path[0] in FIELDS
     return f"{path[0]!r} of the card {card!r}: {mistake}" if is_known else mistake
-
-
-def _reader(name: str) -> Callable[[Any], Any]:
-    return _READERS.get(name, _text)
 
 
 def _instead(name: object, names: Iterable[str]) -> str:
@@ -122,19 +113,20 @@ def _each(read: Callable[[Any], T], values: Iterable[Any]) -> tuple[T, ...]:
     return tuple(found)
 
 
+def _one_of(names: Collection[str], value: Any) -> str:
+    if value not in names:
+        raise ValueError(f"there is no {value!r} here{_instead(value, names)}")
+    return str(value)
+
+
 def _word(kind: type[E], value: Any) -> E:
     """A member of an enumeration."""
-    known = [member.value for member in kind]
-    if _text(value) not in known:
-        raise ValueError(f"there is no {value!r} here{_instead(value, known)}")
-    return kind(value)
+    return kind(_one_of([member.value for member in kind], _text(value)))
 
 
-def _known(table: Mapping[str, Any], names: Iterable[str]) -> None:
+def _known(table: Mapping[str, Any], names: Collection[str]) -> None:
     """Refuse a table with other names."""
-    wrong = [f"there is no {name!r} here{_instead(name, names)}" for name in {*table} - {*names}]
-    if wrong:
-        raise ValueError("; ".join(sorted(wrong)))
+    _each(partial(_one_of, names), sorted(table))
 
 
 def _flag(value: Any) -> bool:
@@ -220,12 +212,6 @@ def _price(value: Any) -> Price:
     return Price(amount, _word(Per, line.pop("per", Per.IMAGE)), **line)
 
 
-def _setting(value: Any) -> str:
-    if value not in PLAIN_SETTINGS:
-        raise ValueError(f"there is no {value!r} here{_instead(value, PLAIN_SETTINGS)}")
-    return str(value)
-
-
 def _names_of(kind: Any) -> frozenset[str]:
     return frozenset(one.name for one in fields(kind))
 
@@ -259,7 +245,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "seed": _flag,
     "negative_prompt": _flag,
     "partial_images": _whole,
-    "accepts": lambda value: frozenset(_each(_setting, _of(list, value))),
+    "accepts": lambda value: frozenset(_each(partial(_one_of, PLAIN_SETTINGS), _of(list, value))),
     "fidelities": _words,
     "styles": _words,
     "latency": _number,
