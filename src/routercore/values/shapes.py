@@ -96,8 +96,8 @@ def several(shape: Shape, what: str) -> Shape:
 
     def several_of(value: object) -> str | None:
         if not isinstance(value, tuple | list):
-            comma = "; a tuple of one has a comma: " if shape(value) is None else ""
-            return f"is {_shown(value)}, not a tuple of {what}{comma}{_of_one(value, comma)}"
+            hint = _of_one(value) if shape(value) is None else ""
+            return f"is {_shown(value)}, not a tuple of {what}{hint}"
         return _first(value, shape)
 
     return several_of
@@ -133,10 +133,9 @@ def _first(things: Iterable[object], shape: Shape) -> str | None:
     return None
 
 
-def _of_one(value: object, comma: str) -> str:
-    if not comma:
-        return ""
-    return f"({_shown(value)},)" if isinstance(value, str) else "(…,)"
+def _of_one(value: object) -> str:
+    inside = _shown(value) if isinstance(value, str) else "…"
+    return f"; a tuple of one has a comma: ({inside},)"
 
 
 def _shown(value: object) -> str:
