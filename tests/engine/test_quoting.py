@@ -244,7 +244,8 @@ def test_a_vendors_own_terms_stay() -> None:
 
 def test_a_param_that_is_no_text() -> None:
     """Some vendors name a place by a list: it is told as text, and breaks nothing further on."""
-    failure = Failure(fault=Fault.UNSUPPORTED, message="no", param=["body", 7])  # type: ignore[arg-type]
+    param: Any = ["body", 7]
+    failure = Failure(fault=Fault.UNSUPPORTED, message="no", param=param)
     told = Quoting(Settings(prompt="a heron")).unquoted(failure)
     assert told is not None
     assert "['body', 7]" == told.param

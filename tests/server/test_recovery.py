@@ -20,7 +20,7 @@ from tests.upstreams import picture
 from routercore.engine.collecting import Collected
 from routercore.engine.setup import LedgerSetup, ServerSetup, StoreSetup
 from routercore.router import Router
-from routercore.server.answering import Answerer
+from routercore.server.answering import Answerer, Shape
 from routercore.server.faults import Redactor
 from routercore.server.files import Shelf
 from routercore.server.folder import Folder
@@ -41,7 +41,7 @@ class Desk:
     """A recovery with what it stands on."""
 
     def __init__(self, router: Router, folder: Path, place: Place | None = None) -> None:
-        self.folder, self.now = folder, float(round(time.time()))
+        self.router, self.folder, self.now = router, folder, float(round(time.time()))
         self.shelf = Shelf(router.engine.setup, place)
         self.records: RecordStore = open_records(
             router.engine.setup, router.engine.ledger, self.shelf.store
@@ -190,30 +190,33 @@ async def test_an_end_before_the_beginning(desk: Desk) -> None:
     assert 0 == desk.pictures()
 
 
+class Slow(Answerer):
+    """Takes as long as it is told to for the answers of one request."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(shelf, Redactor(()), ("b64_json",))
+        self.has_begun, self.may_end, self.looks = asyncio.Event(), asyncio.Event(), 0
+
+    async def late(self, result: ImageResult, shape: Shape, owner: str) -> Outcome:
+        if result.id == "req_1":
+            self.looks += 1
+            self.has_begun.set()
+            await self.may_end.wait()
+        return await super().late(result, shape, owner)
+
+
 async def test_a_call_that_takes_long(desk: Desk) -> None:
     """Pictures of other requests do not wait until one has got its own; its own parts do."""
-    slow, slower = asyncio.Event(), asyncio.Event()
-    complete, looks = desk.records.complete, 0
-
-    async def waiting(record: Record, was: Record | None) -> bool:
-        nonlocal looks
-        if record.id == "req_1":
-            looks += 1
-            slow.set()
-            await slower.wait()
-        return await complete(record, was)
-
-    desk.records.complete = waiting  # type: ignore[method-assign]
-    takes = [
-        asyncio.create_task(desk.recovery.take(collected(str(edge), edge))) for edge in (16, 32)
-    ]
-    await slow.wait()
+    slow = Slow(desk.shelf)
+    recovery = Recovery(desk.router, desk.records, slow, desk.shelf.store)
+    takes = [asyncio.create_task(recovery.take(collected(str(edge), edge))) for edge in (16, 32)]
+    await slow.has_begun.wait()
     async with asyncio.timeout(20):
-        await desk.recovery.take(collected("3", request="req_2"))
+        await recovery.take(collected("3", request="req_2"))
 
-    assert (1, [False, False]) == (looks, [take.done() for take in takes])
+    assert (1, [False, False]) == (slow.looks, [take.done() for take in takes])
     assert 1 == len((await desk.body("req_2"))["data"])
-    slower.set()
+    slow.may_end.set()
     await asyncio.gather(*takes)
     assert 2 == len((await desk.body())["data"])
 

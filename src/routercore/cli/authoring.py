@@ -33,7 +33,6 @@ def new(
     parent: Annotated[Path, typer.Option("--in", help="Where the folder is made.")] = Path(),
 ) -> None:
     """Write a complete plugin that passes the conformance kit at once."""
-
     from routercore.testing.scaffold import new_plugin
 
     with told():
