@@ -27,6 +27,7 @@ nox.options.reuse_venv = "yes"
 OLDEST, *NEWER = PYTHONS = ("3.11", "3.12", "3.13")
 BRANCHES = 95
 """Per cent of the branches of src/routercore that the tests must take."""
+VERCEL = ("ai@6", "@ai-sdk/openai@3", "@ai-sdk/openai-compatible@2")
 WHEELS = make.ROOT / "dist"
 SITE = make.ROOT / "build" / "docs"
 SOURCES = ("src", "tests", "plugins", "benchmarks", "docs", "tools", "make.py", "noxfile.py")
@@ -162,8 +163,7 @@ def node_clients(session: nox.Session) -> None:
 def vercel_clients(session: nox.Session) -> None:
     """Run the image models of the Vercel AI SDK against the server; wants node and npm."""
     install(session)
-    packages = ("ai@6", "@ai-sdk/openai@3", "@ai-sdk/openai-compatible@2")
-    session.env["ROUTERCORE_VERCEL_MODULES"] = modules(session, *packages)
+    session.env["ROUTERCORE_VERCEL_MODULES"] = modules(session, *VERCEL)
     session.run("pytest", "tests/clients/test_vercel_ai_sdk.py", *session.posargs)
 
 
@@ -194,6 +194,15 @@ def mutation(session: nox.Session) -> None:
     """Change what decides over money in thousands of ways; of ten changes nine must fail a test."""
     install(session, *make.group("mutation"))
     session.run("python", "tools/mutation.py", "--fresh", *session.posargs)
+
+
+@nox.session(python=OLDEST, default=False)
+def surface(session: nox.Session) -> None:
+    """Take each feature of the surface away; the tests behind its row must fail. Wants npm."""
+    install(session, "imagerouter==0.7.3", "schemathesis>=4.10")
+    session.env["ROUTERCORE_NODE_MODULES"] = modules(session, "openai")
+    session.env["ROUTERCORE_VERCEL_MODULES"] = modules(session, *VERCEL)
+    session.run("python", "tools/breakage.py", *session.posargs)
 
 
 def install(session: nox.Session, *more: str) -> None:
