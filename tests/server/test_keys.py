@@ -23,6 +23,9 @@ GUARDED = (
     ("POST", "/v1/auth/test"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/poster"),
+    ("GET", "/v1/images/models"),
+    ("GET", "/v2/models"),
+    ("GET", "/v3/models/poster"),
     ("DELETE", "/files/x"),
 )
 KEYS = (
@@ -82,14 +85,15 @@ def test_right_keys(keyed: httpx2.Client, scheme: str) -> None:
     headers = {"authorization": f"{scheme} rc-all"}
 
     tested = keyed.post("/v1/auth/test", headers=headers).json()
-    assert {"success": True, "name": "all"} == tested
+    assert {"success": True, "name": "all", "credits": None} == tested
     assert 200 == keyed.post(URL, json=BODY, headers=headers).status_code
 
 
 def test_open_paths(keyed: httpx2.Client) -> None:
     """Health and the API's description need no key."""
     assert {"status": "ok"} == keyed.get("/health").json()
-    assert 200 == keyed.get("/openapi.json").status_code
+    described = [keyed.get(path) for path in ("/openapi.json", "/.well-known/openapi.yaml")]
+    assert [200, 200] == [answer.status_code for answer in described]
 
 
 def test_models_of_a_key(keyed: httpx2.Client) -> None:

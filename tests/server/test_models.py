@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.serving import card, provider, route, router_of, served, setup
-from tests.upstreams import Upstream
+from tests.upstreams import Upstream, picture
 
 from routercore.values.images import Operation
 from routercore.values.money import usd
@@ -56,6 +56,25 @@ def test_shape_of_the_list(listing: httpx2.Client) -> None:
     assert {"poster", "vendor/model:free", "tiered", "any", "same", "steps", "gratis"} == by_id(
         listing
     ).keys()
+
+
+@pytest.mark.parametrize("path", ["/v2/models", "/v3/models"])
+def test_lists_with_nothing_around_them(listing: httpx2.Client, path: str) -> None:
+    """ImageRouter's later lists have the same models, narrowed alike, and each model below them."""
+    models = listing.get("/v1/models").json()["data"]
+
+    assert models == listing.get(path).json()
+    assert ["gratis"] == [one["id"] for one in listing.get(path, params={"free": "true"}).json()]
+    assert "poster" == listing.get(f"{path}/wall").json()["id"]
+    assert "vendor/model:free" == listing.get(f"{path}/vendor/model:free").json()["id"]
+    modalities = {"input_modalities": ["text", "image"], "output_modalities": ["image"]}
+    assert modalities == models[0]["architecture"]
+
+
+@pytest.mark.parametrize("prefix", ["/v1", "/v1/openai"])
+def test_models_by_name(listing: httpx2.Client, prefix: str) -> None:
+    """ImageRouter's list below images is an object with each model under its name."""
+    assert by_id(listing) == listing.get(f"{prefix}/images/models").json()
 
 
 def test_a_model(listing: httpx2.Client) -> None:
@@ -160,6 +179,24 @@ def test_ids_with_slashes(listing: httpx2.Client, prefix: str, path: str) -> Non
 def test_aliases(listing: httpx2.Client) -> None:
     """A model is found by its other names."""
     assert "poster" == listing.get("/v1/models/wall").json()["id"]
+
+
+def test_a_name_for_each_operation(tmp_path: Path) -> None:
+    """Names that MyRouter has for one operation each can be aliases of the model that does both."""
+    names = ("oai-gpt-image-2-generations", "oai-gpt-image-2-edits")
+    with Upstream() as upstream:
+        near = provider("near", upstream.base_url)
+        what = setup(tmp_path, near, routes=(route("near", aliases=names),))
+        with served(router_of(what)) as client:
+            body = {"prompt": "a heron", "response_format": "b64_json"}
+            made = client.post("/v1/images/generations", json={**body, "model": names[0]})
+            edited = client.post(
+                "/v1/images/edits", data={**body, "model": names[1]}, files={"image": picture()}
+            )
+
+    assert [(200, name) for name in names] == [
+        (answer.status_code, answer.json()["model"]) for answer in (made, edited)
+    ]
 
 
 def test_unknown_models(listing: httpx2.Client, tmp_path: Path) -> None:

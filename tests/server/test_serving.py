@@ -57,13 +57,16 @@ def test_the_description(client: httpx2.Client) -> None:
     paths = {
         *("/auth/test", "/images/generations", "/images/edits", "/images/estimate"),
         *("/images/jobs/{id}", "/images/jobs/{id}/events", "/credits", "/models", "/models/{id}"),
+        "/images/models",
     }
-    assert {f"/v1{path}" for path in paths} | {f"/v1/openai{path}" for path in paths} | {
+    lists = {f"/{version}/models{rest}" for version in ("v2", "v3") for rest in ("", "/{id}")}
+    assert {f"/v1{path}" for path in paths} | {f"/v1/openai{path}" for path in paths} | lists | {
         "/health"
     } == document["paths"].keys()
     body = document["components"]["schemas"]["ImageBody"]
     assert ["prompt", "model"] == body["required"]
     assert body["additionalProperties"] is False
+    assert document == client.get("/.well-known/openapi.yaml").json()
 
 
 def test_a_crash_is_a_500_without_its_story(tmp_path: Path, upstream: Upstream) -> None:

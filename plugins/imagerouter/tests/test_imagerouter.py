@@ -21,7 +21,8 @@ from routercore.provider import (
 )
 from routercore.testing.flows import play
 from routercore.testing.transcripts import replay
-from routercore.values.images import Settings
+from routercore.values.check import Fit, check
+from routercore.values.images import ImageRequest, Settings
 from routercore.values.money import Basis, Estimate, estimate
 from routercore_imagerouter import IMAGEROUTER, routercore_providers
 
@@ -122,6 +123,25 @@ def test_listed_prices(pricing: Any, expected: Decimal | None) -> None:
     assert expected == estimate(card, Settings(prompt="a heron", quality="low")).expected
     assert card.sizes == AnySize()
     assert card.released is None
+
+
+@pytest.mark.parametrize(
+    ("id", "sizes", "expected"),
+    [
+        ("a/b:free", ["custom"], "1024x1024"),
+        ("a/b:free", ["1024x1024", "1536x1536"], "1024x1024"),
+        ("a/b:free", ["1536x1536"], "1024x1024"),
+        ("a/b", ["custom"], "1536x1536"),
+        ("a/b", ["1024x1024", "1536x1536"], "1536x1536"),
+    ],
+)
+def test_free_models_draw_small(id: str, sizes: list[str], expected: str) -> None:
+    """A free model is asked for no more than its service lets it draw, and that is told."""
+    card = discovered({id: {"output": ["image"], "sizes": sizes}})[id]
+    request = ImageRequest(model=id, prompt="a heron", size=Size(1536, 1536))
+    found = check(card, request, date(2026, 11, 21))
+    assert isinstance(found, Fit)
+    assert (expected, expected != "1536x1536") == (str(found.request.size), bool(found.warnings))
 
 
 def test_the_free_model_costs_nothing_and_is_not_found_by_its_bare_name() -> None:

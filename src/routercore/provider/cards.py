@@ -75,7 +75,8 @@ def read_card(declared: Mapping[str, Any]) -> ModelCard | list[tuple[tuple[str, 
 def _field(name: object, value: Any) -> Any:
     if name not in FIELDS:
         raise ValueError(f"a card has no field {name!r}{_instead(name, FIELDS)}")
-    return _READERS.get(str(name), _text)(value)
+    read: Callable[[Any], Any] = _READERS.get(str(name), _text)
+    return read(value)
 
 
 def _in_words(path: tuple[str, ...], mistake: str, card: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from routercore.engine.jsons import dumps
 from routercore.router import Router
 from routercore.server.answering import Answerer
 from routercore.server.auth import caller_of
@@ -25,17 +24,20 @@ from routercore.server.faults import NotFoundError, Redactor
 from routercore.server.files import Shelf
 from routercore.server.images import ImagesApi
 from routercore.server.jobs import Jobs
-from routercore.server.models import list_body, model_body
+from routercore.server.listing import ModelsApi
 from routercore.server.openapi import document
-from routercore.server.queries import flag, narrowed
+from routercore.server.queries import flag
 from routercore.server.recording import open_records
 from routercore.server.recovery import Recovery
+from routercore.server.replies import json_reply
 from routercore.server.store import Place
 from routercore.server.tracking import JobsApi
-from routercore.values.errors import ModelNotFoundError, RequestError
+from routercore.values.errors import RequestError
 
 PREFIXES = ("/v1/openai", "/v1")
 """ImageRouter's clients use the longer one."""
+DESCRIPTIONS = ("/openapi.json", "/.well-known/openapi.yaml")
+"""The same at both: what is JSON is YAML, too."""
 
 
 def create_app(
@@ -102,11 +104,12 @@ class _Face:
         self._images = ImagesApi(router, self.shelf, self.answerer, self.redactor, self.jobs)
         self._estimates = EstimatesApi(router, self._images.memory, self.redactor)
         self._tracking = JobsApi(router, self.jobs)
+        self._catalogue = ModelsApi(router)
 
     def routes(self) -> list[Route]:
         routes = [
             Route("/health", self._health),
-            Route("/openapi.json", self._openapi),
+            *(Route(path, self._openapi) for path in DESCRIPTIONS),
             Route("/files/{name}", self._file),
             Route("/files/{name}", self._delete_file, methods=["DELETE"]),
         ]
@@ -121,10 +124,8 @@ class _Face:
                 Route(f"{prefix}/images/jobs/{{id}}/events", self._tracking.events),
                 Route(f"{prefix}/auth/test", self._auth_test, methods=["POST"]),
                 Route(f"{prefix}/credits", self._credits),
-                Route(f"{prefix}/models", self._models),
-                Route(f"{prefix}/models/{{id:path}}", self._model),
             ]
-        return routes
+        return [*routes, *self._catalogue.routes(PREFIXES)]
 
     def _edits(self, prefix: str) -> Callable[[Request], Any]:
         """OpenAI wants an image in an edit; ImageRouter serves text alone there too."""
@@ -132,20 +133,22 @@ class _Face:
         return self._images.edits_or_text if is_lenient else self._images.edits
 
     async def _health(self, request: Request) -> Response:
-        return _json({"status": "ok"})
+        return json_reply({"status": "ok"})
 
     async def _openapi(self, request: Request) -> Response:
-        return _json(document(default_model=self._router.engine.setup.server.default_model))
+        return json_reply(document(default_model=self._router.engine.setup.server.default_model))
 
     async def _auth_test(self, request: Request) -> Response:
         """Says whether a key is good, as ImageRouter's clients ask."""
         caller = caller_of(self._router, request.scope["headers"])
-        return _json({"success": True, "name": caller.name})
+        account = await credits_body(self._router.engine, caller, by_key=False)
+        left = account["remaining_credits"]
+        return json_reply({"success": True, "name": caller.name, "credits": left})
 
     async def _credits(self, request: Request) -> Response:
         caller = caller_of(self._router, request.scope["headers"])
         by_key = flag(request.query_params, "by_api_key")
-        return _json(await credits_body(self._router.engine, caller, by_key=by_key))
+        return json_reply(await credits_body(self._router.engine, caller, by_key=by_key))
 
     async def _variations(self, request: Request) -> Response:
         caller_of(self._router, request.scope["headers"])
@@ -155,19 +158,6 @@ class _Face:
             code="variations_retired",
         )
 
-    async def _models(self, request: Request) -> Response:
-        caller = caller_of(self._router, request.scope["headers"])
-        models = [model_body(entry) for entry in self._router.models(caller=caller)]
-        return _json(list_body(narrowed(models, request.query_params)))
-
-    async def _model(self, request: Request) -> Response:
-        caller = caller_of(self._router, request.scope["headers"])
-        name = request.path_params["id"]
-        for entry in self._router.models(caller=caller):
-            if name == entry.name or name in entry.aliases:
-                return _json(model_body(entry))
-        raise ModelNotFoundError(f"The model {name[:256]!r} does not exist, or not for this key.")
-
     async def _file(self, request: Request) -> Response:
         return await self.shelf.serve(request)
 
@@ -176,8 +166,4 @@ class _Face:
         name = request.path_params["name"]
         if not await self.shelf.delete(name, caller.name):
             raise NotFoundError("There is no such image of this key.")
-        return _json({"id": name, "object": "image", "deleted": True})
-
-
-def _json(value: Mapping[str, Any] | Sequence[Any]) -> Response:
-    return Response(dumps(value), media_type="application/json")
+        return json_reply({"id": name, "object": "image", "deleted": True})

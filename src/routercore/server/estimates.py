@@ -7,7 +7,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from routercore.engine.jsons import dumps
 from routercore.router import Router
 from routercore.routing.estimates import Estimates
 from routercore.routing.plan import Candidate, Rejected
@@ -16,6 +15,7 @@ from routercore.server.auth import caller_of
 from routercore.server.bodies import Memory
 from routercore.server.faults import Redactor
 from routercore.server.reading import read_asked
+from routercore.server.replies import json_reply
 from routercore.values.money import Estimate
 
 
@@ -35,7 +35,7 @@ class EstimatesApi:
                 default_model=setup.default_model,
             )  # fmt: skip
             found = self._router.estimate(asked.request, caller=caller)
-        return Response(dumps(self._body(found)), media_type="application/json")
+        return json_reply(self._body(found))
 
     def _body(self, found: Estimates) -> dict[str, Any]:
         return {

@@ -42,6 +42,7 @@ def model_body(entry: ModelEntry) -> dict[str, Any]:
         "operations": sorted({operation.value for card in cards for operation in card.operations}),
         "features": _features(cards),
         "output": ["image"],
+        "architecture": {"input_modalities": _inputs(cards), "output_modalities": ["image"]},
         "sizes": _sizes(cards),
         "qualities": _words(card.qualities for card in cards),
         "output_formats": _words(card.formats for card in cards),
@@ -105,6 +106,10 @@ def _features(cards: Sequence[ModelCard]) -> dict[str, bool]:
         "mask": Operation.INPAINT in operations,
         "quality": any(card.qualities for card in cards),
     }
+
+
+def _inputs(cards: Sequence[ModelCard]) -> list[str]:
+    return ["text", "image"] if any(card.max_images for card in cards) else ["text"]
 
 
 def _sizes(cards: Sequence[ModelCard]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from routercore import __version__
 from routercore.server.body import MAX_IMAGES, ImageBody
+from routercore.server.listing import BARE
 from routercore.server.queries import MAX_LIMIT
 from routercore.server.records import JobState
 
@@ -190,13 +191,12 @@ _REFERENCE = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$"},
     "description": "what the client calls this request; it is found as a job by it",
 }  # fmt: skip
+_LISTED = {**_MODEL, "required": ["id", "object"]}
+_BARE_MODELS = {"type": "array", "items": _LISTED}
 _MODELS = {
     "type": "object",
     "required": ["object", "data"],
-    "properties": {
-        "object": {"const": "list"},
-        "data": {"type": "array", "items": {**_MODEL, "required": ["id", "object"]}},
-    },
+    "properties": {"object": {"const": "list"}, "data": _BARE_MODELS},
 }
 
 
@@ -204,7 +204,9 @@ def document(*, default_model: str | None) -> dict[str, Any]:
     """The OpenAPI 3.1 document of this server."""
     schemas = {
         "Error": _ERROR, "Usage": _USAGE, "Image": _IMAGE, "Answer": _ANSWER, "Model": _MODEL,
-        "Models": _MODELS, "Job": _JOB, "Credits": _CREDITS, "Estimate": _ESTIMATE,
+        "Models": _MODELS, "BareModels": _BARE_MODELS,
+        "ModelsByName": {"type": "object", "additionalProperties": _LISTED},
+        "Job": _JOB, "Credits": _CREDITS, "Estimate": _ESTIMATE,
         **_request_schemas(default_model),
     }  # fmt: skip
     paths: dict[str, Any] = {"/health": {"get": _operation("health", "object", secured=False)}}
@@ -219,8 +221,14 @@ def document(*, default_model: str | None) -> dict[str, Any]:
             f"{images}/jobs/{{id}}/events": {"get": _following(f"follow_job{name}")},
             f"{prefix}/auth/test": {"post": _operation(f"test_key{name}", "object")},
             f"{prefix}/credits": {"get": _accounting(f"credits{name}")},
-            f"{prefix}/models": {"get": _listing(f"list_models{name}")},
+            f"{prefix}/models": {"get": _listing(f"list_models{name}", "Models")},
             f"{prefix}/models/{{id}}": {"get": _retrieving(f"retrieve_model{name}")},
+            f"{images}/models": {"get": _listing(f"name_models{name}", "ModelsByName")},
+        }
+    for number, path in enumerate(BARE, 2):
+        paths |= {
+            path: {"get": _listing(f"list_models_{number}", "BareModels")},
+            f"{path}/{{id}}": {"get": _retrieving(f"retrieve_model_{number}")},
         }
     return {
         "openapi": "3.1.0",
@@ -300,8 +308,8 @@ def _following(name: str) -> dict[str, Any]:
     return operation
 
 
-def _listing(name: str) -> dict[str, Any]:
-    operation = _operation(name, "Models")
+def _listing(name: str, answer: str) -> dict[str, Any]:
+    operation = _operation(name, answer)
     orders = [sign + order for order in ("name", "provider", "price", "date") for sign in ("", "-")]
     schemas: dict[str, Any] = {
         "type": {"type": "string"}, "inputType": {"type": "string"},

@@ -53,6 +53,11 @@ def json_with(fields: Mapping[str, Any], **encoded: bytes) -> list[Part]:
     return [*parts, rest]
 
 
+def json_reply(value: Mapping[str, Any] | Sequence[Any]) -> Response:
+    """A small answer: an object, or a list."""
+    return Response(dumps(value), media_type="application/json")
+
+
 class PartsResponse(Response):
     """An answer of parts, with its length announced."""
 

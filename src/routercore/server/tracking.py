@@ -20,7 +20,12 @@ from routercore.server.job import Found, Job
 from routercore.server.jobs import Jobs
 from routercore.server.preferences import preferences_of
 from routercore.server.records import JobState, Outcome, Record
-from routercore.server.replies import EventStreamResponse, PartsResponse, unless_gone
+from routercore.server.replies import (
+    EventStreamResponse,
+    PartsResponse,
+    json_reply,
+    unless_gone,
+)
 
 POLL_SECONDS = 2
 """How long a client should wait before it asks again."""
@@ -79,8 +84,7 @@ class JobsApi:
             await self._jobs.forget(record)
         else:
             record = await self._jobs.cancel(found)
-        body = {**job_body(record, request), "deleted": is_over}
-        return Response(dumps(body), media_type="application/json")
+        return json_reply({**job_body(record, request), "deleted": is_over})
 
 
 class _Following(Response):

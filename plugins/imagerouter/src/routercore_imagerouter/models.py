@@ -16,6 +16,7 @@ from routercore.provider import (
     Operation,
     Price,
     Size,
+    SizeRange,
     at,
     date_at,
     list_at,
@@ -24,6 +25,8 @@ from routercore.provider import (
 )
 
 MODELS_PAGE = "https://api.imagerouter.io/v1/models"
+FREE_EDGE = 1024
+"""Pixels; of models whose names end in ``:free`` (server source, February 2026)."""
 ANY = ModelCard(
     id=WILDCARD,
     operations=frozenset({Operation.GENERATE, Operation.EDIT, Operation.INPAINT}),
@@ -67,7 +70,8 @@ def card_of(entry: Mapping[str, Any]) -> ModelCard:
         price_source=MODELS_PAGE,
         released=date_at(entry, "release_date"),
     )
-    return _with_sizes(_with_labels(card, at(entry, "supported_params")), list_at(entry, "sizes"))
+    card = _with_sizes(_with_labels(card, at(entry, "supported_params")), list_at(entry, "sizes"))
+    return _capped(card) if id.endswith(":free") else card
 
 
 def _with_labels(card: ModelCard, labels: Any) -> ModelCard:
@@ -96,6 +100,19 @@ def _with_sizes(card: ModelCard, sizes: list[Any]) -> ModelCard:
     if not listed:
         return card
     return replace(card, sizes=FixedSizes(listed), unverified=card.unverified - {"sizes"})
+
+
+def _capped(card: ModelCard) -> ModelCard:
+    """A free model's, whose pictures are no larger than ``FREE_EDGE`` squared."""
+    listed = card.sizes.sizes if isinstance(card.sizes, FixedSizes) else ()
+    small = tuple(size for size in listed if _edge(size) <= FREE_EDGE)
+    return replace(card, sizes=FixedSizes(small) if small else SizeRange(max_edge=FREE_EDGE))
+
+
+def _edge(text: str) -> int:
+    """The longer one."""
+    size = Size.parse(text)
+    return max(size.width, size.height)
 
 
 def _prices(entry: Mapping[str, Any]) -> tuple[Price, ...]:
