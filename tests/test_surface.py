@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROWS = 167
+TESTS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,17 @@ def surface() -> ModuleType:
 
 @cache
 def names_in(file: str) -> frozenset[str]:
-    """The names of a file's tests, those of classes among them."""
+    """What a file's tests are called, those of a class behind its name."""
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found = (node.name for node in ast.walk(tree) if isinstance(node, kinds))
-    return frozenset(name for name in found if name.startswith("test_"))
+    found = [(node.name, node) for node in tree.body if isinstance(node, TESTS)]
+    found += [
+        (f"{node.name}::{inner.name}", inner)
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        for inner in node.body
+        if isinstance(inner, TESTS)
+    ]
+    return frozenset(name for name, node in found if node.name.startswith("test_"))
 
 
 def test_the_page_is_up_to_date(surface: ModuleType) -> None:
