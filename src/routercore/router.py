@@ -71,7 +71,7 @@ class Router:
         self.engine = Engine(
             setup,
             strategies=contributions.strategies,
-            transport=transport or default_transport(),
+            transport=transport or default_transport(setup.proxy),
             upstream_limits=MemoryUpstreamLimits(clock),
             caller_limits=open_caller_limits(setup.state, clock, setup.deadline),
             cache=MemoryCache(setup.cache, clock),

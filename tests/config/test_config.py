@@ -10,7 +10,7 @@ import pytest
 from tests.config.kit import Plugin, built, problems
 
 from routercore.config import build, load, parse, schema
-from routercore.engine.setup import BucketSetup, LedgerSetup, StoreSetup
+from routercore.engine.setup import BucketSetup, LedgerSetup, ProxySetup, StoreSetup
 from routercore.plugins import load_plugins
 from routercore.provider import Row, bearer, hookimpl
 from routercore.routing.policy import Hedge
@@ -54,6 +54,16 @@ def test_a_bucket_as_the_store() -> None:
     assert StoreSetup(bucket=bucket, timeout=5.0) == setup.store
     assert "s3-secret" not in repr(setup)
     assert "s3-token" not in repr(setup)
+
+
+def test_a_proxy() -> None:
+    """Its URL and what is reached without it come through; without a table there is none."""
+    table = {"url": "http://me:${PASSWORD}@proxy.example:3128", "direct": ["*.internal"]}
+    setup = built({"proxy": table}, PASSWORD="s3cret")
+
+    expected = ProxySetup("http://me:s3cret@proxy.example:3128", ("*.internal",))
+    assert (expected, None) == (setup.proxy, built({}).proxy)
+    assert "s3cret" not in repr(setup)
 
 
 def test_a_key_stays_with_its_vendor() -> None:
@@ -148,6 +158,7 @@ def test_the_schema_names_every_section() -> None:
     """Editors can complete all of it."""
     names = {
         "router",
+        "proxy",
         "server",
         "store",
         "ledger",

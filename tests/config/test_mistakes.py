@@ -266,6 +266,20 @@ def test_no_secret_is_in_a_message() -> None:
     assert not any("canary" in problem for problem in found)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "proxy.example:3128", "socks5://proxy.example:1080", "http://proxy.example", "http://:3128",
+        "http://me:canary@proxy.example:port", "http://proxy.example:3128/path", "",
+    ],
+)  # fmt: skip
+def test_a_proxy_that_is_none(url: str) -> None:
+    """A proxy has a host and a port, and what is wrong with it is told without its password."""
+    [problem] = problems({"proxy": {"url": url}})
+    expected = "expected 'http://HOST:PORT', or with 'USER:PASSWORD@' before the host"
+    assert f"proxy.url: {expected}" == problem
+
+
 def test_no_variable_is_in_a_message() -> None:
     """Where a message would repeat a value from the environment, the variable stands for it."""
     [problem] = problems({"models": {"m": {"targets": ["${WHO}:x"]}}}, WHO="canary-provider")

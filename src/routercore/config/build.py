@@ -17,6 +17,7 @@ from routercore.config.document import (
     LimitsSection,
     ModelSection,
     ProviderSection,
+    ProxySection,
 )
 from routercore.config.idle import idle_providers
 from routercore.config.missing import no_such_provider
@@ -32,6 +33,7 @@ from routercore.engine.setup import (
     LedgerSetup,
     Limits,
     ProviderSetup,
+    ProxySetup,
     Route,
     RouterSetup,
     ServerSetup,
@@ -135,6 +137,7 @@ class _Builder:
             state=StateSetup(url=document.state.url),
             store=store_setup(self.document.store),
             budget=_budget(router.budget),
+            proxy=_proxy(document.proxy),
             ledger=LedgerSetup(**dict(document.ledger)),
             server=ServerSetup(**dict(document.server)),
         )
@@ -323,6 +326,10 @@ def _goes_elsewhere(section: ProviderSection, provider: Provider) -> bool:
 def _is_nowhere(provider: Provider) -> bool:
     """Whether a provider has no address until one is configured."""
     return not host_of(provider.origins[0]) and not isinstance(provider.auth, NoAuth)
+
+
+def _proxy(section: ProxySection | None) -> ProxySetup | None:
+    return ProxySetup(section.url.get_secret_value(), section.direct) if section else None
 
 
 def _budget(section: BudgetSection | None) -> Budget | None:

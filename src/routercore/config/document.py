@@ -43,6 +43,18 @@ def _url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    try:
+        has_port = parts.port is not None
+    except ValueError:
+        has_port = False
+    is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment
+    if parts.scheme not in ("http", "https") or not parts.hostname or not has_port or not is_bare:
+        raise ValueError("expected 'http://HOST:PORT', or with 'USER:PASSWORD@' before the host")
+    return value
+
+
 def _ledger(value: str) -> str:
     if value != "memory:" and not value.startswith(("sqlite:///", "postgresql://")):
         raise ValueError("expected 'sqlite:///FILE', 'postgresql://…' or 'memory:'")
@@ -136,6 +148,13 @@ class RouterSection(Section):
     max_price: Usd | None = None
     strict: bool = False
     budget: BudgetSection | None = None
+
+
+class ProxySection(Section):
+    """``[proxy]``: through which providers and their pictures are reached."""
+
+    url: Annotated[SecretStr, AfterValidator(_proxy)]
+    direct: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
 
 
 class ServerSection(Section):
@@ -313,6 +332,7 @@ class Document(Section):
     """The whole file."""
 
     router: RouterSection = RouterSection()
+    proxy: ProxySection | None = None
     server: ServerSection = ServerSection()
     store: StoreSection = StoreSection()
     ledger: LedgerSection = LedgerSection()

@@ -312,7 +312,17 @@ class ServerSetup:
     """Of the results of ended jobs together; the oldest go first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class ProxySetup:
+    """The proxy through which the router reaches providers and their pictures."""
+
+    url: str = field(repr=False)
+    """``http://HOST:PORT`` or ``https://``, with a user and a password where it wants them."""
+    direct: tuple[str, ...] = ()
+    """Hosts that are reached without it, as patterns."""
+
+
+@dataclass(frozen=True, slots=True)
 class RouterSetup:
     """Everything a router needs to know."""
 
@@ -332,6 +342,7 @@ class RouterSetup:
     max_image_bytes: int = 36 * 1024 * 1024
     budget: Budget | None = None
     """Of all callers and providers together."""
+    proxy: ProxySetup | None = None
     ledger: LedgerSetup = LedgerSetup()
     cache: CacheSetup = CacheSetup()
     state: StateSetup = StateSetup()

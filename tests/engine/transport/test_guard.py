@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from routercore.engine.transport.base import (
 )
 from routercore.provider.http import get, post_json
 
-from .conftest import MakeTransport
+from .conftest import MakeTransport, serving
 from .faults import FaultServer, Reader, Writer, answering, cut_off
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
@@ -79,30 +77,6 @@ async def test_a_dead_address_gives_way_to_the_next(make_transport: MakeTranspor
         url = f"http://images.invalid:{server.port}/"
         assert 200 == (await transport.send(get(url), public_only=True)).status
         await transport.close()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for images.invalid, with its key, in one file."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-    key, chain = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-days", "2", "-subj", "/CN=images.invalid", "-keyout", key, "-out", chain,
-         "-addext", "subjectAltName=DNS:images.invalid"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    chain.write_text(chain.read_text() + key.read_text())
-    return chain
-
-
-def serving(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
 
 
 async def test_tls_is_of_the_name_not_the_address(

@@ -17,10 +17,12 @@ from typing import Any, cast
 import httpcore2
 
 from routercore.engine.addresses import resolve_public
+from routercore.engine.setup import ProxySetup
 from routercore.engine.transport.base import (
     CONNECT_TIMEOUT,
     WRITE_TIMEOUT,
     Phase,
+    TransportError,
     mark_phase,
 )
 from routercore.engine.transport.exchange import Exchanges, Head, Reach
@@ -29,6 +31,7 @@ from routercore.engine.transport.message import (
     Message,
     decode_headers,
 )
+from routercore.engine.transport.tunnel import Tunnels
 
 MAX_CONNECTIONS = 2048
 MAX_IDLE_CONNECTIONS = 32  # The pool looks at each of them for every request.
@@ -53,6 +56,8 @@ class PortableTransport(Exchanges):
         connect_timeout: seconds to look up a name, connect and shake hands.
         write_timeout: seconds without any progress of a request's body.
         resolve: for ``public_only``; only tests have a reason to pass another.
+        proxy: through which connections are made; names that are guarded are looked up here, and
+            the proxy is asked for the address that was found.
     """
 
     name = "httpx2"
@@ -65,10 +70,16 @@ class PortableTransport(Exchanges):
         connect_timeout: float = CONNECT_TIMEOUT,
         write_timeout: float = WRITE_TIMEOUT,
         resolve: Resolve = resolve_public,
+        proxy: ProxySetup | None = None,
     ) -> None:
         self._ssl_context = ssl_context
         self._timeouts = {"connect": connect_timeout, "write": write_timeout}
-        self._backends = {False: _Backend(None), True: _Backend(resolve)}
+        direct = cast(httpcore2.AsyncNetworkBackend, httpcore2.AnyIOBackend())
+        tunnels = Tunnels(proxy, direct, self._tls) if proxy else None
+        self._backends = {
+            guarded: _Backend(resolve if guarded else None, direct, tunnels)
+            for guarded in (False, True)
+        }
         self._pools: dict[bool, httpcore2.AsyncConnectionPool] = {}
 
     async def close(self) -> None:
@@ -169,9 +180,13 @@ class _Body:
 class _Backend(httpcore2.AsyncNetworkBackend):
     """Connects; where it is guarded, to an address that it resolved and checked itself."""
 
-    def __init__(self, resolve: Resolve | None) -> None:
-        self._inner = cast(httpcore2.AsyncNetworkBackend, httpcore2.AnyIOBackend())
-        self._resolve = resolve
+    def __init__(
+        self,
+        resolve: Resolve | None,
+        direct: httpcore2.AsyncNetworkBackend,
+        tunnels: Tunnels | None,
+    ) -> None:
+        self._resolve, self._direct, self._tunnels = resolve, direct, tunnels
 
     async def connect_tcp(
         self,
@@ -187,12 +202,14 @@ class _Backend(httpcore2.AsyncNetworkBackend):
                 addresses = await asyncio.wait_for(self._resolve(host, port), timeout)
             except OSError as error:
                 raise httpcore2.ConnectError(str(error)) from error
+        tunnels = self._tunnels if self._tunnels and self._tunnels.leads_to(host) else None
+        way = tunnels.connect if tunnels else self._direct.connect_tcp
         for address in addresses[:-1]:
             try:
-                return _Stream(await self._inner.connect_tcp(address, port, timeout))
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return _Stream(await way(address, port, timeout))
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout, TransportError):
                 continue
-        return _Stream(await self._inner.connect_tcp(addresses[-1], port, timeout))
+        return _Stream(await way(addresses[-1], port, timeout))
 
 
 class _Stream(httpcore2.AsyncNetworkStream):
