@@ -84,6 +84,15 @@ def test_console_examples_run(page: Path, tmp_path: Path) -> None:
                 assert (0, line) == (done.returncode, line), done.stderr
 
 
+def test_the_page_on_privacy_warns() -> None:
+    """Whoever enables a provider can read that it may keep what it is sent, and what to do."""
+    page = (ROOT / "docs" / "explanation" / "privacy.md").read_text(encoding="utf-8")
+    warning = page.partition("**A provider may keep what it is sent.**")[2].partition("##")[0]
+    assert ["terms", "`enabled = false`", "`[plugins] allow`"] == [
+        word for word in ("terms", "`enabled = false`", "`[plugins] allow`") if word in warning
+    ]
+
+
 def test_the_rehearsal_that_is_shown(tmp_path: Path) -> None:
     """The guide to failover shows what its own configuration does in an outage, line by line."""
     pytest.importorskip("routercore_openai")
