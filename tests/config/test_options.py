@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 from tests.config.kit import built, problems
 
-from routercore.provider import Option, wrong_options
+from routercore.config import load
+from routercore.provider import NoAuth, Option, Row, hookimpl, wrong_options
+from routercore.values.errors import ConfigError
 
 
 def configured(options: dict[str, Any], plugin: str = "test", **more: Any) -> dict[str, Any]:
@@ -49,6 +52,29 @@ def test_all_wrong_options_are_told_at_once() -> None:
         "providers.one.options.job",
         "router.deadlin",
     ] == sorted(told.partition(": ")[0] for told in problems(document))
+
+
+class Careless(Row):
+    """Trips over what it should check, and is its own plugin."""
+
+    def wrong_options(self, options: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+        raise KeyError(*options.values())
+
+    @hookimpl
+    def routercore_providers(self) -> list[Row]:
+        return [self]
+
+
+def test_a_provider_that_cannot_check_them() -> None:
+    """It is told with its place like any other problem, and no value of theirs is repeated."""
+    careless = Careless(name="careless", auth=NoAuth(), origins=("https://api.example.com",))
+    document = {"providers": {"careless": {"options": {"token": "canary"}}}}
+    with pytest.raises(ConfigError) as caught:
+        load(document, {}, [("careless", careless)])
+    assert (
+        "providers.careless.options: 'careless' cannot check them (KeyError);"
+        " that is a mistake in its plugin",
+    ) == tuple(caught.value.problems)
 
 
 def test_a_target_does_not_repeat_what_its_provider_says() -> None:

@@ -15,23 +15,30 @@ def option_problems(setup: RouterSetup) -> Iterator[tuple[Place, str]]:
     providers = {provider.name: provider for provider in setup.providers}
     for provider in setup.providers:
         for option, problem in _wrong(provider.provider, provider.options):
-            yield ("providers", provider.name, "options", option), problem
+            yield ("providers", provider.name, "options", *option), problem
     for route in setup.routes:
         for index, target in enumerate(route.targets):
             behind = providers.get(target.name.partition(":")[0])
             if behind is not None and target.options:
                 for option, problem in _of_target(behind, target):
-                    yield ("models", route.name, "targets", index, "options", option), problem
+                    yield ("models", route.name, "targets", index, "options", *option), problem
 
 
-def _of_target(provider: ProviderSetup, target: TargetSetup) -> Iterator[tuple[str, str]]:
+def _of_target(provider: ProviderSetup, target: TargetSetup) -> Iterator[tuple[Place, str]]:
     """What is wrong with a target's options on top of its provider's, whose own table tells of
     itself."""
     told = _wrong(provider.provider, provider.options)
     for option, problem in _wrong(provider.provider, {**provider.options, **target.options}):
-        if option in target.options or (option, problem) not in told:
+        if {*option} & {*target.options} or (option, problem) not in told:
             yield option, problem
 
 
-def _wrong(provider: Provider, options: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return list(provider.wrong_options(options)) if isinstance(provider, ChecksOptions) else []
+def _wrong(provider: Provider, options: Mapping[str, Any]) -> list[tuple[Place, str]]:
+    """Each wrong option, and why; no option where the provider cannot even tell."""
+    if not isinstance(provider, ChecksOptions):
+        return []
+    try:
+        return [((option,), str(why)) for option, why in provider.wrong_options(options)]
+    except Exception as error:  # noqa: BLE001 - the plugin boundary
+        broken = f"{provider.name!r} cannot check them ({type(error).__name__})"
+        return [((), f"{broken}; that is a mistake in its plugin")]
