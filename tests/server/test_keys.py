@@ -13,12 +13,19 @@ import pytest
 from tests.serving import MODEL, card, provider, router_of, served, setup
 from tests.upstreams import Upstream
 
+from routercore import Router
 from routercore.engine.setup import CacheSetup, Caller, CallerKey, Limits
 
 URL = "/v1/images/generations"
 BODY = {"model": MODEL, "prompt": "x"}
 GUARDED = (
     ("POST", URL),
+    ("POST", "/v1/images/edits"),
+    ("POST", "/v1/images/estimate"),
+    ("GET", "/v1/images/jobs/x"),
+    ("GET", "/v1/images/jobs/x/events"),
+    ("DELETE", "/v1/images/jobs/x"),
+    ("GET", "/v1/credits"),
     ("POST", "/v1/images/variations"),
     ("POST", "/v1/auth/test"),
     ("GET", "/v1/models"),
@@ -89,6 +96,22 @@ def test_right_keys(keyed: httpx2.Client, scheme: str) -> None:
     assert 200 == keyed.post(URL, json=BODY, headers=headers).status_code
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+@pytest.mark.parametrize(
+    "key",
+    ["12345678", "sk-" + "a1" * 32, "e30.e30." + "x" * 120, "x" * 512, "two words", "schlüssel"],
+)
+def test_forms_of_a_key(tmp_path: Path, key: str, encoding: str) -> None:
+    """Any text of 8 to 512 characters is a key, in clear, as its hash, or in a variable."""
+    forms = ({"key": key}, {"hash": hashlib.sha256(key.encode()).hexdigest()}, {"key": "${KEY}"})
+    headers = {b"authorization": b"Bearer " + key.encode(encoding)}
+    for form in forms:
+        config = {"keys": {"team": form}, "store": {"url": f"file:{tmp_path}"}}
+        with served(Router.from_config(config, environ={"KEY": key})) as client:
+            told = client.post("/v1/auth/test", headers=headers).json()
+        assert "team" == told.get("name"), told
+
+
 def test_open_paths(keyed: httpx2.Client) -> None:
     """Health and the API's description need no key."""
     assert {"status": "ok"} == keyed.get("/health").json()
@@ -104,6 +127,22 @@ def test_models_of_a_key(keyed: httpx2.Client) -> None:
     assert ["other/model"] == [model["id"] for model in listed]
     assert 404 == keyed.get("/v1/models/poster", headers=headers).status_code
     assert 404 == keyed.post(URL, json=BODY, headers=headers).status_code
+
+
+def test_models_of_a_key_as_configured(tmp_path: Path) -> None:
+    """The patterns are those that the configuration has for the key."""
+    keys = {"team": {"key": "key-of-team", "models": ["test/pa*"]}}
+    config = {"keys": keys, "store": {"url": f"file:{tmp_path}"}}
+    headers = bearer("key-of-team")
+    with served(Router.from_config(config, environ={})) as client:
+        listed = client.get("/v1/models", headers=headers).json()["data"]
+        made = [
+            client.post(URL, json={"model": name, "prompt": "x", "size": "64x64"}, headers=headers)
+            for name in ("test/paid", "test/test")
+        ]
+
+    assert ["test/paid"] == [model["id"] for model in listed]
+    assert [200, 404] == [answer.status_code for answer in made]
 
 
 def test_a_promise_kept_exactly(keyed: httpx2.Client) -> None:

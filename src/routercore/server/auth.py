@@ -34,8 +34,16 @@ def caller_of(router: Router, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
 def _bearer(given: list[bytes]) -> str:
     if len(given) > 1:
         raise AuthenticationError("There is more than one Authorization header.")
-    scheme, _, key = given[0].decode("latin-1").partition(" ")
+    scheme, _, key = _text(given[0]).partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key or len(key) > MAX_KEY:
         raise AuthenticationError("The Authorization header is not 'Bearer KEY'.")
     return key
+
+
+def _text(value: bytes) -> str:
+    """A header's value, which clients write in either encoding."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
