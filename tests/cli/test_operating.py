@@ -56,9 +56,10 @@ def test_the_schema_is_json(run: Run) -> None:
 
 
 def test_keys_are_made_and_hashed(run: Run) -> None:
-    """A new key comes with its hash; the hash of a given one is all that is printed."""
-    made = run("keys", "new", "--json").json
-    assert made["key"].startswith("rc_")
+    """A new key, which nobody guesses, comes with its hash; of a given one that is all."""
+    made, other = (run("keys", "new", "--json").json for _ in range(2))
+    assert re.fullmatch(r"rc_[A-Za-z0-9_-]{43}", made["key"])
+    assert made["key"] != other["key"]
     assert hashlib.sha256(made["key"].encode()).hexdigest() == made["hash"]
     assert f"{made['hash']}\n" == run("keys", "hash", stdin=made["key"].encode() + b"\n").text
     assert 2 == run("keys", "hash").code

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import httpx2
@@ -14,6 +16,7 @@ from tests.serving import MODEL, provider, router_of, served, setup
 from tests.upstreams import Upstream, error
 
 from routercore import Router
+from routercore.engine.clock import SystemClock
 from routercore.engine.setup import Caller, CallerKey, LedgerSetup
 from routercore.values.errors import ConfigError
 from routercore.values.ledger import Budget, Period
@@ -47,13 +50,66 @@ def ask(client: httpx2.Client, name: str, **fields: object) -> httpx2.Response:
     return client.post("/v1/images/generations", json=body, headers=headers(name))
 
 
+class Calendar(SystemClock):
+    """The machine's clock, on another day."""
+
+    def __init__(self, moment: str) -> None:
+        self.turn(moment)
+
+    def turn(self, moment: str) -> None:
+        self.moment = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@pytest.mark.parametrize(
+    ("name", "last", "next"),
+    [
+        ("day", "2026-01-01T23:59:59", "2026-01-02T00:00:00"),
+        ("week", "2026-01-04T23:59:59", "2026-01-05T00:00:00"),
+        ("month", "2026-01-31T23:59:59", "2026-02-01T00:00:00"),
+        ("total", "2027-01-01T00:00:00", None),
+    ],
+)
+def test_a_budget_begins_again(
+    upstream: Upstream, tmp_path: Path, name: str, last: str, next: str | None
+) -> None:
+    """Used up on New Year's Day, a budget stays so until its period is over, and no longer."""
+    clock = Calendar("2026-01-01T12:00:00")
+    what = setup(tmp_path, provider("near", upstream.base_url), callers=KEYS)
+    with served(router_of(what, clock=clock)) as client:
+        assert 200 == ask(client, name, n=2).status_code
+        clock.turn(last)
+        assert 402 == ask(client, name).status_code
+        if next is not None:
+            clock.turn(next)
+            assert 200 == ask(client, name).status_code
+
+
+def test_calls_at_the_same_time_keep_to_a_budget(keyed: httpx2.Client, upstream: Upstream) -> None:
+    """Of twenty calls at once for which a budget has room for two, two are made."""
+    upstream.hold()
+    with ThreadPoolExecutor(20) as pool:
+        asked = [pool.submit(ask, keyed, "total") for _ in range(20)]
+        refused = list(islice(as_completed(asked, timeout=60), 18))
+        upstream.release()
+        made = [one for one in asked if one not in refused]
+
+        assert {402} == {one.result().status_code for one in refused}
+        assert [200, 200] == [one.result().status_code for one in made]
+    assert 2 == upstream.calls
+
+
 @pytest.mark.parametrize("prefix", ["/v1", "/v1/openai"])
 def test_credits(keyed: httpx2.Client, prefix: str) -> None:
     """What was spent and what is left add up, to the hundredth of a cent."""
     ask(keyed, "day", n=2)
 
     told = keyed.get(f"{prefix}/credits", headers=headers("day")).json()
+    tested = keyed.post(f"{prefix}/auth/test", headers=headers("day")).json()
 
+    assert "0.0100" == tested["credits"]
     assert {
         "remaining_credits": "0.0100",
         "credit_usage": "0.0400",

@@ -8,11 +8,12 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx2
-from tests.serving import MODEL, provider, route, router_of, served, setup
+from tests.serving import MODEL, card, provider, route, router_of, served, setup
 from tests.upstreams import Upstream, error
 
 from routercore import Router
 from routercore.engine.clock import SystemClock
+from routercore.values.money import usd
 
 URL = "/v1/images/generations"
 
@@ -83,6 +84,25 @@ def test_everybody_fails(tmp_path: Path) -> None:
     assert "first:poster" in response.json()["error"]["message"]
     assert "second:poster" in response.json()["error"]["message"]
     assert int(response.headers["x-routercore-attempts"]) >= 2
+
+
+def test_a_free_variant_never_steps_in(tmp_path: Path) -> None:
+    """A model and its ``:free`` variant are two: neither is asked for the other's picture."""
+    cards = (card("vendor/model"), card("vendor/model:free", prices=(usd("0"),)))
+    with Upstream() as upstream:
+        what = setup(tmp_path, provider("near", upstream.base_url, *cards))
+        with served(router_of(what)) as client:
+            for one in cards:
+                upstream.script.extend([error(429, "slow down")] * 3)
+                answer = client.post(URL, json={"model": one.id, "prompt": "x"})
+                assert 429 == answer.status_code
+                assert {one.id} == {asked.json["model"] for asked in upstream.received}
+                upstream.reset()
+            costs = [
+                client.post(URL, json={"model": one.id, "prompt": "x"}).json()["cost"]
+                for one in cards
+            ]
+    assert [0.02, 0] == costs
 
 
 def test_a_fallback_model_serves_and_says_so(tmp_path: Path) -> None:

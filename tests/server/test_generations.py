@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 from pathlib import Path
 
@@ -90,6 +91,17 @@ def test_a_form_generates(client: httpx2.Client) -> None:
     parts = {name: (None, value) for name, value in fields.items()}
 
     assert 2 == len(client.post(URL, files=parts).json()["data"])
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "application/json", "Application/JSON", "application/json; charset=utf-8"]
+)
+def test_json_by_content_type(client: httpx2.Client, kind: str | None) -> None:
+    """JSON is read as that in any case, with a charset or without, and where nothing is said."""
+    headers = {"content-type": kind} if kind else {}
+    body = json.dumps({"model": MODEL, "prompt": "x"}).encode()
+
+    assert 200 == client.post(URL, content=body, headers=headers).status_code
 
 
 def test_partial_success(client: httpx2.Client, upstream: Upstream) -> None:

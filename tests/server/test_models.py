@@ -21,7 +21,7 @@ CARDS = (
     card("vendor/model:free", prices=(), sizes=FixedSizes(("64x64", "96x64")), mask=None),
     card("tiered", sizes=RatioSizes(ratios=("1:1", "2:1"), tiers=("1K", "2K"))),
     card("gratis", prices=(usd("0"),), operations=frozenset({Operation.GENERATE}), max_images=0,
-         mask=None),
+         mask=None, aliases=("giveaway",)),
     card("any", sizes=AnySize()),
     card("same", sizes=InputSize()),
     card("gone", shutdown=date(2020, 1, 1)),
@@ -176,9 +176,13 @@ def test_ids_with_slashes(listing: httpx2.Client, prefix: str, path: str) -> Non
     assert "vendor/model:free" == listing.get(f"{prefix}/models/{path}").json()["id"]
 
 
-def test_aliases(listing: httpx2.Client) -> None:
-    """A model is found by its other names."""
-    assert "poster" == listing.get("/v1/models/wall").json()["id"]
+@pytest.mark.parametrize(("alias", "id"), [("wall", "poster"), ("giveaway", "gratis")])
+def test_aliases(listing: httpx2.Client, alias: str, id: str) -> None:
+    """A model is found, and makes pictures, by the other names of its route and of its card."""
+    body = {"model": alias, "prompt": "a heron", "response_format": "b64_json"}
+
+    assert id == listing.get(f"/v1/models/{alias}").json()["id"]
+    assert 200 == listing.post("/v1/images/generations", json=body).status_code
 
 
 def test_a_name_for_each_operation(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.serving import MODEL, card, provider, router_of, served, setup
 from tests.upstreams import Upstream, mask, picture
 
+from routercore.engine.setup import Caller, CallerKey
 from routercore.values.catalogue import PLAIN_SETTINGS
 from routercore.values.sizes import AnySize
 
@@ -163,13 +164,21 @@ def test_what_a_model_does_not_take_is_told(client: httpx2.Client, upstream: Ups
     assert {"seed", "style"} == {reason["param"] for reason in body["rejections"]}
 
 
-def test_headers_of_official_clients(client: httpx2.Client) -> None:
-    """The organization and project that official clients send change nothing."""
-    headers = {"openai-organization": "org-1", "openai-project": "proj-1",
-               "x-stainless-retry-count": "0"}  # fmt: skip
+def test_headers_of_official_clients(upstream: Upstream, tmp_path: Path) -> None:
+    """The organization and project that official clients send beside a key change nothing."""
+    key = {"authorization": "Bearer rc-a"}
+    theirs = {"openai-organization": "org-1", "openai-project": "proj-1",
+              "x-stainless-retry-count": "0"}  # fmt: skip
+    what = setup(tmp_path, provider("near", upstream.base_url),
+                 callers=(CallerKey(caller=Caller(name="a"), key="rc-a"),))  # fmt: skip
+    with served(router_of(what)) as client:
+        for headers in (key, {**key, **theirs}):
+            answer = client.post(GENERATIONS, json={"model": MODEL, "prompt": "x"}, headers=headers)
+            assert 200 == answer.status_code
 
-    assert 200 == client.post(GENERATIONS, json={"model": MODEL, "prompt": "x"},
-                              headers=headers).status_code  # fmt: skip
+    plain, sent = (received.headers for received in upstream.received)
+    assert plain.keys() == sent.keys()
+    assert theirs.keys().isdisjoint(sent)
 
 
 def test_each_of_several_providers_has_its_own_options(upstream: Upstream, tmp_path: Path) -> None:

@@ -144,6 +144,18 @@ def test_free_models_draw_small(id: str, sizes: list[str], expected: str) -> Non
     assert (expected, expected != "1536x1536") == (str(found.request.size), bool(found.warnings))
 
 
+def test_a_free_variant_is_a_model_of_its_own() -> None:
+    """It has its whole name and no other, and costs nothing; the paid model is not called so."""
+    paid = {"output": ["image"], "pricing": {"type": "fixed", "value": 0.04}}
+    free = {"output": ["image"], "pricing": {"type": "fixed", "value": 0}}
+    cards = discovered({"a/b": paid, "a/b:free": free})
+    assert {"a/b": ("a/b",), "a/b:free": ("a/b:free",)} == {
+        id: card.names for id, card in cards.items()
+    }
+    costs = [estimate(card, Settings(prompt="a heron")).expected for card in cards.values()]
+    assert [Decimal("0.04"), Decimal(0)] == costs
+
+
 def test_the_free_model_costs_nothing_and_is_not_found_by_its_bare_name() -> None:
     """``test/test`` without a provider is the embedded one, and no prompt leaves the machine."""
     card = discovered({"test/test": {"output": ["image"]}})["test/test"]
