@@ -39,6 +39,19 @@ def test_budgets_and_the_ledger() -> None:
     assert expected == setup.ledger
 
 
+def test_prompts_are_hashed_unless_configured() -> None:
+    """A ledger keeps no prompt that nobody asked it to keep."""
+    assert Prompts.HASH == built({"ledger": {"url": "sqlite:///ledger.db"}}).ledger.prompts
+    assert Prompts.HASH == built({}).ledger.prompts
+
+
+def test_several_keys() -> None:
+    """All keys of a provider come through, in their order."""
+    setup = built({"providers": {"alpha": {"api_keys": ["k-2", "k-1", "k-3"]}}})
+    alpha = next(one for one in setup.providers if one.name == "alpha")
+    assert ("k-2", "k-1", "k-3") == alpha.keys
+
+
 def test_a_bucket_as_the_store() -> None:
     """Everything about a bucket comes through, its secrets from the environment."""
     table = {"url": "s3://pictures/of/cats/", "endpoint": "https://minio.test:9000/",

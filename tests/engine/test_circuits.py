@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -34,6 +35,15 @@ async def test_it_is_probed_once_and_taken_back() -> None:
     await kit.clock.advance(15)
     await times(kit, 3)
     assert ["a", "a", "a"] == kit.asked[-3:]
+
+
+async def test_while_it_is_probed_others_go_elsewhere() -> None:
+    """Of requests at one time a single one tries it."""
+    kit = Kit("a", "b", answers={"a": [status(500)] * 5})
+    await times(kit, 5)
+    await kit.clock.advance(15)
+    await kit.clock.run(asyncio.gather(*[kit.engine.generate(asking()) for _ in range(4)]))
+    assert ["a", "b", "b", "b"] == sorted(kit.asked[-4:])
 
 
 async def test_a_failed_probe_closes_it_for_longer() -> None:

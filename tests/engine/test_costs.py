@@ -17,7 +17,7 @@ from routercore.testing.providers import PNG
 from routercore.testing.transport import Hanging, lost
 from routercore.values.faults import Charge, Fault
 from routercore.values.images import Generated, RawImage, Task
-from routercore.values.money import Basis, SvgUsage, usd
+from routercore.values.money import Basis, Per, SvgUsage, Usage, usd
 
 
 async def test_an_unknown_outcome_travels_within_the_exposure() -> None:
@@ -129,6 +129,18 @@ async def test_a_reported_cost_keeps_its_basis() -> None:
 
     result = await Kit(provider("a", flow=flow)).generate()
     assert (Decimal("0.5"), Basis.REPORTED) == (result.cost.usd, result.cost.basis)
+
+
+async def test_counted_tokens_are_priced() -> None:
+    """Where the vendor counts tokens, they are what is paid for, and not the list's picture."""
+
+    def flow(task: Task) -> Any:
+        yield from call(post_json(task.url("/images"), {"n": 1}))
+        return Generated(images=(RawImage(data=PNG),), usage=Usage(text_in=100, image_out=1000))
+
+    card = priced(usd("0.10"), usd("5", Per.TEXT_IN), usd("30", Per.IMAGE_OUT))
+    result = await Kit(provider("a", flow=flow, cards=(card,))).generate()
+    assert (Decimal("0.0305"), Basis.TOKENS) == (result.cost.usd, result.cost.basis)
 
 
 async def test_a_free_failure_costs_nothing() -> None:

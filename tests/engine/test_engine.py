@@ -257,6 +257,25 @@ async def test_what_happened_is_told() -> None:
     ]
 
 
+async def test_what_is_told_of_a_request() -> None:
+    """Who was asked, what came of it, in what time and at what price; and nothing else, so no
+    prompt, key or picture."""
+    kit = Kit("a", "b", answers={"a": [status(401)]})
+    await kit.generate(n=2)
+    failed = {"fault": "unauthenticated", "message": "status 401", "images": 0, "usd": Decimal(0)}
+    served = {"fault": None, "message": None, "images": 2, "usd": Decimal("0.08")}
+    a, b = ({"target": f"{name}:poster", "number": n} for n, name in enumerate("ab", 1))
+    assert [
+        ("request.started", {"model": "art", "n": 2}),
+        ("attempt.started", a),
+        ("attempt.failed", {**a, **failed, "seconds": 0.0}),
+        ("attempt.started", b),
+        ("attempt.succeeded", {**b, **served, "seconds": 0.0}),
+        ("request.completed",
+         {"target": "b:poster", "images": 2, "seconds": 0.0, "cache": "bypass"}),
+    ] == [(event.name, event.fields) for event in kit.events]  # fmt: skip
+
+
 async def test_a_broken_observer_disturbs_nobody() -> None:
     """An observer that raises is reported and the request goes on."""
     kit = Kit("a")

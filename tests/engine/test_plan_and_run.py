@@ -49,3 +49,11 @@ async def test_the_run_follows_the_plan(strategy: str, asked: dict[str, Any]) ->
     assert [] == kit.asked
     error = await kit.error(**asked)
     assert planned == [attempt.target for attempt in error.attempts]
+
+
+async def test_who_cannot_do_it_is_not_asked() -> None:
+    """Every target is checked before any is tried: only those that can do it hear of a request."""
+    kit = Kit("plain", provider("masks", cards=(MASKS,)), provider("fine", cards=(FINE,)),
+              answers={"masks": [status(401)]})  # fmt: skip
+    error = await kit.error(images=(PICTURE,), mask=PICTURE)
+    assert (["masks"], ["masks:poster"]) == (kit.asked, [one.target for one in error.attempts])

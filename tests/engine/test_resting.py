@@ -16,8 +16,9 @@ async def test_another_key_takes_over() -> None:
     kit = Kit(provider("a", keys=("k1", "k2")), "b", answers={"a": [status(429)]})
     assert "a:poster" == (await kit.generate()).target
     assert 2 == len(set(kit.keys_used))
-    await kit.generate()
-    assert kit.keys_used[1] == kit.keys_used[2]
+    for _ in range(4):
+        await kit.generate()
+    assert {kit.keys_used[1]} == set(kit.keys_used[1:])
 
 
 async def test_keys_take_turns() -> None:

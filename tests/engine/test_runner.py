@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,7 @@ from routercore.engine.transport.base import Phase
 from routercore.provider.flow import fail, partial, refused
 from routercore.routing.policy import OnRefusal
 from routercore.testing.providers import PNG, one_call
-from routercore.testing.transport import Hanging, lost
+from routercore.testing.transport import Hanging, json_answer, lost
 from routercore.values.errors import AttemptsFailedError, RefusedError, RequestError
 from routercore.values.faults import Failure, Fault
 from routercore.values.images import Generated, RawImage, Task
@@ -49,12 +50,36 @@ async def test_the_next_target_serves_when_the_first_fails() -> None:
     ]
 
 
+@pytest.mark.parametrize(("code", "asked"), [(503, ["a", "b"]), (400, ["a"])])
+@pytest.mark.parametrize("words", ["overloaded, try again", "invalid request: no such size", ""])
+async def test_words_decide_nothing(code: int, asked: list[str], words: str) -> None:
+    """Whether the next target is asked goes by the class of a failure, whatever its message is."""
+    kit = Kit("a", "b", answers={"a": [json_answer({"error": {"message": words}}, code)]})
+    with suppress(RequestError):
+        await kit.generate()
+    assert asked == kit.asked
+
+
 async def test_what_never_left_is_sent_once_more() -> None:
     """A request that did not leave is repeated at the same target, once."""
     broken = [lost(Phase.NOT_SENT)] * 2
     kit = Kit("a", "b", answers={"a": broken})
     assert "b:poster" == (await kit.generate()).target
     assert ["a", "a", "b"] == kit.asked
+    kit = Kit("a", answers={"a": [lost(Phase.NOT_SENT)] * 3})
+    await kit.error()
+    assert ["a", "a"] == kit.asked
+
+
+@pytest.mark.parametrize("failure", [lost(Phase.SENT), status(500), status(504)])
+async def test_what_may_be_paid_for_is_not_sent_again(failure: Any) -> None:
+    """What may have been made is not asked of the same target twice."""
+    kit = Kit("a", "b", answers={"a": [failure]})
+    await kit.generate()
+    assert ["a", "b"] == kit.asked
+    kit = Kit("a", answers={"a": [failure]})
+    await kit.error()
+    assert ["a"] == kit.asked
 
 
 async def test_attempts_are_bounded() -> None:

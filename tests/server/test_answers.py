@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from tests.serving import MODEL, provider, router_of, served, setup
-from tests.upstreams import Answer, Upstream, error, picture
+from tests.upstreams import Answer, Upstream, error, mask, picture
 
 from routercore.engine.setup import LedgerSetup
 from routercore.values.events import Event
@@ -104,7 +105,44 @@ def test_prompts_and_pictures_leave_no_trace(
     written = b"".join(path.read_bytes() for path in tmp_path.glob("books.db*"))
     events = json.dumps([asdict(event) for event in told.events], default=str)
     assert {"request.completed", "attempt.failed"} <= {event.name for event in told.events}
+    assert all(f"event='{name}'" in caplog.text for name in ("request.completed", "attempt.failed"))
     assert "[prompt]" in refused[2]
     for kept in (*refused, events, caplog.text, written.decode("utf-8", "replace")):
         assert "lighthouse" not in kept.lower()
     assert [picture()] == [path.read_bytes() for path in tmp_path.rglob("*.png")]
+
+
+def test_input_pictures_are_written_nowhere(
+    upstream: Upstream,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No file, be it a temporary one, no ledger, event or log has a picture or mask that was sent,
+    as a file or as text."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    caplog.set_level("DEBUG", "routercore")
+    told = Listener()
+    what = setup(tmp_path, provider("near", upstream.base_url),
+                 ledger=LedgerSetup(url=f"sqlite:///{tmp_path}/books.db"))  # fmt: skip
+    sent = picture(96, 96), mask(96, 96)
+    texts = [base64.b64encode(data).decode() for data in sent]
+    urls = [f"data:image/png;base64,{text}" for text in texts]
+    asked = {"model": MODEL, "prompt": "x", "size": "64x64", "response_format": "url"}
+    body = {**asked, "image": urls[0], "mask": urls[1]}
+    form = {**{name: (None, value) for name, value in asked.items()},
+            "image": ("a.png", sent[0]), "mask": ("m.png", sent[1])}  # fmt: skip
+    with served(router_of(what, observers=[told])) as client:
+        answers = [client.post("/v1/images/edits", files=form),
+                   client.post("/v1/images/edits", json=body)]  # fmt: skip
+        files = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    assert [200, 200] == [answer.status_code for answer in answers]
+    assert 2 == sum(path.suffix == ".png" for path in files)
+    files |= {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    kept = b"".join(files.values()) + f"{told.events}{caplog.text}".encode()
+    for data, text in zip(sent, texts, strict=True):
+        assert data not in kept
+        assert text.encode() not in kept
+        assert data.hex().encode() not in kept
+        assert repr(data).encode()[2:-1] not in kept

@@ -119,8 +119,9 @@ def test_credits(keyed: httpx2.Client, prefix: str) -> None:
 
 @pytest.mark.parametrize("name", ["day", "week", "month", "total"])
 def test_by_key(keyed: httpx2.Client, name: str) -> None:
-    """A key sees its own limit, the period that it holds for, and nobody else's."""
+    """A key sees its own limit, the period that it holds for, and nothing of anybody else's."""
     ask(keyed, name)
+    ask(keyed, "free", n=2)
 
     (told,) = keyed.get("/v1/credits?by_api_key=true", headers=headers(name)).json()["api_keys"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -129,3 +130,40 @@ def test_a_fallback_model_serves_and_says_so(tmp_path: Path) -> None:
         warning["code"], warning["param"], warning["delivered"],
     )  # fmt: skip
     assert "model_fallback" == answer.headers["x-routercore-warnings"]
+
+
+def choices(times: int, targets: list[object], directory: Path, **terms: object) -> Counter[str]:
+    """How often each of the providers ``dear`` and ``free`` serves a model of those terms."""
+    config = {
+        "providers": {"dear": {"plugin": "test"}, "free": {"plugin": "test"}},
+        "models": {"fine": {"targets": targets, **terms}},
+        "store": {"url": f"file:{directory}"},
+    }
+    body = {"model": "fine", "prompt": "x", "size": "64x64"}
+    with served(Router.from_config(config, environ={})) as client:
+        answers = [client.post(URL, json=body) for _ in range(times)]
+    return Counter(answer.headers["x-routercore-provider"] for answer in answers)
+
+
+def test_the_order_unless_configured(tmp_path: Path) -> None:
+    """Where nothing is said the first provider serves everything, though another is cheaper."""
+    targets: list[object] = ["dear:test/paid", "free:test/test"]
+
+    assert {"dear": 4} == choices(4, targets, tmp_path)
+    assert {"free": 4} == choices(4, targets, tmp_path, strategy="cost")
+    with Upstream() as upstream:
+        what = setup(tmp_path, provider("dear", upstream.base_url),
+                     provider("free", upstream.base_url, card(prices=(usd("0"),))))  # fmt: skip
+        with served(router_of(what)) as client:
+            assert "dear" == ask(client, 1).headers["x-routercore-provider"]
+
+
+def test_weights(tmp_path: Path) -> None:
+    """Of two providers the one with three times the weight serves three times as often."""
+    targets: list[object] = [
+        {"target": "dear:test/test", "weight": 3}, {"target": "free:test/test", "weight": 1},
+    ]  # fmt: skip
+    served = choices(40, targets, tmp_path, strategy="weighted")
+
+    assert 40 == served.total()
+    assert 28 <= served["dear"] <= 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tests.serving import card, provider, route, router_of, served, setup
 from tests.upstreams import Upstream, picture
 
+from routercore.values.catalogue import ModelCard
 from routercore.values.images import Operation
 from routercore.values.money import usd
 from routercore.values.sizes import AnySize, FixedSizes, InputSize, RatioSizes
@@ -45,6 +47,15 @@ def listing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]
 
 def by_id(client: httpx2.Client) -> dict[str, dict[str, Any]]:
     return {model["id"]: model for model in client.get("/v1/models").json()["data"]}
+
+
+def the_model(directory: Path, *cards: ModelCard) -> dict[str, Any]:
+    """The one model of providers ``p0``, ``p1`` and so on, each with one of the cards."""
+    providers = [provider(f"p{number}", "http://127.0.0.1:9", card)
+                 for number, card in enumerate(cards)]  # fmt: skip
+    with served(router_of(setup(directory, *providers))) as client:
+        (model,) = by_id(client).values()
+    return model
 
 
 def test_shape_of_the_list(listing: httpx2.Client) -> None:
@@ -96,6 +107,65 @@ def test_a_model(listing: httpx2.Client) -> None:
     assert {"seed", "mask", "quality"} <= {n for n, has in model["supported_params"].items() if has}
 
 
+PLAIN: dict[str, Any] = {"operations": {Operation.GENERATE}, "qualities": (), "max_images": 0,
+                         "mask": None}  # fmt: skip
+EDITS: dict[str, Any] = {**PLAIN, "operations": {Operation.EDIT}, "max_images": 1}
+MASKS: dict[str, Any] = {"operations": {Operation.INPAINT}, "qualities": (), "max_images": 1}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "labels"),
+    [
+        (PLAIN, PLAIN, {"text"}),
+        (EDITS, EDITS, {"edit"}),
+        (MASKS, MASKS, {"edit", "mask"}),
+        (EDITS, PLAIN, {"text", "edit"}),
+        (PLAIN, EDITS, {"text", "edit"}),
+        (PLAIN, MASKS, {"text", "edit", "mask"}),
+        (PLAIN, {**PLAIN, "qualities": ("low",)}, {"text", "quality"}),
+    ],
+)
+def test_labels(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], labels: set[str]
+) -> None:
+    """A model has the labels of all its providers together, and no more."""
+    model = the_model(tmp_path, card(**first), card(**second))
+
+    assert {label: label in labels for label in ("text", "edit", "mask", "quality")} == model[
+        "features"
+    ]
+    assert model["features"].items() <= model["supported_params"].items()
+
+
+def test_providers_of_a_model(tmp_path: Path) -> None:
+    """Each provider is there with its own name of the model, and its own price."""
+    near, far = card("vendor/poster-1"), card("poster-free", prices=())
+    model = the_model(tmp_path, replace(near, name="poster"), replace(far, name="poster"))
+
+    price = {"min": 0.02, "average": 0.02, "max": 0.02}
+    assert [("p0", "vendor/poster-1", price, {"type": "fixed", "value": 0.02}),
+            ("p1", "poster-free", None, None)] == [
+        (one["id"], one["model_name"], one["price"], one["pricing"])
+        for one in model["providers"]]  # fmt: skip
+
+
+def test_days_and_owner_of_a_model(tmp_path: Path) -> None:
+    """It is there from its first provider's first day to the last one's last, and then there is
+    another; one provider alone owns it."""
+    old = card(released=date(2025, 1, 2), shutdown=date(2999, 1, 1), successor="banner")
+    new = card(released=date(2026, 4, 21), shutdown=date(2998, 1, 1))
+    for cards, owner in (((new, old), "routercore"), ((old,), "p0")):
+        model = the_model(tmp_path, *cards)
+
+        assert {"release_date": "2025-01-02", "created": 1735776000, "shutdown_date": "2999-01-01",
+                "successor": "banner", "owned_by": owner} == {
+            name: model[name] for name in
+            ("release_date", "created", "shutdown_date", "successor", "owned_by")}  # fmt: skip
+    assert ["2999-01-01"] == [one["shutdown_date"] for one in model["providers"]]
+    unknown = the_model(tmp_path, card())
+    assert (None, 0, None) == tuple(unknown[f] for f in ("release_date", "created", "successor"))
+
+
 @pytest.mark.parametrize(
     ("id", "sizes"),
     [
@@ -121,6 +191,16 @@ def test_prices(listing: httpx2.Client) -> None:
     assert {"min": 0.01, "max": 0.04} == {
         name: models["steps"]["pricing"]["range"][name] for name in ("min", "max")
     }
+
+
+def test_kinds_of_prices(listing: httpx2.Client) -> None:
+    """A price is fixed, differs by provider, or is known when the picture is there."""
+    models = by_id(listing)
+    price = {"min": 0.02, "average": 0.035, "max": 0.05}
+
+    assert {"type": "calculated", "range": price} == models["poster"]["pricing"]
+    assert {"type": "fixed", "value": 0.02} == models["tiered"]["pricing"]
+    assert "post_generation" == models["steps"]["pricing"]["type"]
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def _price(card: ModelCard) -> Estimate:
 
 
 def _range(prices: Sequence[Estimate]) -> dict[str, float] | None:
-    """The cheapest, usual and dearest image; ``None`` where any of it is unknown."""
+    """The cheapest, usual and dearest image where a price is known; ``None`` where none is."""
     known = [price for price in prices if price.is_known]
     if not known:
         return None
