@@ -85,9 +85,11 @@ def test_console_examples_run(page: Path, tmp_path: Path) -> None:
 
 
 def test_the_page_on_privacy_warns() -> None:
-    """Whoever enables a provider can read that it may keep what it is sent, and what to do."""
+    """Who enables a provider can read where prompts go, that it may keep them, and what to do."""
     page = (ROOT / "docs" / "explanation" / "privacy.md").read_text(encoding="utf-8")
-    warning = page.partition("**A provider may keep what it is sent.**")[2].partition("##")[0]
+    goes, _, rest = page.partition("**A provider may keep what it is sent.**")
+    warning = rest.partition("##")[0]
+    assert "`routercore plan` says who would be asked, and `routercore providers` at which" in goes
     assert ["terms", "`enabled = false`", "`[plugins] allow`"] == [
         word for word in ("terms", "`enabled = false`", "`[plugins] allow`") if word in warning
     ]
