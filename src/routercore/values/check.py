@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, assert_never
+from typing import Any
 
 from routercore.values.amounts import number_of
 from routercore.values.catalogue import PLAIN_SETTINGS, ModelCard
 from routercore.values.images import ImageRequest, Operation, Warning
-from routercore.values.money import fit_ratio
-from routercore.values.sizes import (
-    AnySize,
-    FixedSizes,
-    InputSize,
-    RatioSizes,
-    Size,
-    SizeRange,
-    nearest_ratio,
-    parse_ratio,
-)
+from routercore.values.shaping import fit_shape
 
 CONVERTIBLE = frozenset({"png", "jpeg", "webp"})
 """Formats that the engine can make out of one another."""
-MAX_RATIO_CHANGE = 1.3
-"""A size is adapted while its shape changes less than this; 16:9 to 3:2 is 1.19."""
-MAX_AREA_CHANGE = 4.0
-SAME_TIER = 2.0
-"""Areas that differ by less pass for one resolution: 2K is four times 1K."""
 QUALITY_LEVELS = {"low": 0.0, "medium": 0.5, "standard": 0.5, "high": 1.0, "hd": 1.0,
                   "premium": 1.0, "xhigh": 1.5, "max": 2.0}  # fmt: skip
 
@@ -50,7 +34,7 @@ class Fit:
 
 
 @dataclass
-class _Fitting:
+class Fitting:
     """Collects what one check finds."""
 
     card: ModelCard
@@ -89,8 +73,8 @@ def check(card: ModelCard, request: ImageRequest, today: date) -> Fit | tuple[Re
 
     Every setting is honoured, adapted with a warning, or a reason for rejection.
     """
-    fitting = _Fitting(card, request, today)
-    for step in (_life, _operation, _prompt, _shape, _quality, _format, _background, _numbers,
+    fitting = Fitting(card, request, today)
+    for step in (_life, _operation, _prompt, fit_shape, _quality, _format, _background, _numbers,
                  _plain):  # fmt: skip
         step(fitting)
     if fitting.rejections:
@@ -99,13 +83,13 @@ def check(card: ModelCard, request: ImageRequest, today: date) -> Fit | tuple[Re
     return Fit(fitted, tuple(fitting.warnings))
 
 
-def _life(f: _Fitting) -> None:
+def _life(f: Fitting) -> None:
     if f.card.is_retired(f.today):
         instead = f"; use {f.card.successor!r}" if f.card.successor else ""
         f.reject("model", f"{f.card.id!r} was shut down on {f.card.shutdown}{instead}")
 
 
-def _operation(f: _Fitting) -> None:
+def _operation(f: Fitting) -> None:
     card, request = f.card, f.request
     if request.operation not in card.operations:
         param = {Operation.INPAINT: "mask", Operation.EDIT: "image", Operation.GENERATE: "image"}
@@ -119,7 +103,7 @@ def _operation(f: _Fitting) -> None:
         f.reject("image", f"{card.id!r} takes at most {number_of(card.max_images, 'input image')}")
 
 
-def _prompt(f: _Fitting) -> None:
+def _prompt(f: Fitting) -> None:
     limit, length = f.card.max_prompt, len(f.request.prompt)
     if not f.card.prompt:
         if f.request.prompt:
@@ -129,152 +113,7 @@ def _prompt(f: _Fitting) -> None:
         f.reject("prompt", f"the prompt has {length:,} characters; {f.card.id!r} takes {limit:,}")
 
 
-def _shape(f: _Fitting) -> None:
-    """Bring size, ratio and tier into the form that the card wants."""
-    request = f.request
-    if request.size is None and not request.aspect_ratio and not request.resolution:
-        return
-    param = "size" if request.size is not None else "aspect_ratio"
-    try:
-        _fit_shape(f, param)
-    except ValueError as error:  # A ratio or a tier that nobody can read.
-        f.reject(param if request.aspect_ratio else "resolution", str(error))
-
-
-def _fit_shape(f: _Fitting, param: str) -> None:
-    request = f.request
-    sizes = f.card.sizes_of(request.operation)
-    if isinstance(sizes, InputSize):
-        for asked in ("size", "aspect_ratio", "resolution"):
-            if getattr(request, asked):
-                f.drop(asked, f"{f.card.id!r} keeps the size of the input image")
-    elif isinstance(sizes, RatioSizes):
-        _ratio_sizes(f, sizes, param)
-    elif isinstance(sizes, AnySize):
-        f.changes.update(_pixels(request.size or _asked_size(request, 1)))
-    elif isinstance(sizes, FixedSizes | SizeRange):
-        wanted = request.size or _asked_size(request, 1)
-        near = _nearest(sizes, request.size or _asked_size(request, _multiple(sizes)))
-        if near != wanted and (request.size is not None or not _similar(near, wanted, 1.02)):
-            _adapt_size(f, param, wanted, near)
-        elif request.resolution and not _similar_area(near, wanted):
-            message = f"{f.card.id!r} cannot make {request.resolution}; {near} is nearest"
-            f.adapt("resolution", message, delivered=str(near), **_pixels(near))
-        else:
-            f.changes.update(_pixels(near))
-    else:
-        assert_never(sizes)
-
-
-def _pixels(size: Size) -> dict[str, Any]:
-    """A shape said in pixels, and in nothing else: a vendor is told it once."""
-    return {"size": size, "aspect_ratio": None, "resolution": None}
-
-
-def _ratio_sizes(f: _Fitting, sizes: RatioSizes, param: str) -> None:
-    request = f.request
-    if request.size is not None:
-        ratio, tier = fit_ratio(sizes, request.size)
-        near = sizes.expected(ratio, tier)
-        if near != request.size:
-            _adapt_size(f, param, request.size, near, size=None, aspect_ratio=ratio,
-                        resolution=tier)  # fmt: skip
-        else:
-            f.changes.update(size=None, aspect_ratio=ratio, resolution=tier)
-        return
-    _ratio(f, sizes)
-    _resolution(f, sizes)
-
-
-def _ratio(f: _Fitting, sizes: RatioSizes) -> None:
-    asked = f.request.aspect_ratio
-    if asked and asked not in sizes.ratios:
-        near = nearest_ratio(parse_ratio(asked), sizes.ratios)
-        f.adapt("aspect_ratio", f"{f.card.id!r} has no {asked}; {near} is nearest",
-                delivered=near, aspect_ratio=near)  # fmt: skip
-
-
-def _resolution(f: _Fitting, sizes: RatioSizes) -> None:
-    asked = f.request.resolution
-    if asked and asked not in sizes.tiers:
-        offered = f"offers {', '.join(sizes.tiers)}" if sizes.tiers else "has one resolution"
-        f.drop("resolution", f"{f.card.id!r} {offered}")
-
-
-def _adapt_size(f: _Fitting, param: str, wanted: Size, near: Size, **to: Any) -> None:
-    if not _similar(near, wanted, MAX_RATIO_CHANGE) or not (
-        1 / MAX_AREA_CHANGE <= near.pixels / wanted.pixels <= MAX_AREA_CHANGE
-    ):
-        f.reject(param, f"{f.card.id!r} cannot make {wanted}; the nearest it can is {near}")
-        return
-    f.adapt(param, f"{f.card.id!r} cannot make {wanted}; {near} is nearest",
-            delivered=str(near), **(to or _pixels(near)))  # fmt: skip
-
-
-def _similar(a: Size, b: Size, factor: float) -> bool:
-    return abs(math.log(a.ratio / b.ratio)) <= math.log(factor)
-
-
-def _similar_area(a: Size, b: Size) -> bool:
-    return 1 / SAME_TIER <= a.pixels / b.pixels <= SAME_TIER
-
-
-def _asked_size(request: ImageRequest, multiple: int) -> Size:
-    """Pixels for a ratio and tier; about one megapixel unless a tier says more."""
-    area = RatioSizes(ratios=()).area(request.resolution)
-    ratio = parse_ratio(request.aspect_ratio or "1:1")
-    edges = (math.sqrt(area * ratio), math.sqrt(area / ratio))
-    width, height = (max(1, round(edge / multiple)) * multiple for edge in edges)
-    return Size(width, height)
-
-
-def _multiple(sizes: FixedSizes | SizeRange) -> int:
-    return sizes.multiple_of if isinstance(sizes, SizeRange) else 1
-
-
-def _nearest(sizes: FixedSizes | SizeRange, wanted: Size) -> Size:
-    """The offered size closest to ``wanted``: in shape first, then in area."""
-    if isinstance(sizes, FixedSizes):
-        offered = [Size.parse(text) for text in sizes.sizes]
-        return min(
-            offered,
-            key=lambda size: (
-                round(abs(math.log(size.ratio / wanted.ratio)), 3),
-                abs(math.log(size.pixels / wanted.pixels)),
-            ),
-        )
-    return wanted if sizes.problem(wanted) is None else _into_range(sizes, wanted)
-
-
-def _into_range(sizes: SizeRange, wanted: Size) -> Size:
-    """Scale into the bounds on area and edges, then round to the multiple."""
-    limit = sizes.max_ratio or math.inf
-    ratio = min(max(wanted.ratio, 1 / limit), limit)
-    area = max(wanted.pixels, sizes.min_pixels or 1)
-    area = min(area, sizes.max_pixels or area)
-    width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
-    scale = max(1.0, sizes.min_edge / min(width, height))
-    scale = min(scale, (sizes.max_edge or math.inf) / max(width, height))
-    step = sizes.multiple_of
-    candidates = [
-        Size(w, h)
-        for w in _around(width * scale, step)
-        for h in _around(height * scale, step)
-        if sizes.problem(Size(w, h)) is None
-    ]
-    return min(
-        candidates,
-        key=lambda size: abs(size.width - wanted.width) + abs(size.height - wanted.height),
-        default=Size.parse(sizes.default),
-    )
-
-
-def _around(edge: float, step: int) -> tuple[int, int]:
-    down = max(1, math.floor(edge / step)) * step
-    return down, down + step
-
-
-def _quality(f: _Fitting) -> None:
+def _quality(f: Fitting) -> None:
     asked, offered = f.request.quality, f.card.qualities
     if asked is None or asked in offered:
         return
@@ -297,7 +136,7 @@ def _nearest_quality(offered: tuple[str, ...], level: float) -> str:
     return offered[round(min(level, 1.0) * (len(offered) - 1))]
 
 
-def _format(f: _Fitting) -> None:
+def _format(f: Fitting) -> None:
     card, asked = f.card, f.request.output_format
     offered = card.formats if card.choose_format else card.formats[:1]
     if asked is not None and asked not in offered:
@@ -312,7 +151,7 @@ def _format(f: _Fitting) -> None:
         )
 
 
-def _compression(f: _Fitting, format: str, *, is_ours: bool) -> None:
+def _compression(f: Fitting, format: str, *, is_ours: bool) -> None:
     """Who converts a picture compresses it; the vendor would compress what is thrown away."""
     if format not in ("jpeg", "webp"):
         f.reject("output_compression", f"{format} cannot be compressed; ask for jpeg or webp")
@@ -320,7 +159,7 @@ def _compression(f: _Fitting, format: str, *, is_ours: bool) -> None:
         f.drop("output_compression", f"{f.card.id!r} has no compression; applied after delivery")
 
 
-def _background(f: _Fitting) -> None:
+def _background(f: Fitting) -> None:
     asked = f.request.background
     if asked == "transparent":
         if asked not in f.card.backgrounds:
@@ -333,7 +172,7 @@ def _background(f: _Fitting) -> None:
         f.drop("background", f"{f.card.id!r} has no background {asked!r}")
 
 
-def _numbers(f: _Fitting) -> None:
+def _numbers(f: Fitting) -> None:
     card, request = f.card, f.request
     most = card.max_n_of(request.output_format)
     if request.n > most:
@@ -347,7 +186,7 @@ def _numbers(f: _Fitting) -> None:
                 delivered=str(card.partial_images), partial_images=card.partial_images)  # fmt: skip
 
 
-def _plain(f: _Fitting) -> None:
+def _plain(f: Fitting) -> None:
     for param in sorted(PLAIN_SETTINGS - f.card.accepts):
         if getattr(f.request, param) is None:
             continue
@@ -361,7 +200,7 @@ def _plain(f: _Fitting) -> None:
     _listed(f, "input_fidelity", f.card.fidelities)
 
 
-def _listed(f: _Fitting, param: str, words: tuple[str, ...]) -> None:
+def _listed(f: Fitting, param: str, words: tuple[str, ...]) -> None:
     """Leave out a word that the model does not know, in whatever case it is written."""
     asked = getattr(f.request, param)
     known = {word.lower() for word in words}
