@@ -129,6 +129,8 @@ def faults_page() -> str:
         '`exposure`: only with `on_unknown = "failover"`; `lost_result`: only with '
         '`on_lost_result = "failover"`; `refusal`: only with `on_refusal = "fallback"`.',
         "Whatever may have been charged also has to stay within `max_exposure`.",
+        "Where every attempt ended with what is `lasting`, clients are told not to ask again: "
+        "within a minute nothing can have changed.",
         "",
         "| fault | same target | other keys | next target | counts against the target "
         "| left alone | cost | the client gets |",
@@ -138,7 +140,7 @@ def faults_page() -> str:
         rule = RULES[fault]
         cells = [
             f"`{fault}`", rule.same, _keys(rule), rule.onward, _yes(rule.breaker), _rest(rule),
-            rule.charge, f"{rule.status} `{rule.code}`",
+            rule.charge, f"{rule.status} `{rule.code}`" + (", lasting" if rule.lasts else ""),
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

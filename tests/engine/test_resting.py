@@ -70,7 +70,7 @@ async def test_a_key_that_is_turned_away_rests(code: int) -> None:
     errors = [await kit.error() for _ in range(20)]
     assert 1 == len(kit.asked)
     assert {(503, "provider_unavailable")} == {(one.status, one.code) for one in errors}
-    assert 60.0 == errors[-1].retry_after
+    assert 600.0 == errors[-1].retry_after
     assert "because the router's key for it rests for" in errors[-1].message
     await kit.clock.advance(601)
     await kit.error()

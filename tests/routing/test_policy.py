@@ -273,6 +273,20 @@ def test_rate_limits_together_have_the_shortest_wait() -> None:
     assert 60.0 == error.retry_after
 
 
+def test_what_lasts_is_told_apart() -> None:
+    """Only where nothing can have changed within a minute is the error one that lasts; its wait
+    is the true one, and no other wait gives way to it."""
+    key, soon = failed(Fault.QUOTA, retry_after=590.0), failed(Fault.QUOTA, retry_after=30.0)
+    busy, model = failed(Fault.OVERLOADED, retry_after=40.0), failed(Fault.MODEL_NOT_FOUND)
+    for failures, expected in [
+        ((model, key), (True, 590.0)), ((model,), (True, None)), ((key, soon), (False, 30.0)),
+        ((busy, key), (False, 40.0)), ((failed(Fault.NOT_SENT), key), (False, None)),
+    ]:  # fmt: skip
+        error = error_of([attempt(i, one) for i, one in enumerate(failures)], Policy())
+        assert isinstance(error, AttemptsFailedError)
+        assert expected == (error.is_lasting, error.retry_after)
+
+
 def test_what_is_said_twice_is_told_once() -> None:
     """A target that failed in the same way each time is in the message one time."""
     down, up = failed(Fault.OVERLOADED), failed(Fault.NOT_SENT)

@@ -9,8 +9,9 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import httpx2
+import pytest
 from tests.serving import MODEL, card, provider, route, router_of, served, setup
-from tests.upstreams import Upstream, error
+from tests.upstreams import Answer, Upstream, error
 
 from routercore import Router
 from routercore.engine.clock import SystemClock
@@ -85,6 +86,54 @@ def test_everybody_fails(tmp_path: Path) -> None:
     assert "first:poster" in response.json()["error"]["message"]
     assert "second:poster" in response.json()["error"]["message"]
     assert int(response.headers["x-routercore-attempts"]) >= 2
+
+
+LASTING = [
+    error(401, "no such key"),
+    error(402, "no credit"),
+    error(403, "not for this key"),
+    error(404, "no such model"),
+    error(429, "no credit", code="insufficient_quota"),
+]
+
+
+@pytest.mark.parametrize("answer", LASTING, ids=lambda one: str(one.status))
+def test_what_only_a_person_can_mend_is_not_asked_again(tmp_path: Path, answer: Answer) -> None:
+    """A bad key, an empty account and a missing model make no client wait, now or while the key
+    rests; once mended, the same idempotency key is free."""
+    with Upstream() as upstream:
+        upstream.script.extend([answer] * 2)
+        what = setup(tmp_path, provider("near", upstream.base_url))
+        clock, headers = LeapingClock(), {"idempotency-key": "one"}
+        with served(router_of(what, clock=clock)) as client:
+            body = {"model": MODEL, "prompt": "x"}
+            failed = [client.post(URL, json=body, headers=headers) for _ in range(2)]
+            upstream.script.clear()
+            clock.ahead += 600
+            mended = client.post(URL, json=body, headers=headers)
+
+    assert [(503, "provider_unavailable", "false", None)] * 2 == [
+        (one.status_code, one.json()["error"]["code"], one.headers["x-should-retry"],
+         one.headers.get("retry-after"))
+        for one in failed
+    ]  # fmt: skip
+    assert 200 == mended.status_code
+
+
+def test_one_that_may_recover_is_worth_asking_again(tmp_path: Path) -> None:
+    """Beside a bad key that rests for minutes, the wait is that of the target that may recover."""
+    with Upstream() as first, Upstream() as second:
+        first.script.append(error(401, "no such key"))
+        second.script.extend([Answer(503, {}, {"retry-after": "9"})] * 9)
+        near, far = provider("near", first.base_url), provider("far", second.base_url)
+        what = setup(tmp_path, near, far, routes=(route("near", "far"),), deadline=5.0)
+        with served(router_of(what)) as client:
+            answers = [ask(client, number) for number in range(2)]
+
+    for answer in answers:
+        assert 503 == answer.status_code
+        assert "x-should-retry" not in answer.headers
+        assert 1 <= int(answer.headers["retry-after"]) <= 9
 
 
 def test_a_free_variant_never_steps_in(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
 
     A refusal and a wrong request are the caller's to mend. All rate limits together make one, with
     the shortest wait. Whatever may have been paid for is marked so that no client sends it again
-    by itself.
+    by itself, and so is what will fail in the same way for longer than clients wait.
     """
     failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
     # A budget that keeps the request from travelling on does not say why it had to.
@@ -52,6 +52,7 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
         code=rule.code,
         retry_after=_retry_after(failures) if rule.status in (429, 503) else None,
         may_retry=False if may_be_paid else None,
+        is_lasting=all(map(_lasts, failures)),
     )
 
 
@@ -80,6 +81,15 @@ def _said(attempt: AttemptRecord) -> str:
     return f"{attempt.target} failed ({failure.fault}): {failure.message}" if failure else ""
 
 
+def _lasts(failure: Failure) -> bool:
+    """Whether a client that waits as long as official ones do would meet it again."""
+    is_soon_over = failure.retry_after is not None and failure.retry_after <= MAX_RETRY_AFTER
+    return RULES[failure.fault].lasts and not is_soon_over
+
+
 def _retry_after(failures: Sequence[Failure]) -> float | None:
-    waits = [failure.retry_after for failure in failures if failure.retry_after is not None]
-    return min(min(waits), MAX_RETRY_AFTER) if waits else None
+    """The shortest wait, of those worth waiting for where there are any."""
+    passing = [failure for failure in failures if not _lasts(failure)]
+    waits = [one.retry_after for one in passing or failures if one.retry_after is not None]
+    shortest = min(waits, default=None)
+    return min(shortest, MAX_RETRY_AFTER) if passing and shortest is not None else shortest

@@ -59,6 +59,8 @@ class Rule:
     """Seconds for which the key is not used for this target, and is for others."""
     parks_target: float = 0.0
     """Seconds for which the target is asked last."""
+    lasts: bool = False
+    """Whether it takes a person to mend it, so that asking again at once cannot help."""
     charge: Charge = Charge.NONE
     """What it costs unless the provider declares otherwise."""
     status: int = 502
@@ -73,7 +75,7 @@ RULES: Mapping[Fault, Rule] = {
         onward=Onward.IF_ONLY_HERE, status=400, code="invalid_request"
     ),
     Fault.UNSUPPORTED: Rule(onward=Onward.IF_ONLY_HERE, status=400, code="unsupported"),
-    Fault.OVER_BUDGET: Rule(status=402, code="budget_exceeded"),
+    Fault.OVER_BUDGET: Rule(lasts=True, status=402, code="budget_exceeded"),
     Fault.LIMITED: Rule(status=429, code="rate_limit_exceeded"),
     Fault.NOT_SENT: Rule(same=Again.ONCE, breaker=True, status=503, code="upstream_unreachable"),
     Fault.RATE_LIMITED: Rule(
@@ -84,14 +86,19 @@ RULES: Mapping[Fault, Rule] = {
         same=Again.PATIENT, breaker=True, status=503, code="upstream_overloaded"
     ),
     Fault.QUOTA: Rule(
-        other_keys=ALL_KEYS, parks_key=600.0, shuts_key=True, status=503,
+        other_keys=ALL_KEYS, parks_key=600.0, shuts_key=True, lasts=True, status=503,
         code="provider_unavailable",
     ),
     Fault.UNAUTHENTICATED: Rule(
-        other_keys=1, parks_key=600.0, shuts_key=True, status=503, code="provider_unavailable"
+        other_keys=1, parks_key=600.0, shuts_key=True, lasts=True, status=503,
+        code="provider_unavailable",
     ),
-    Fault.FORBIDDEN: Rule(other_keys=1, bars_key=600.0, status=503, code="provider_unavailable"),
-    Fault.MODEL_NOT_FOUND: Rule(parks_target=600.0, status=503, code="provider_unavailable"),
+    Fault.FORBIDDEN: Rule(
+        other_keys=1, bars_key=600.0, lasts=True, status=503, code="provider_unavailable"
+    ),
+    Fault.MODEL_NOT_FOUND: Rule(
+        parks_target=600.0, lasts=True, status=503, code="provider_unavailable"
+    ),
     Fault.REFUSED: Rule(onward=Onward.REFUSAL, status=400, code="moderation_blocked"),
     Fault.REPLY_LOST: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),
     Fault.REPLY_CUT: Rule(onward=Onward.EXPOSURE, breaker=True, charge=Charge.UNKNOWN),

@@ -12,6 +12,7 @@ from routercore.engine.setup import ProviderSetup
 from routercore.routing.failing import MAX_RETRY_AFTER
 from routercore.routing.policy import RULES
 from routercore.values.errors import (
+    AttemptsFailedError,
     LimitError,
     RefusedError,
     RequestError,
@@ -212,10 +213,11 @@ def failure_body(failure: Failure, redactor: Redactor) -> dict[str, Any]:
 def error_headers(error: RouterError) -> Mapping[str, str]:
     """Whether and when to try again, in the words that official clients obey."""
     headers: dict[str, str] = {}
-    if error.retry_after is not None:
+    is_lasting = isinstance(error, AttemptsFailedError) and error.is_lasting
+    if error.retry_after is not None and not is_lasting:
         seconds = math.ceil(min(max(error.retry_after, 1.0), MAX_RETRY_AFTER))
         headers["retry-after"] = str(seconds)
-    if error.may_retry is False:
+    if error.may_retry is False or is_lasting:
         headers["x-should-retry"] = "false"
     if isinstance(error, AuthenticationError):
         headers["www-authenticate"] = "Bearer"

@@ -147,15 +147,21 @@ class RefusedError(_Attempted):
 
 
 class AttemptsFailedError(_Attempted):
-    """Every attempt failed. ``attempts`` has them all."""
+    """Every attempt failed. ``attempts`` has them all.
+
+    ``is_lasting`` where it takes a person to mend what was wrong, such as the router's key at a
+    provider: clients had better not ask again within a minute, although it would cost nothing.
+    """
 
     status = 502
     type = "upstream_error"
     code = "upstream_failed"
 
     def __init__(self, message: str, attempts: Sequence[AttemptRecord], *, status: int,
-                 code: str, retry_after: float | None, may_retry: bool | None) -> None:  # fmt: skip
+                 code: str, retry_after: float | None, may_retry: bool | None,
+                 is_lasting: bool = False) -> None:  # fmt: skip
         super().__init__(message, attempts, code=code)
+        self.is_lasting = is_lasting
         self.status = status
         self.retry_after = retry_after
         self.may_retry = may_retry
