@@ -107,6 +107,21 @@ def test_a_model(listing: httpx2.Client) -> None:
     assert {"seed", "mask", "quality"} <= {n for n, has in model["supported_params"].items() if has}
 
 
+SHAPES = {"size", "aspect_ratio", "resolution"}
+
+
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("tiered", SHAPES), ("any", SHAPES), ("poster", SHAPES), ("same", set()),
+        ("vendor/model:free", {"size", "aspect_ratio"}),
+    ],
+)  # fmt: skip
+def test_ways_to_say_a_shape(listing: httpx2.Client, name: str, shapes: set[str]) -> None:
+    """Size, ratio and tier are on the list of a model whose pictures they shape."""
+    assert shapes == SHAPES & by_id(listing)[name]["supported_params"].keys()
+
+
 PLAIN: dict[str, Any] = {"operations": {Operation.GENERATE}, "qualities": (), "max_images": 0,
                          "mask": None}  # fmt: skip
 EDITS: dict[str, Any] = {**PLAIN, "operations": {Operation.EDIT}, "max_images": 1}

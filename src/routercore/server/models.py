@@ -12,7 +12,7 @@ from routercore.routing.plan import Target
 from routercore.values.catalogue import ModelCard
 from routercore.values.images import Operation, Settings
 from routercore.values.money import Basis, Estimate, estimate
-from routercore.values.sizes import FixedSizes, RatioSizes, SizeRange
+from routercore.values.sizes import AnySize, FixedSizes, InputSize, RatioSizes, SizeRange
 
 ANY_SIZE = ["custom"]
 
@@ -129,7 +129,7 @@ def _sizes(cards: Sequence[ModelCard]) -> list[str]:
 
 def _params(cards: Iterable[ModelCard]) -> set[str]:
     """Parameters that at least one provider honours as they are."""
-    params = {"prompt", "model", "n", "size", "response_format", "output_format"}
+    params = {"prompt", "model", "n", "response_format", "output_format"}
     for card in cards:
         params |= card.accepts
         offered = {
@@ -142,9 +142,21 @@ def _params(cards: Iterable[ModelCard]) -> set[str]:
             "mask": Operation.INPAINT in card.operations,
             "stream": card.partial_images,
             "partial_images": card.partial_images,
+            **_shapes(card),
         }
         params |= {name for name, is_offered in offered.items() if is_offered}
     return params
+
+
+def _shapes(card: ModelCard) -> dict[str, bool]:
+    """Which ways to say a shape have an effect: pixels are computed from a ratio and a tier."""
+    rules = [card.sizes_of(operation) for operation in card.operations]
+    can_choose = any(not isinstance(rule, InputSize) for rule in rules)
+    has_tiers = any(
+        bool(rule.tiers) if isinstance(rule, RatioSizes) else isinstance(rule, SizeRange | AnySize)
+        for rule in rules
+    )
+    return {"size": can_choose, "aspect_ratio": can_choose, "resolution": has_tiers}
 
 
 def _words(lists: Iterable[Iterable[str]]) -> list[str]:
