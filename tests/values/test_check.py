@@ -28,6 +28,8 @@ RATIOS = RatioSizes(ratios=("1:1", "16:9", "9:16"), tiers=("1K", "2K"), default_
 FIXED = FixedSizes(("1024x1024", "1536x1024", "1024x1536"))
 RANGE = SizeRange(min_edge=256, max_edge=2048, multiple_of=16, max_pixels=4_000_000, max_ratio=3)
 
+WIDE = SizeRange(multiple_of=16, max_edge=3840, max_pixels=3840 * 2160, max_ratio=3)
+
 
 def outcome(card: dict[str, Any], **asked: Any) -> Fit | tuple[Any, ...]:
     request = ImageRequest(**{"prompt": "a heron", "model": "m", **asked})
@@ -114,7 +116,17 @@ def test_what_cannot_be_done(
          {"size": None, "aspect_ratio": "16:9", "resolution": "1K"}, ["size_adapted"]),
         ({"sizes": RATIOS}, {"aspect_ratio": "3:2"}, {"aspect_ratio": "16:9"},
          ["aspect_ratio_adapted"]),
-        ({"sizes": RATIOS}, {"resolution": "4K"}, {"resolution": None}, ["resolution_adapted"]),
+        ({"sizes": RATIOS}, {"resolution": "4K"}, {"resolution": "2K"}, ["resolution_adapted"]),
+        ({"sizes": RATIOS}, {"resolution": "0.5K"}, {"resolution": "1K"},
+         ["resolution_adapted"]),
+        ({"sizes": WIDE}, {"aspect_ratio": "16:9", "resolution": "4K"},
+         {"size": Size(3840, 2160), "resolution": None}, []),
+        ({"sizes": WIDE}, {"aspect_ratio": "9:16", "resolution": "4K"},
+         {"size": Size(2160, 3840), "resolution": None}, []),
+        ({"sizes": WIDE}, {"aspect_ratio": "21:9", "resolution": "4K"}, {"resolution": None},
+         ["resolution_adapted"]),
+        ({"sizes": WIDE}, {"resolution": "4K"}, {"size": Size(2880, 2880)},
+         ["resolution_adapted"]),
         ({"sizes": RatioSizes(ratios=("1:1",))}, {"resolution": "4K"}, {"resolution": None},
          ["resolution_adapted"]),
         ({"qualities": ("low", "high")}, {"quality": "high"}, {"quality": "high"}, []),
@@ -251,3 +263,11 @@ def test_a_format_with_another_number() -> None:
     assert () == fit(card, n=3, output_format="png").warnings
     (warning,) = fit(card, n=3, output_format="svg").warnings
     assert "'m' makes 1 a call; asked for in several calls" == warning.message
+
+
+def test_a_tier_that_is_missing_becomes_the_nearest() -> None:
+    """A model of two tiers makes the larger one where more is asked for, and says which it is."""
+    (warning,) = fit({"sizes": RATIOS}, aspect_ratio="16:9", resolution="4K").warnings
+    assert ("resolution_adapted", "4K", "2K", "'m' offers 1K, 2K; 2K is nearest") == (
+        warning.code, warning.requested, warning.delivered, warning.message
+    )  # fmt: skip

@@ -21,6 +21,7 @@ from routercore.values.sizes import (
     SizeRange,
     Sizes,
     nearest_ratio,
+    tier_of,
 )
 
 if TYPE_CHECKING:
@@ -386,9 +387,7 @@ def _tier(card: ModelCard, settings: Settings, size: Size | None) -> str | None:
 
 def nearest_tier(sizes: RatioSizes, size: Size) -> str | None:
     """The tier whose area is closest to ``size``, or ``None`` where there are no tiers."""
-    if not sizes.tiers:
-        return None
-    return min(sizes.tiers, key=lambda tier: abs(math.log(sizes.area(tier) / size.pixels)))
+    return tier_of(sizes, size.pixels) if sizes.tiers else None
 
 
 def fit_ratio(sizes: RatioSizes, size: Size) -> tuple[str, str | None]:

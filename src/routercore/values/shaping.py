@@ -14,8 +14,11 @@ from routercore.values.sizes import (
     RatioSizes,
     Size,
     SizeRange,
+    is_of_tier,
     nearest_ratio,
     parse_ratio,
+    tier_of,
+    tier_pixels,
 )
 
 if TYPE_CHECKING:
@@ -24,8 +27,6 @@ if TYPE_CHECKING:
 MAX_RATIO_CHANGE = 1.3
 """A size is adapted while its shape changes less than this; 16:9 to 3:2 is 1.19."""
 MAX_AREA_CHANGE = 4.0
-SAME_TIER = 2.0
-"""Areas that differ by less pass for one resolution: 2K is four times 1K."""
 
 
 def fit_shape(f: Fitting) -> None:
@@ -56,7 +57,7 @@ def _fit(f: Fitting, param: str) -> None:
         near = _nearest(sizes, request.size or _asked_size(request, _multiple(sizes)))
         if near != wanted and (request.size is not None or not _similar(near, wanted, 1.02)):
             _adapt_size(f, param, wanted, near)
-        elif request.resolution and not _similar_area(near, wanted):
+        elif request.resolution and not is_of_tier(near, tier_pixels(request.resolution)):
             message = f"{f.card.id!r} cannot make {request.resolution}; {near} is nearest"
             f.adapt("resolution", message, delivered=str(near), **_pixels(near))
         else:
@@ -96,8 +97,12 @@ def _ratio(f: Fitting, sizes: RatioSizes) -> None:
 def _resolution(f: Fitting, sizes: RatioSizes) -> None:
     asked = f.request.resolution
     if asked and asked not in sizes.tiers:
-        offered = f"offers {', '.join(sizes.tiers)}" if sizes.tiers else "has one resolution"
-        f.drop("resolution", f"{f.card.id!r} {offered}")
+        if not sizes.tiers:
+            f.drop("resolution", f"{f.card.id!r} has one resolution")
+            return
+        near = tier_of(sizes, sizes.area(asked))
+        f.adapt("resolution", f"{f.card.id!r} offers {', '.join(sizes.tiers)}; {near} is nearest",
+                delivered=near, resolution=near)  # fmt: skip
 
 
 def _adapt_size(f: Fitting, param: str, wanted: Size, near: Size, **to: Any) -> None:
@@ -112,10 +117,6 @@ def _adapt_size(f: Fitting, param: str, wanted: Size, near: Size, **to: Any) -> 
 
 def _similar(a: Size, b: Size, factor: float) -> bool:
     return abs(math.log(a.ratio / b.ratio)) <= math.log(factor)
-
-
-def _similar_area(a: Size, b: Size) -> bool:
-    return 1 / SAME_TIER <= a.pixels / b.pixels <= SAME_TIER
 
 
 def _asked_size(request: ImageRequest, multiple: int) -> Size:

@@ -17,6 +17,11 @@ from routercore.values.shapes import (
     whole,
 )
 
+SAME_TIER = 2.0
+"""Areas that differ by less pass for one resolution: 2K is four times 1K."""
+SCREEN = (3840 / 4096, 2160 / 4096)
+"""The edges of the screen that is called 4K, in those of a square picture of 4K."""
+
 _SIZE = re.compile(r"\s*(\d{1,6})\s*[xX×*]\s*(\d{1,6})\s*")
 _TIER = re.compile(r"(\d{1,5}(?:\.\d+)?)([kK]?)")
 _RATIO = re.compile(r"\s*(\d{1,4})\s*:\s*(\d{1,4})\s*")
@@ -90,6 +95,16 @@ def tier_pixels(tier: str) -> int:
     if edge < 1:
         raise ValueError(f"{tier!r} is not a resolution; write it like 2K")
     return round(edge * edge)
+
+
+def is_of_tier(size: Size, pixels: int) -> bool:
+    """Whether a picture passes for a tier of so many pixels: by how many it has, or because it
+    is as large as the screen of that name."""
+    if 1 / SAME_TIER <= size.pixels / pixels <= SAME_TIER:
+        return True
+    edge, (short, long) = math.sqrt(pixels), sorted((size.width, size.height))
+    is_screen = long >= edge * SCREEN[0] and short >= edge * SCREEN[1]
+    return is_screen and size.pixels < pixels
 
 
 def nearest_ratio(ratio: float, offered: tuple[str, ...]) -> str:
@@ -187,6 +202,11 @@ class RatioSizes:
             return Size.parse(known)
         value, area = parse_ratio(ratio), self.area(tier)
         return Size(round(math.sqrt(area * value)), round(math.sqrt(area / value)))
+
+
+def tier_of(sizes: RatioSizes, pixels: int) -> str:
+    """The tier whose area is closest to ``pixels``, on a logarithmic scale."""
+    return min(sizes.tiers, key=lambda tier: abs(math.log(sizes.area(tier) / pixels)))
 
 
 _TEXTS, _BOUND = several(text, "texts"), optional(whole)
