@@ -83,7 +83,7 @@ _FLAG = WithJsonSchema(
 Flag = Annotated[bool, BeforeValidator(_flag), _FLAG]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._ -]+$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REFERENCE)]
+Reference = Annotated[str, StringConstraints(min_length=1)]
 
 
 Number = BeforeValidator(_number)

@@ -11,6 +11,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from routercore.server.bodies import Account, pieces
+from routercore.server.body import MAX_REFERENCE
 from routercore.server.faults import TooLargeError
 from routercore.values.errors import RequestError
 from routercore.values.images import MAX_INPUT_BYTES
@@ -136,16 +137,18 @@ class _Collector:
         self._body = io.BytesIO()
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
-        limit = MAX_INPUT_BYTES if self._is_file else MAX_TEXT_BYTES
-        if self._is_image_text():
-            limit = MAX_INPUT_BYTES
+        limit = self._limit()
         if self._body.tell() + end - start > limit:
-            raise TooLargeError(f"{self._name!r} is larger than {limit:,} bytes.")
+            message = f"{self._name!r} is larger than {limit:,} bytes."
+            raise TooLargeError(message, param=self._name.partition("[")[0])
         self._body.write(memoryview(data)[start:end])
 
-    def _is_image_text(self) -> bool:
-        """An image may also come as a text field, as a data URL."""
-        return self._name.partition("[")[0] in ("image", "images", "mask", "markup")
+    def _limit(self) -> int:
+        """Bytes of this part. An image may also come as a text field, as a data URL."""
+        if self._is_file:
+            return MAX_INPUT_BYTES
+        is_image = self._name.partition("[")[0] in ("image", "images", "mask", "markup")
+        return MAX_REFERENCE if is_image else MAX_TEXT_BYTES
 
     def _end(self) -> None:
         data = self._body.getvalue()

@@ -265,8 +265,12 @@ def _picture(source: Source, param: str) -> InputImage:
         return _at_url(source, param)
     data = source.data if isinstance(source, Upload) else _from_data_url(source, param)
     if len(data) > MAX_INPUT_BYTES:
-        raise TooLargeError(f"The {param} is larger than {MAX_INPUT_BYTES:,} bytes.", param=param)
+        raise _too_large(param)
     return picture_of(data, param)
+
+
+def _too_large(param: str) -> TooLargeError:
+    return TooLargeError(f"The {param} is larger than {MAX_INPUT_BYTES:,} bytes.", param=param)
 
 
 def _referred(reference: ImageReference, param: str) -> str:
