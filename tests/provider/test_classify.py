@@ -69,6 +69,27 @@ def test_refusal_keeps_the_categories() -> None:
     assert classify_openai(answer(400, {"error": error})).categories == ("violence",)
 
 
+@pytest.mark.parametrize(
+    ("details", "message", "expected"),
+    [
+        (None, "Refused.", (Fault.REFUSED, (), "unknown")),
+        (None, "safety_violations=[violence, 'self-harm'].",
+         (Fault.REFUSED, ("violence", "self-harm"), "unknown")),
+        (None, "safety_violations=[].", (Fault.REFUSED, (), "unknown")),
+        ({"categories": ["sexual"], "moderation_stage": "input"}, "safety_violations=[violence]",
+         (Fault.REFUSED, ("sexual",), "input")),
+        ({"moderation_stage": "output"}, "x", (Fault.REFUSED_RESULT, (), "output")),
+        ({"moderation_stage": ["input"]}, "x", (Fault.REFUSED, (), "unknown")),
+        ("none", "x", (Fault.REFUSED, (), "unknown")),
+    ],
+)  # fmt: skip
+def test_refusals_by_stage(details: Any, message: str, expected: object) -> None:
+    """Categories are read where the vendor has them, and a stage is not guessed."""
+    error = {"code": "moderation_blocked", "message": message, "moderation_details": details}
+    failure = classify_openai(answer(400, {"error": error}))
+    assert expected == (failure.fault, failure.categories, failure.stage)
+
+
 def test_waits_are_read_from_the_headers() -> None:
     """Milliseconds are finer than seconds."""
     response = answer(429, {}, **{"retry-after": "2", "retry-after-ms": "1250"})

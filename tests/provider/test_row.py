@@ -276,6 +276,21 @@ def test_errors_inside_a_stream(event: Any, expected: Fault) -> None:
     assert expected == fault(streamed(event))
 
 
+@pytest.mark.parametrize("kind", ["partial_image", "completed"])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("moderation_blocked", (Fault.REFUSED_RESULT, "output", Charge.UNKNOWN)),
+     ("server_is_overloaded", (Fault.OVERLOADED, None, Charge.UNKNOWN))],
+)  # fmt: skip
+def test_errors_after_a_picture(kind: str, code: str, expected: object) -> None:
+    """What fails once a picture was seen was worked on, and may be billed whatever it is."""
+    seen = {"type": f"image_generation.{kind}", "b64_json": "QQ=="}
+    played = streamed(seen, {"error": {"code": code}})
+    assert played.failed is not None
+    failure = played.failed.failure
+    assert expected == (failure.fault, failure.stage, failure.charge)
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [({"error": {"code": "moderation_blocked"}}, Fault.REFUSED), (b"<html>", Fault.REPLY_CUT)],

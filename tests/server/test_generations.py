@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -131,6 +132,27 @@ def test_a_refusal(client: httpx2.Client, upstream: Upstream) -> None:
     )  # fmt: skip
     assert "false" == response.headers["x-should-retry"]
     assert details == body["moderation_details"]
+
+
+@pytest.mark.parametrize(
+    ("more", "details"),
+    [
+        ({}, {"categories": ["violence", "sexual"], "moderation_stage": "unknown"}),
+        ({"moderation_details": {"categories": ["violence"], "moderation_stage": "output"}},
+         {"categories": ["violence"], "moderation_stage": "output"}),
+    ],
+)  # fmt: skip
+def test_details_of_a_refusal(
+    client: httpx2.Client, upstream: Upstream, more: dict[str, Any], details: dict[str, Any]
+) -> None:
+    """Categories that only the message has are read from it, and it lists them one time."""
+    said = "Rejected by the safety system. safety_violations=[violence,sexual]."
+    upstream.script.append(error(400, said, code="moderation_blocked", **more))
+
+    body = post(client).json()["error"]
+
+    assert details == body["moderation_details"]
+    assert 1 == body["message"].count("safety_violations")
 
 
 def test_no_upstream_secret_in_errors(client: httpx2.Client, upstream: Upstream) -> None:

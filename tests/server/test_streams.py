@@ -127,6 +127,20 @@ def test_errors_after_the_first_event(streaming: httpx2.Client, upstream: Upstre
     assert 1 == upstream.calls
 
 
+def test_a_refusal_after_a_partial(streaming: httpx2.Client, upstream: Upstream) -> None:
+    """What is refused after an intermediate picture is refused for what came out."""
+    body = upstream_stream("image_generation", 1).body
+    refusal = {"error": {"code": "moderation_blocked", "message": "no"}}
+    begun = body.partition(b"event: image_generation.completed")[0]
+    said = begun + f"event: error\ndata: {json.dumps(refusal)}\n\n".encode()
+    upstream.script.append(Answer(200, said, {"content-type": "text/event-stream"}))
+
+    first, last = events(streaming.post(URL, json=BODY | {"partial_images": 1}).text)
+
+    assert ("image_generation.partial_image", "error") == (first[0], last[0])
+    assert "output" == last[1]["error"]["moderation_details"]["moderation_stage"]
+
+
 async def test_signs_of_life() -> None:
     """A stream that is silent says that it lives."""
     job = Job(Record(id="req_1", owner="a", created=0.0))

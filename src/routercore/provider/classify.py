@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,8 @@ WORD_FAULTS: Mapping[str, Fault] = {
     "service_unavailable_error": Fault.OVERLOADED,
 }
 """Codes and types that say more than any status."""
+_VIOLATIONS = re.compile(r"safety_violations=\[([^\]]*)\]")
+"""How OpenAI's messages list categories (github.com/Wei-Shaw/sub2api/issues/2399)."""
 VAGUE_WORD_FAULTS: Mapping[str, Fault] = {
     "invalid_request_error": Fault.INVALID_REQUEST,
     "image_generation_user_error": Fault.INVALID_REQUEST,
@@ -101,13 +104,14 @@ def classify_openai(response: HttpResponse) -> Failure:
         error = {"message": str(error)}
     detail, place = _detail(error.get("detail") or body.get("detail"))
     param = error.get("param") or place
+    message = str(error.get("message") or detail)
+    fault = _fault(response.status, body, error)
     return classify_status(
         response,
-        str(error.get("message") or detail),
-        fault=_fault(response.status, body, error),
+        message,
         code=str(error.get("code") or error.get("type") or "")[:100] or None,
         param=param.removesuffix("[]") if isinstance(param, str) else None,
-        categories=_categories(error),
+        **(_refusal(error, message) if fault is Fault.REFUSED else {"fault": fault}),
     )
 
 
@@ -154,5 +158,15 @@ def _plain_text(response: HttpResponse) -> str:
     return "" if text.startswith("<") else text
 
 
-def _categories(error: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(word) for word in list_at(error, "moderation_details", "categories"))
+def _refusal(error: Mapping[str, Any], message: str) -> dict[str, Any]:
+    """What policy objected to: told beside the message, or by older services in it alone."""
+    details = error.get("moderation_details")
+    listed = _VIOLATIONS.search(message)
+    words = listed[1].split(",") if listed else []
+    told = [str(word) for word in list_at(details, "categories")]
+    stage = text_at(details, "moderation_stage")
+    return {
+        "fault": Fault.REFUSED_RESULT if stage == "output" else Fault.REFUSED,
+        "stage": stage if stage in ("input", "output") else "unknown",
+        "categories": tuple(told or filter(None, (word.strip(" '\"") for word in words))),
+    }

@@ -234,22 +234,34 @@ class Row:
     def _streamed(self, task: Task, request: HttpRequest) -> Flow[Generated]:
         head = yield from open_stream(request)
         finals: list[Generated] = []
+        has_begun = False
         while (event := (yield from next_event())) is not None:
             if event.data == "[DONE]":
                 break
             data = as_object(event.json, "an event")
             kind = str(data.get("type") or event.event)
             if data.get("error") or kind == "error":
-                raise ProviderFailed(self.classify(_as_answer(head, event)))
+                failure = self.classify(_as_answer(head, event))
+                raise ProviderFailed(_amid_work(failure) if has_begun else failure)
             if kind.endswith(".partial_image") and (image := as_raw_image(data)) is not None:
+                has_begun = True
                 yield from partial(count(data, "partial_image_index"), image)
             elif kind.endswith(".completed"):
+                has_begun = True
                 finals.append(self._images(task, {**data, "data": [data]}))
         if finals:
             return _joined(finals)
         if head.body:
             return self.parse(task, head)  # The service does not stream after all.
         raise fail(Fault.REPLY_CUT, "the stream ended before a final image")
+
+
+def _amid_work(failure: Failure) -> Failure:
+    """A failure after a picture was seen: the work was done, and may be billed whatever it is."""
+    failure = replace(failure, charge=failure.charge or Charge.UNKNOWN)
+    if failure.fault is not Fault.REFUSED:
+        return failure
+    return replace(failure, fault=Fault.REFUSED_RESULT, stage="output")
 
 
 def listed(response: HttpResponse) -> list[Mapping[str, Any]]:

@@ -67,12 +67,14 @@ def _unaffordable(attempts: Sequence[AttemptRecord]) -> BudgetError:
 
 def _refused(failure: Failure, attempts: Sequence[AttemptRecord]) -> RefusedError:
     categories = failure.categories
-    listed = f" safety_violations=[{', '.join(categories)}]." if categories else ""
+    is_listed = not categories or "safety_violations=" in failure.message
+    listed = "" if is_listed else f" safety_violations=[{', '.join(categories)}]."
+    of_class = "output" if failure.fault is Fault.REFUSED_RESULT else "input"
     return RefusedError(
         f"The request was rejected by the provider's safety system: {failure.message}{listed}",
         attempts,
         categories=categories,
-        stage="output" if failure.fault is Fault.REFUSED_RESULT else "input",
+        stage=failure.stage or of_class,
     )
 
 

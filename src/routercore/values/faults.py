@@ -104,6 +104,9 @@ class Failure:
     """Seconds to wait before this key is used again."""
     categories: tuple[str, ...] = ()
     """For refusals: the vendor's categories, such as ``violence``."""
+    stage: str | None = None
+    """For refusals: what policy looked at, ``input``, ``output`` or ``unknown``; what the class
+    says unless given."""
     charge: Charge | None = None
     """What the vendor bills for this failure; ``None`` leaves it to the fault's default."""
     only_here: bool = False

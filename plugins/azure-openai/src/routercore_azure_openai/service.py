@@ -60,7 +60,9 @@ class AzureOpenAI(Row):
         if failure.code not in FILTERED and at(inner, "code") != "ResponsibleAIPolicyViolation":
             return failure
         results = at(inner, "content_filter_results") or at(error, "content_filter_results")
-        return replace(failure, fault=Fault.REFUSED, categories=_filtered(results))
+        if failure.fault is not Fault.REFUSED_RESULT:
+            failure = replace(failure, fault=Fault.REFUSED)
+        return replace(failure, categories=_filtered(results) or failure.categories)
 
 
 def _is_older(task: Task) -> bool:
