@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
@@ -54,6 +55,28 @@ def test_headers_of_an_image(client: httpx2.Client) -> None:
     assert "sandbox" in headers["content-security-policy"]
     assert headers["content-disposition"].startswith("inline; filename=")
     assert 200 == client.head(url_of(client)).status_code
+
+
+@pytest.mark.parametrize(
+    ("settings", "most"),
+    [({"url_lifetime": 30.0}, 30), ({"retention": 20.0}, 20), ({"open": True, "retention": 90.0}, 90),
+     ({"open": True, "url_lifetime": 5.0, "retention": 90.0}, 90)],
+)  # fmt: skip
+def test_caches_forget_in_time(
+    tmp_path: Path, upstream: Upstream, settings: dict[str, Any], most: int
+) -> None:
+    """A browser keeps an image no longer than its URL or the image lasts, and may look anew."""
+    what = setup(
+        tmp_path,
+        provider("near", upstream.base_url),
+        store=StoreSetup(directory=tmp_path, **settings),
+    )
+    with served(router_of(what)) as client:
+        kept = client.get(url_of(client)).headers["cache-control"]
+
+    scope, _, seconds = kept.partition(", max-age=")
+    assert "private" == scope
+    assert most - 5 <= int(seconds) <= most
 
 
 def test_a_drawing_is_a_download(tmp_path: Path, upstream: Upstream) -> None:

@@ -73,17 +73,19 @@ class Shelf:
             NotFoundError: there is none, it is too old, or the URL is not one that was given out.
             StoreDownError: nobody can say.
         """
-        name = request.path_params["name"]
+        name, query = request.path_params["name"], dict(request.query_params)
         try:
-            stored = await self.store.aside.within(self._read, name, dict(request.query_params))
+            stored = await self.store.aside.within(self._read, name, query)
         except OSError as error:
             raise _down(error) from error
         if stored is None:
             raise NotFoundError("There is no such image, or its URL has expired.")
         kind = "attachment" if stored.media_type == "image/svg+xml" else "inline"
-        left = max(0, round(self._setup.store.retention - stored.age))
+        kept = self._setup.store.retention - stored.age
+        left = max(0, int(min(kept, self._links.seconds_left(query))))
         headers = {
-            "cache-control": f"private, max-age={left}, immutable",
+            # Not immutable: who looks again must not see what was deleted since.
+            "cache-control": f"private, max-age={left}",
             "content-disposition": f'{kind}; filename="{name}"',
             "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
             "cross-origin-resource-policy": "cross-origin",

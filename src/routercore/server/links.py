@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -40,6 +41,10 @@ class Links:
         expected = self._sign(name, expires).encode()
         is_genuine = hmac.compare_digest(expected, signature.encode("utf-8", "replace"))
         return is_genuine and query.get("kid") == KEY_ID and self._clock() < int(expires)
+
+    def seconds_left(self, query: Mapping[str, str]) -> float:
+        """How much longer a request that is allowed will be; without end where links are open."""
+        return math.inf if self._open else int(query["expires"]) - self._clock()
 
     def _sign(self, name: str, expires: str) -> str:
         message = f"v1|{KEY_ID}|GET|{name}|{expires}".encode()
