@@ -59,7 +59,8 @@ def test_headers_of_an_image(client: httpx2.Client) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "most"),
-    [({"url_lifetime": 30.0}, 30), ({"retention": 20.0}, 20), ({"open": True, "retention": 90.0}, 90),
+    [({"url_lifetime": 30.0}, 30), ({"retention": 20.0}, 20),
+     ({"open": True, "retention": 90.0}, 90),
      ({"open": True, "url_lifetime": 5.0, "retention": 90.0}, 90)],
 )  # fmt: skip
 def test_caches_forget_in_time(
