@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 import httpx2
@@ -12,7 +13,8 @@ from tests.upstreams import Upstream, picture
 
 from routercore.values.images import MAX_INPUT_BYTES
 
-EDITS = "/v1/images/edits"
+EDITS, GENERATIONS = "/v1/images/edits", "/v1/images/generations"
+FORM = {"content-type": "multipart/form-data; boundary=b"}
 BODY: dict[str, Any] = {"model": MODEL, "prompt": "x"}
 HEAD = "data:image/png;base64,"
 DATA_URL = HEAD + base64.b64encode(picture()).decode()
@@ -67,3 +69,60 @@ def test_a_picture_as_large_as_allowed(client: httpx2.Client) -> None:
     parts = {name: (None, value) for name, value in {**BODY, "image": text}.items()}
 
     assert 200 == client.post("/v1/images/estimate", files=parts).status_code
+
+
+def part(head: str, value: str = "") -> str:
+    return f"--b\r\nContent-Disposition: form-data; {head}\r\n\r\n{value}\r\n"
+
+
+@pytest.mark.parametrize("field", ["mask", "markup", "image[]", "attachment"])
+def test_a_file_that_nobody_chose(client: httpx2.Client, upstream: Upstream, field: str) -> None:
+    """The file of a field that was not filled in, as browsers send it, is none."""
+    empty = part(f'name="{field}"; filename=""')
+    body = "".join(
+        part(f'name="{name}"', value) for name, value in {**BODY, "image": DATA_URL}.items()
+    )
+
+    answer = client.post(EDITS, content=f"{body}{empty}{empty}--b--\r\n", headers=FORM)
+
+    assert 200 == answer.status_code, answer.text
+    assert b'name="mask"' not in upstream.received[0].body
+
+
+def test_an_image_that_nobody_chose(client: httpx2.Client) -> None:
+    """It is missing; a file that has a name and no bytes is empty."""
+    fields = "".join(part(f'name="{name}"', value) for name, value in BODY.items())
+    for name, code in (("", "invalid_value"), ("a.png", "empty_image_file")):
+        file = part(f'name="image"; filename="{name}"')
+        error = refusal(client.post(EDITS, content=f"{fields}{file}--b--\r\n", headers=FORM))
+        assert (code, "image") == (error["code"], error["param"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0), ("30", 30), ("-2", -2), ("7.5", 7.5), ("-0.25", -0.25), ("true", True),
+        ("false", False), ("007", "007"), ("1e9", "1e9"), ("1" * 16, "1" * 16), ("+1", "+1"),
+        ("", ""), ("yes", "yes"), ("null", "null"), (" 1", " 1"), ("1.", "1."), ("NaN", "NaN"),
+    ],
+)  # fmt: skip
+def test_an_option_in_brackets(
+    client: httpx2.Client, upstream: Upstream, text: str, value: object
+) -> None:
+    """A bracketed option of a form is a number or a flag where it clearly is one, else text."""
+    form = {"provider_options[near][steps]": text, "provider_options[near][more][deep]": text}
+
+    client.post(GENERATIONS, files={name: (None, one) for name, one in {**BODY, **form}.items()})
+
+    sent = upstream.received[0].json
+    assert json.dumps([value, {"deep": value}]) == json.dumps([sent["steps"], sent["more"]])
+
+
+def test_an_option_that_looks_like_a_number(client: httpx2.Client, upstream: Upstream) -> None:
+    """As JSON text an option keeps the kind that it is written in."""
+    options = json.dumps({"near": {"level": "2"}})
+    form = {name: (None, one) for name, one in {**BODY, "provider_options": options}.items()}
+
+    client.post(GENERATIONS, files=form)
+
+    assert "2" == upstream.received[0].json["level"]

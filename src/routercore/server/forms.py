@@ -34,7 +34,8 @@ class Upload:
     data: bytes = field(repr=False)
 
 
-Part = tuple[str, str | Upload]
+Part = tuple[str, str | Upload | None]
+"""``None`` is the file of a field that nobody filled in, as browsers send it."""
 
 
 async def read_form(request: Request, limit: int, account: Account) -> list[Part]:
@@ -71,7 +72,7 @@ class _Collector:
     def __init__(self, boundary: bytes) -> None:
         self.parts: list[Part] = []
         self._name = ""
-        self._is_file = self._ended = False
+        self._is_file = self._is_named = self._ended = False
         self._body = io.BytesIO()
         self._header = bytearray()
         self._value = bytearray()
@@ -133,7 +134,7 @@ class _Collector:
         if kind != b"form-data" or not name:
             raise _malformed("a part has no name")
         self._name = _text(name, "a part's name")
-        self._is_file = b"filename" in options
+        self._is_file, self._is_named = b"filename" in options, bool(options.get(b"filename"))
         self._body = io.BytesIO()
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
@@ -151,9 +152,12 @@ class _Collector:
         return MAX_REFERENCE if is_image else MAX_TEXT_BYTES
 
     def _end(self) -> None:
-        data = self._body.getvalue()
-        value = Upload(data) if self._is_file else _text(data, repr(self._name))
-        self.parts.append((self._name, value))
+        self.parts.append((self._name, self._value_of(self._body.getvalue())))
+
+    def _value_of(self, data: bytes) -> str | Upload | None:
+        if not self._is_file:
+            return _text(data, repr(self._name))
+        return Upload(data) if data or self._is_named else None
 
     def _finish(self) -> None:
         self._ended = True

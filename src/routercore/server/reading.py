@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pydantic_core
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 from starlette.requests import Request
 
 from routercore.config.words import expected
@@ -29,6 +29,8 @@ PICTURES = ("image", "mask", "markup")
 OBJECTS = ("svg", "provider_options")
 """Fields that hold objects: in a form they are bracketed, or JSON text."""
 MAX_URL = 8192
+_NUMBER_OR_FLAG = re.compile(r"true|false|-?(0|[1-9][0-9]{0,14})|-?(0|[1-9][0-9]{0,6})\.[0-9]{1,8}")
+"""What is clearly one: not ``007``, and no more digits than a number keeps."""
 
 Source = Upload | str | ImageReference
 
@@ -71,6 +73,8 @@ def _sort_form(parts: Sequence[Part]) -> tuple[dict[str, Any], dict[str, list[So
     for name, value in parts:
         path = path_of(name)
         kind = "image" if path[0] == "images" else path[0]
+        if value is None:
+            continue
         if kind in PICTURES:
             pictures.setdefault(kind, []).append(value)
         elif isinstance(value, Upload):
@@ -88,12 +92,20 @@ def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
             raise RequestError(f"{path[0]!r} is given twice.", param=path[0], code="invalid_value")
     if path[-1] in fields:
         raise RequestError(f"{path[0]!r} is given twice.", param=path[0], code="invalid_value")
-    fields[path[-1]] = _object(path[0], value) if path in ([name] for name in OBJECTS) else value
+    fields[path[-1]] = _read(path, value)
+
+
+def _read(path: list[str], text: str) -> Any:
+    """A form's field as JSON would have it, where no model of the body says what it should be."""
+    if len(path) == 1 and path[0] in OBJECTS:
+        return _object(path[0], text)
+    is_option = path[0] == "provider_options"
+    return from_json(text) if is_option and _NUMBER_OR_FLAG.fullmatch(text) else text
 
 
 def _object(name: str, text: str) -> Any:
     try:
-        return pydantic_core.from_json(text.encode(), allow_inf_nan=False)
+        return from_json(text.encode(), allow_inf_nan=False)
     except ValueError as error:
         raise RequestError(f"{name!r} is not JSON: {error}.", param=name,
                            code="invalid_json") from None  # fmt: skip
