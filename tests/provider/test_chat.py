@@ -120,6 +120,8 @@ AT_LINK = RawImage(url=LINK)
         ({"content": f'![1]({LINK} "title") and ![2](<{LINK}?2>)'},
          [AT_LINK, RawImage(url=f"{LINK}?2")]),
         ({"content": f"![1]({LINK}) ![again]({LINK})"}, [AT_LINK]),
+        ({"content": "Here: ![it](https://cdn.example/results/17)"},
+         [RawImage(url="https://cdn.example/results/17")]),
         ({"content": DATA_URL}, [IMAGE]),
         ({"content": f'<img src="{DATA_URL}"> <img src="{LINK}">'}, [IMAGE]),
         ({"content": f"Download: {LINK}?x=1 (see https://relay.example/terms)"},

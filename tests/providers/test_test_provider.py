@@ -45,8 +45,9 @@ class TestPictures:
         assert b"False" == done.stdout.strip()
 
     def test_the_same_request_gives_the_same_bytes(self) -> None:
-        """Prompt, size, quality and seed decide every byte."""
+        """Prompt, size, quality and seed decide every byte; without a seed the prompt has one."""
         assert make(seed=5).data == make(seed=5).data
+        assert make().data == make().data
 
     @pytest.mark.parametrize(
         "other",
