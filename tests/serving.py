@@ -15,6 +15,7 @@ import uvicorn
 from routercore.engine.setup import ProviderSetup, Route, RouterSetup, StoreSetup, TargetSetup
 from routercore.plugins import load_plugins
 from routercore.provider import Form, MaskPolarity, ModelCard, Operation, Row, bearer
+from routercore.provider.row import UNKNOWN_TO_OPENAI
 from routercore.router import Router
 from routercore.server import create_app
 from routercore.server.serving import uvicorn_settings
@@ -49,7 +50,7 @@ def provider(name: str, base_url: str, *cards: ModelCard, **more: Any) -> Provid
     """A service that speaks the Images API, at ``base_url``."""
     row = Row(
         name=name, auth=bearer("KEY"), origins=(base_url,), cards=cards or (card(),),
-        setting_fields={"seed": "seed", "aspect_ratio": "aspect_ratio", "resolution": "resolution"},
+        setting_fields={name: name for name in UNKNOWN_TO_OPENAI},
     )  # fmt: skip
     return ProviderSetup(name=name, provider=row, keys=(KEY,), base_url=base_url, **more)
 

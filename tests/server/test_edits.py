@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
+import zlib
+from pathlib import Path
 
 import httpx2
 import pytest
-from tests.serving import MODEL
+from tests.serving import MODEL, card, provider, route, router_of, served, setup
 from tests.upstreams import Upstream, mask, picture
+
+from routercore.provider import HttpResponse, Operation
+from routercore.testing.transport import FakeTransport, json_answer
 
 URL = "/v1/images/edits"
 FIELDS = {"model": MODEL, "prompt": "a red roof"}
@@ -88,12 +94,113 @@ def test_two_names_of_one_field(
     assert (4, 0) == arrived(upstream)
 
 
-def test_data_url_in_a_form(client: httpx2.Client, upstream: Upstream) -> None:
+@pytest.mark.parametrize("field", ["image", "image[]", "image[0]", "images"])
+def test_data_url_in_a_form(client: httpx2.Client, upstream: Upstream, field: str) -> None:
     """A form's image may be text, too: a data URL."""
-    parts = {name: (None, value) for name, value in {**FIELDS, "image": DATA_URL}.items()}
+    parts = {name: (None, value) for name, value in {**FIELDS, field: DATA_URL}.items()}
 
     assert 200 == client.post(URL, files=parts).status_code
     assert (1, 0) == arrived(upstream)
+
+
+@pytest.mark.parametrize("encoding", ["json", "form"])
+def test_urls(tmp_path: Path, encoding: str) -> None:
+    """Pictures behind URLs are fetched, from public addresses alone, and sent as bytes."""
+    made = json_answer({"data": [{"b64_json": base64.b64encode(picture()).decode()}]})
+    found = HttpResponse(status=200, body=picture(32, 32))
+    transport = FakeTransport(lambda sent: found if sent.method == "GET" else made)
+    urls = {name: f"https://photos.example/{name}.png" for name in ("image", "markup")}
+    what = setup(tmp_path, provider("near", "https://near.example", card(accepts={"markup"})))
+    with served(router_of(what, transport=transport)) as client:
+        if encoding == "json":
+            answer = client.post(URL, json={**FIELDS, **urls})
+        else:
+            answer = client.post(URL, files={n: (None, v) for n, v in {**FIELDS, **urls}.items()})
+
+    assert 200 == answer.status_code, answer.text
+    *fetched, asked = transport.sent
+    assert [(url, True) for url in urls.values()] == [
+        (sent.request.url, sent.public_only) for sent in fetched
+    ]
+    pictures = {part.name: part.data for part in asked.request.form or ()}
+    assert [picture(32, 32)] * 2 == [pictures[name] for name in urls]
+
+
+def test_ids_of_files(client: httpx2.Client, upstream: Upstream) -> None:
+    """Where no files are kept, one is not looked for, and it is said what to send instead."""
+    for place in ({"images": [{"file_id": "file-1"}]}, {"image": {"file_id": "file-1"}}):
+        error = client.post(URL, json={**FIELDS, **place}).json()["error"]
+
+        assert ("invalid_value", "image") == (error["code"], error["param"])
+        assert "no file_id: send the image itself, or its image_url" in error["message"]
+    assert 0 == upstream.calls
+
+
+@pytest.mark.parametrize("field", ["images", "image"])
+def test_sixteen_images(client: httpx2.Client, upstream: Upstream, field: str) -> None:
+    """Sixteen images go through, in JSON and in a form; of one more it is said what is allowed."""
+
+    def post(count: int) -> httpx2.Response:
+        if field == "images":
+            return client.post(URL, json={**FIELDS, field: [DATA_URL] * count})
+        return client.post(URL, data=FIELDS, files=[("image[]", UPLOAD)] * count)
+
+    assert 200 == post(16).status_code
+    assert (16, 0) == arrived(upstream)
+    answer = post(17)
+    error = answer.json()["error"]
+    assert (400, field, "invalid_value") == (answer.status_code, error["param"], error["code"])
+    assert "16" in error["message"]
+    assert 1 == upstream.calls
+
+
+def fields(image: str) -> dict[str, str]:
+    return {**FIELDS, "image": image}
+
+
+def heavy(size: int) -> bytes:
+    """A small picture in so many bytes: the most of them are a note that nobody reads."""
+    small = picture()
+    note = b"noTe" + bytes(size - len(small) - 12)
+    end = len(small) - 12
+    return b"".join((small[:end], struct.pack(">I", len(note) - 4), note,
+                     struct.pack(">I", zlib.crc32(note)), small[end:]))  # fmt: skip
+
+
+def test_fifty_megabytes(client: httpx2.Client, upstream: Upstream) -> None:
+    """An image may have 50 MB, to the byte and in any form; a larger one is refused by its name."""
+    for bytes_over, status in ((0, 200), (1, 413)):
+        image = heavy(50 * 1024 * 1024 + bytes_over)
+        reference = "data:image/png;base64," + base64.b64encode(image).decode()
+        form = client.post(URL, data=FIELDS, files=[("image", ("x.png", image, "image/png"))])
+        text = client.post(URL, files={n: (None, v) for n, v in fields(reference).items()})
+        body = client.post(URL, json=fields(reference))
+
+        assert [status] * 3 == [form.status_code, text.status_code, body.status_code]
+    assert "'image' is larger than 52,428,800 bytes" in form.json()["error"]["message"]
+    assert ["image"] * 2 == [one.json()["error"]["param"] for one in (text, body)]
+    assert 3 == upstream.calls
+
+
+def test_models_that_need_a_mask(upstream: Upstream, tmp_path: Path) -> None:
+    """An edit without one is done by whoever needs none; where nobody is left, it is refused."""
+    fills = provider("fills", upstream.base_url, card(operations=frozenset({Operation.INPAINT})))
+    what = setup(tmp_path, fills, provider("edits", upstream.base_url),
+                 routes=(route("fills", "edits"),))  # fmt: skip
+    body = {**FIELDS, "image": DATA_URL}
+    with served(router_of(what)) as client:
+        served_by = [
+            client.post(URL, json={**body, **more}).json()["provider"]
+            for more in ({}, {"mask": {"image_url": DATA_URL}})
+        ]
+    with served(router_of(setup(tmp_path, fills))) as client:
+        refused = client.post(URL, json=body)
+
+    assert ["edits", "fills"] == served_by
+    error = refused.json()["error"]
+    assert (400, "unsupported_by_all_targets") == (refused.status_code, error["code"])
+    assert ("mask", True) == (error["param"], "needs a mask" in error["message"])
+    assert 2 == upstream.calls
 
 
 def test_bracketed_objects(client: httpx2.Client, upstream: Upstream) -> None:

@@ -14,6 +14,7 @@ from tests.serving import MODEL, provider, router_of, served, setup
 from tests.upstreams import Answer, Upstream, error, picture
 
 from routercore.engine.setup import ServerSetup
+from routercore.values.images import sniff_format
 
 URL = "/v1/images/generations"
 
@@ -71,6 +72,28 @@ def test_nulls_are_absent(client: httpx2.Client, upstream: Upstream) -> None:
 
     assert 200 == answer.status_code
     assert {"model", "prompt"} == upstream.received[0].json.keys() - {"response_format"}
+
+
+def test_auto_is_absent(client: httpx2.Client, upstream: Upstream) -> None:
+    """Wherever it may be said, auto leaves the choice to the model, without a warning."""
+    names = ("size", "quality", "background", "moderation", "output_format", "aspect_ratio",
+             "resolution")  # fmt: skip
+    answer = post(client, **dict.fromkeys(names, "auto"))
+
+    assert (200, []) == (answer.status_code, answer.json()["warnings"])
+    assert {"model", "prompt"} == upstream.received[0].json.keys()
+
+
+@pytest.mark.parametrize(
+    ("word", "format"), [("png", "png"), ("jpeg", "jpeg"), ("jpg", "jpeg"), ("webp", "webp")]
+)
+def test_every_model_gives_every_format(client: httpx2.Client, word: str, format: str) -> None:
+    """What a model of png alone is asked for is made of its png, and named so."""
+    answer = post(client, output_format=word).json()
+
+    downloaded = client.get(answer["data"][0]["url"])
+    assert f"image/{format}" == downloaded.headers["content-type"]
+    assert (format, format) == (answer["output_format"], sniff_format(downloaded.content))
 
 
 @pytest.mark.parametrize("size", ["96x64", "96X64", "96×64", "96*64"])

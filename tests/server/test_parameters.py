@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.upstreams import Upstream, mask, picture
 
 from routercore.engine.setup import Caller, CallerKey
 from routercore.values.catalogue import PLAIN_SETTINGS
-from routercore.values.sizes import AnySize
+from routercore.values.sizes import AnySize, RatioSizes
 
 GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
 WHOLE = card(
@@ -27,10 +28,12 @@ WHOLE = card(
     accepts=PLAIN_SETTINGS,
     fidelities=("low", "high"),
     partial_images=3,
+    max_n=10,
     max_prompt=32_000,
 )
 SETTINGS: list[dict[str, Any]] = [
     {"n": 2},
+    {"n": 10},
     *({"size": size} for size in ("1024x1024", "1536x1024", "1024x1536", "256x256", "512x512",
                                   "1792x1024", "1024x1792", "2048x1152")),
     *({"quality": word} for word in WHOLE.qualities),
@@ -48,6 +51,7 @@ SETTINGS: list[dict[str, Any]] = [
     {"prompt": "p" * 32_000},
 ]  # fmt: skip
 SVG = {"model": "drawer", "reasoning": {"effort": "low"}}
+DATA_URL = "data:image/png;base64," + base64.b64encode(picture()).decode()
 
 
 def name_of(setting: dict[str, Any]) -> str:
@@ -137,15 +141,60 @@ def test_overlays(whole: tuple[httpx2.Client, Upstream], overlay: str) -> None:
     assert b'name="%s"' % overlay.encode() in upstream.received[0].body
 
 
-def test_partial_images(whole: tuple[httpx2.Client, Upstream]) -> None:
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+def test_partial_images(whole: tuple[httpx2.Client, Upstream], count: int) -> None:
     """How many intermediate images there should be is passed on to a model that streams."""
     client, upstream = whole
 
     client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", "stream": True,
-                                   "partial_images": 2})  # fmt: skip
+                                   "partial_images": count})  # fmt: skip
 
     sent = upstream.received[0].json
-    assert (True, 2) == (sent["stream"], sent["partial_images"])
+    assert (True, count) == (sent["stream"], sent["partial_images"])
+
+
+def test_parameters_that_openai_lacks(upstream: Upstream, tmp_path: Path) -> None:
+    """Seed, negative prompt and shape reach a model that takes them, under its service's names."""
+    asked = {"seed": 7, "negative_prompt": "fog", "aspect_ratio": "16:9", "resolution": "2K"}
+    shapes = RatioSizes(ratios=("1:1", "16:9"), tiers=("1K", "2K"))
+    able = card(sizes=shapes, seed=True, negative_prompt=True)
+    with served(router_of(setup(tmp_path, provider("near", upstream.base_url, able)))) as client:
+        answer = client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", **asked})
+
+    sent = upstream.received[0].json
+    assert asked == {name: sent.get(name) for name in asked}
+    assert [] == answer.json()["warnings"]
+
+
+@pytest.mark.parametrize("setting", [
+    {"moderation": "low"}, {"style": "natural"}, {"user": "user-1"},
+    {"safety_identifier": "hash-1"}, {"complexity": "high"}, {"input_fidelity": "high"},
+    {"negative_prompt": "fog"},
+], ids=name_of)  # fmt: skip
+def test_a_setting_that_a_model_lacks(
+    client: httpx2.Client, upstream: Upstream, setting: dict[str, str]
+) -> None:
+    """What a picture can be made without is not sent to a model that does not take it, and told."""
+    answer = client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", **setting})
+
+    assert setting.keys().isdisjoint(upstream.received[0].json)
+    assert list(setting) == [warning["param"] for warning in answer.json()["warnings"]]
+
+
+@pytest.mark.parametrize("setting", [
+    {"frame_count": 4}, {"frame_duration_ms": 120}, {"svg": SVG},
+    {"markup": DATA_URL, "image": DATA_URL}, {"background": "transparent"},
+    {"output_format": "gif"}, {"output_format": "svg"}, {"size": "4096x16"},
+], ids=name_of)  # fmt: skip
+def test_what_a_model_cannot_do_is_refused(
+    client: httpx2.Client, upstream: Upstream, setting: dict[str, Any]
+) -> None:
+    """Without it the picture would be another one: nobody is asked for it, or paid."""
+    response = client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", **setting})
+
+    body = response.json()["error"]
+    assert (400, "unsupported_by_all_targets") == (response.status_code, body["code"])
+    assert (next(iter(setting)), 0) == (body["param"], upstream.calls)
 
 
 def test_what_a_model_does_not_take_is_told(client: httpx2.Client, upstream: Upstream) -> None:

@@ -63,11 +63,15 @@ def test_the_nearest_ratio() -> None:
     ("size", "problem"),
     [
         (Size(64, 512), "under 128"),
+        (Size(512, 64), "under 128"),
         (Size(2048, 512), "over 1024"),
+        (Size(512, 2048), "over 1024"),
         (Size(510, 512), "multiple of 8"),
+        (Size(512, 510), "multiple of 8"),
         (Size(128, 128), "fewer than 20,000"),
         (Size(1024, 1024), "more than 1,000,000"),
         (Size(1024, 256), "longer than 3:1"),
+        (Size(256, 1024), "longer than 3:1"),
         (Size(512, 512), None),
     ],
 )

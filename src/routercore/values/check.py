@@ -89,16 +89,20 @@ def _life(f: Fitting) -> None:
         f.reject("model", f"{f.card.id!r} was shut down on {f.card.shutdown}{instead}")
 
 
+_UNABLE = {
+    Operation.INPAINT: ("mask", "takes no mask"),
+    Operation.EDIT: ("image", "takes no input image"),
+    Operation.GENERATE: ("image", "needs an input image"),
+}
+
+
 def _operation(f: Fitting) -> None:
     card, request = f.card, f.request
     if request.operation not in card.operations:
-        param = {Operation.INPAINT: "mask", Operation.EDIT: "image", Operation.GENERATE: "image"}
-        missing = {
-            Operation.INPAINT: "takes no mask",
-            Operation.EDIT: "takes no input image",
-            Operation.GENERATE: "needs an input image",
-        }
-        f.reject(param[request.operation], f"{card.id!r} {missing[request.operation]}")
+        param, why = _UNABLE[request.operation]
+        if request.operation is Operation.EDIT and Operation.INPAINT in card.operations:
+            param, why = "mask", "needs a mask beside the image"
+        f.reject(param, f"{card.id!r} {why}")
     elif len(request.images) > card.max_images:
         f.reject("image", f"{card.id!r} takes at most {number_of(card.max_images, 'input image')}")
 
