@@ -74,6 +74,38 @@ def test_everything_that_an_upstream_says(client: httpx2.Client, upstream: Upstr
     assert 0 <= time.time() - answer["created"] < 60
 
 
+def test_format_and_size_are_those_of_the_bytes(client: httpx2.Client, upstream: Upstream) -> None:
+    """What a picture is like is read from the picture, whatever its upstream says of it."""
+    photo = base64.b64encode(picture(96, 48, "jpeg")).decode()
+    upstream.script.append(Answer(200, {**WHOLE, "data": [{"b64_json": photo}]}))
+
+    answer = client.post(URL, json={"model": MODEL, "prompt": "x"}).json()
+
+    for told in (answer, answer["data"][0]):
+        assert ("jpeg", "96x48") == (told["output_format"], told["size"])
+
+
+def test_what_was_asked_for_is_known(client: httpx2.Client) -> None:
+    """Where an upstream says nothing of quality or background, it did what it was asked for."""
+    asked = {"quality": "high", "background": "opaque"}
+    answer = client.post(URL, json={"model": MODEL, "prompt": "x", **asked}).json()
+
+    assert asked == {name: answer[name] for name in asked}
+
+
+@pytest.mark.parametrize(
+    ("named", "counted"),
+    [({"safety_identifier": "s-1", "user": "jo"}, "s-1"), ({"user": "jo"}, "jo")],
+)
+def test_the_identifier_that_counted(
+    client: httpx2.Client, named: dict[str, str], counted: str
+) -> None:
+    """An answer names its end user: by the identifier, or by the older field."""
+    answer = client.post(URL, json={"model": MODEL, "prompt": "x", **named}).json()
+
+    assert counted == answer["safety_identifier"]
+
+
 def test_nothing_is_invented(client: httpx2.Client) -> None:
     """What an upstream does not say is not in the answer."""
     answer = client.post(URL, json={"model": MODEL, "prompt": "x"}).json()

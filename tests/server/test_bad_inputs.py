@@ -236,7 +236,9 @@ def small(upstream: Upstream, tmp_path: Path) -> httpx2.Client:
 
 def test_announced_size(small: httpx2.Client) -> None:
     """A body that says it is too large is not read."""
-    check(small.post(URL, json={**BODY, "prompt": "x" * 3000}), 413)
+    error = check(small.post(URL, json={**BODY, "prompt": "x" * 3000}), 413)
+
+    assert ("request_too_large", "invalid_request_error") == (error["code"], error["type"])
 
 
 def test_unannounced_size(small: httpx2.Client) -> None:

@@ -67,6 +67,38 @@ def test_the_first_dies_and_returns(tmp_path: Path) -> None:
     assert {"2"} == {answer.headers["x-routercore-attempts"] for answer in during_answers}
 
 
+def test_an_upstream_without_credit(tmp_path: Path) -> None:
+    """Its request is made elsewhere, and so are the next ones, which it is not asked for."""
+    with Upstream() as first, Upstream() as second:
+        first.script.extend([error(402, "Insufficient credits")] * 5)
+        what = setup(
+            tmp_path,
+            provider("first", first.base_url),
+            provider("second", second.base_url),
+            routes=(route("first", "second"),),
+        )
+        with served(router_of(what)) as client:
+            answers = [ask(client, number) for number in range(3)]
+
+        assert (1, 3) == (first.calls, second.calls)
+    assert ["second"] * 3 == [answer.json()["provider"] for answer in answers]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("0.2", "1"), ("7", "7"), ("7.5", "8"), ("3600", "60"), (None, None)]
+)
+def test_when_to_come_again(tmp_path: Path, said: str | None, told: str | None) -> None:
+    """Retry-After is what the upstream says, in whole seconds from 1 to 60; else there is none."""
+    headers = {} if said is None else {"retry-after": said}
+    with Upstream() as upstream:
+        upstream.script.append(Answer(429, {"error": {"message": "slow down"}}, headers))
+        near = provider("near", upstream.base_url)
+        with served(router_of(setup(tmp_path, near, max_attempts=1))) as client:
+            response = ask(client, 1)
+
+    assert (429, told) == (response.status_code, response.headers.get("retry-after"))
+
+
 def test_everybody_fails(tmp_path: Path) -> None:
     """When all fail, the error has every attempt, and what may have been paid is not repeated."""
     with Upstream() as first, Upstream() as second:

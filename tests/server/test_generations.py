@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ def test_response_format(client: httpx2.Client, images: Path, form: str, keys: s
 
 def test_what_the_router_adds(client: httpx2.Client) -> None:
     """An answer says who made it, at what cost, in what time, and what was adapted."""
+    began = time.monotonic()
     response = post(client, seed=7, n=2, size="64x64", quality="low")
+    milliseconds = (time.monotonic() - began) * 1000
 
     answer = response.json()
     facts = ("provider", "cost", "cost_basis", "attempts", "missing")
@@ -56,6 +59,7 @@ def test_what_the_router_adds(client: httpx2.Client) -> None:
     assert ["seed_adapted"] == [warning["code"] for warning in answer["warnings"]]
     assert 7 == answer["requested"]["seed"]
     assert isinstance(answer["latency"], int)
+    assert 0 < answer["latency"] <= milliseconds + 1
     headers = response.headers
     assert ("near", "1", "0.04", "seed_adapted") == (
         headers["x-routercore-provider"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,6 +43,11 @@ KEYS = (
         hash=hashlib.sha256(b"rc-hashed").hexdigest(),
     ),
     CallerKey(caller=Caller(name="few", limits=Limits(requests=20, images=100)), key="rc-few"),
+    CallerKey(caller=Caller(name="three", limits=Limits(images=3)), key="rc-three"),
+    CallerKey(
+        caller=Caller(name="seldom", limits=Limits(requests=1, requests_per=3600.0)),
+        key="rc-seldom",
+    ),
 )
 
 
@@ -160,10 +166,29 @@ def test_a_promise_kept_exactly(keyed: httpx2.Client) -> None:
         refused.headers["x-ratelimit-limit-requests"],
         refused.headers["x-ratelimit-remaining-requests"],
     )
+    assert re.fullmatch(r"[1-5]?\ds|1m0s", refused.headers["x-ratelimit-reset-requests"])
     passed = [answer for answer in answers if answer.status_code == 200]
     left = sorted(int(answer.headers["x-ratelimit-remaining-requests"]) for answer in passed)
     assert list(range(20)) == left
     assert "100" == passed[0].headers["x-ratelimit-limit-images"]
+
+
+def test_images_of_a_minute(keyed: httpx2.Client) -> None:
+    """Images count one by one, however few requests they come in."""
+    body = {**BODY, "n": 2}
+    answers = [keyed.post(URL, json=body, headers=bearer("rc-three")) for _ in range(2)]
+
+    assert [200, 429] == [answer.status_code for answer in answers]
+    assert ["1", "1"] == [one.headers["x-ratelimit-remaining-images"] for one in answers]
+    assert 200 == keyed.post(URL, json=BODY, headers=bearer("rc-three")).status_code
+
+
+def test_once_an_hour(keyed: httpx2.Client) -> None:
+    """However long a limit holds, clients come again within the minute that all of them obey."""
+    answers = [keyed.post(URL, json=BODY, headers=bearer("rc-seldom")) for _ in range(2)]
+
+    assert [200, 429] == [answer.status_code for answer in answers]
+    assert "60" == answers[1].headers["retry-after"]
 
 
 def test_equal_requests_share_one_call(tmp_path: Path) -> None:

@@ -222,7 +222,10 @@ def test_kinds_of_prices(listing: httpx2.Client) -> None:
     ("query", "ids"),
     [
         ({"type": "image", "limit": "2"}, ["poster", "vendor/model:free"]),
+        ({"type": "video"}, []),
         ({"outputType": "video"}, []),
+        ({"output_modalities": "video"}, []),
+        ({"output_modalities": "image,video", "limit": "1"}, ["poster"]),
         ({"inputType": "mask", "name": "vendor"}, ["vendor/model:free"]),
         ({"inputType": "text", "name": "gratis"}, ["gratis"]),
         ({"inputType": "mask", "name": "gratis"}, []),
@@ -245,9 +248,44 @@ def test_filters(listing: httpx2.Client, query: dict[str, str], ids: list[str]) 
     assert ids == [model["id"] for model in models]
 
 
+@pytest.fixture(scope="module")
+def shelves(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """Four models that differ in all that they can be sorted by; one has neither price nor date."""
+    with Upstream() as upstream:
+        made = (
+            ("cedar", card("yak", prices=(usd("0.01"),), released=date(2025, 1, 1))),
+            ("alder", card("zebra", prices=(usd("0.03"),), released=date(2024, 1, 1))),
+            ("birch", card("xerus", prices=(usd("0.02"),), released=date(2026, 1, 1))),
+            ("dogwood", card("wolf", prices=())),
+        )
+        vendors = [provider(name, upstream.base_url, model) for name, model in made]
+        with served(router_of(setup(tmp_path_factory.mktemp("images"), *vendors))) as client:
+            yield client
+
+
+@pytest.mark.parametrize(
+    ("order", "ids"),
+    [
+        ("name", "wolf xerus yak zebra"),
+        ("-name", "zebra yak xerus wolf"),
+        ("provider", "zebra xerus yak wolf"),
+        ("-provider", "wolf yak xerus zebra"),
+        ("price", "yak xerus zebra wolf"),
+        ("-price", "zebra xerus yak wolf"),
+        ("date", "zebra yak xerus wolf"),
+        ("-date", "xerus yak zebra wolf"),
+    ],
+)
+def test_orders(shelves: httpx2.Client, order: str, ids: str) -> None:
+    """The list can be sorted by four things, both ways; what does not have one comes last."""
+    models = shelves.get("/v1/models", params={"sort": order}).json()["data"]
+
+    assert ids == " ".join(model["id"] for model in models)
+
+
 def test_fields(listing: httpx2.Client) -> None:
     """Only the fields that are asked for come, with what OpenAI's clients cannot do without."""
-    models = listing.get("/v1/models", params={"fields": "price, nothing", "limit": "1"}).json()
+    models = listing.get("/v1/models", params={"fields": "nothing, price", "limit": "1"}).json()
 
     assert [{"id", "object", "price"}] == [set(model) for model in models["data"]]
 

@@ -20,6 +20,7 @@ from tests.upstreams import Upstream, picture
 
 from routercore.engine.setup import LedgerSetup, StoreSetup
 from routercore.server import create_app
+from routercore.server.bucket import Bucket
 from routercore.server.files import Shelf
 from routercore.server.store import PROBE, Kept, Place
 from routercore.values.errors import ConfigError
@@ -47,11 +48,14 @@ def over(
 
 def test_images_in_a_bucket(s3: str, tmp_path: Path, upstream: Upstream) -> None:
     """From a request to its picture and to its deletion, all by way of this server."""
-    store = StoreSetup(bucket=bucket(s3))
+    store = StoreSetup(bucket=bucket(s3), directory=tmp_path)
     with over(store, tmp_path, upstream) as client:
         url = client.post(URL, json=BODY).json()["data"][0]["url"]
         answer = client.get(url)
 
+        name = urlsplit(url).path.rpartition("/")[2]
+        there = Bucket(bucket(s3), timeout=20).read(name)
+        assert picture() == (there and there.data)
         assert url.startswith(f"{client.base_url}/files/")
         assert (picture(), "image/png") == (answer.content, answer.headers["content-type"])
         assert 404 == client.get(url.replace("expires=1", "expires=2")).status_code

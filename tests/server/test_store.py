@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from starlette.routing import Mount
 from tests.serving import MODEL, listening, provider, router_of, served, setup
 from tests.upstreams import Upstream, picture
 
+from routercore import Router
 from routercore.engine.setup import Caller, CallerKey, ServerSetup, StoreSetup
 from routercore.server import create_app
 from routercore.server.folder import Folder
@@ -118,15 +120,44 @@ def test_edited_urls(client: httpx2.Client, edit: object) -> None:
 
 def test_a_url_expires() -> None:
     """A signed URL is good for its time and not a second longer."""
-    time = Time()
-    links = Links(StoreSetup(url_lifetime=100), b"secret", time)
+    clock = Time()
+    links = Links(StoreSetup(url_lifetime=100), b"secret", clock)
     path = urlsplit(links.path("name"))
     query = dict(parse_qsl(path.query))
 
     assert links.allows("name", query)
     assert not links.allows("other", query)
-    time.seconds += 100
+    clock.seconds += 100
     assert not links.allows("name", query)
+
+
+def lifetime(client: httpx2.Client, **body: str) -> float:
+    """Seconds, from before it was made, after which the URL of a new image is no longer good."""
+    began = time.time()
+    url = client.post(URL, json={**BODY, **body}).json()["data"][0]["url"]
+    return int(dict(parse_qsl(urlsplit(url).query))["expires"]) - began
+
+
+@pytest.mark.parametrize(
+    ("store", "seconds"),
+    [
+        ({}, 86_400),
+        ({"retention": "2h"}, 7200),
+        ({"retention": "2h", "url_lifetime": "10min"}, 600),
+        ({"retention": "10min", "url_lifetime": "2h"}, 600),
+    ],
+)
+def test_lifetime_of_a_url(tmp_path: Path, store: dict[str, str], seconds: int) -> None:
+    """It is good for as long as the configuration says and its image is kept: a day by default."""
+    config = {"providers": {"test": {"plugin": "test"}},
+              "store": {"url": f"file:{tmp_path}", **store}}  # fmt: skip
+    with served(Router.from_config(config, environ={})) as client:
+        assert -1 < lifetime(client, model="test/test", size="64x64") - seconds < 60
+
+
+def test_a_day_without_configuration(client: httpx2.Client) -> None:
+    """It is the same for a router that was set up by hand."""
+    assert -1 < lifetime(client) - 86_400 < 60
 
 
 def test_secrets_differ() -> None:

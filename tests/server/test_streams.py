@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -147,11 +148,12 @@ async def test_signs_of_life() -> None:
     outcome = Outcome(status=200, headers={}, parts=(), frames=())
     seen: list[bytes] = []
 
-    async for frame in job.follow(keepalive=0.01):
-        seen.append(b"".join(small(frame)))
-        if len(seen) == 3:
-            job.tell([b"data: x\n\n"])
-            job.end(job.record, outcome)
+    async with asyncio.timeout(60):
+        async for frame in job.follow(keepalive=0.01):
+            seen.append(b"".join(small(frame)))
+            if len(seen) == 3:
+                job.tell([b"data: x\n\n"])
+                job.end(job.record, outcome)
 
     assert [b": keepalive\n\n"] * 3 + [b"data: x\n\n"] == seen
 
