@@ -58,6 +58,12 @@ class TestPictures:
         """Another prompt, size, quality, seed, style or negative prompt is another picture."""
         assert make(seed=5).data != make(**{"seed": 5, **other}).data
 
+    def test_quality_shows(self) -> None:
+        """The scene itself, away from the caption, is another at each quality."""
+        pictures = [make(size=Size(256, 256), seed=1, quality=q) for q in ("low", "medium", "high")]
+        scenes = {picture.image.crop((0, 0, 256, 128)).tobytes() for picture in pictures}
+        assert 3 == len(scenes)
+
     @pytest.mark.parametrize("text", ["16x16", "64x64", "16x900", "900x16", "333x222", "1024x1024"])
     def test_sizes(self, text: str) -> None:
         """A picture has exactly the size that was asked for."""
