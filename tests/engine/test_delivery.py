@@ -186,8 +186,9 @@ async def _masked(mask: bytes) -> tuple[Kit, list[Task]]:
     card = ModelCard(id="poster", operations=frozenset(Operation), max_images=1,
                      mask=MaskPolarity.WHITE, latency=1.0)  # fmt: skip
     kit = Kit(provider("a", flow=flow, cards=(card,)))
+    image = InputImage(_mask())
     await kit.engine.generate(
-        ImageRequest(prompt="x", model="art", images=(InputImage(PNG),), mask=InputImage(mask))
+        ImageRequest(prompt="x", model="art", images=(image,), mask=InputImage(mask))
     )
     return kit, seen
 

@@ -18,9 +18,9 @@ from routercore.values.images import MAX_INPUT_BYTES, ImageRequest, InputImage
 URL = "https://images.example/a.png"
 
 
-def picture(format: str = "png") -> bytes:
+def picture(format: str = "png", size: tuple[int, int] = (8, 8)) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(buffer, format)
+    Image.new("RGB", size).save(buffer, format)
     return buffer.getvalue()
 
 
@@ -121,3 +121,15 @@ async def test_what_nobody_expected(kind: type[Exception]) -> None:
 
     assert error is raised.value
     assert (None, None) == (error.__cause__, error.__context__)
+
+
+async def test_a_mask_of_another_size() -> None:
+    """That a mask does not cover its image shows when both are there, whichever was fetched."""
+    transport = FakeTransport([HttpResponse(status=200, body=picture(size=(4, 8)))])
+    own, mask = InputImage.of(picture()), InputImage(url=URL)
+
+    with pytest.raises(RequestError) as refused:
+        await inputs(transport).resolve(request(own, mask=mask))
+
+    assert "mask" == refused.value.param
+    assert "the mask is 4x8, and the image that it lies on 8x8" == str(refused.value)

@@ -45,9 +45,6 @@ SETTINGS: list[dict[str, Any]] = [
     {"user": "user-1"},
     {"safety_identifier": "hash-1"},
     {"complexity": "high"},
-    {"frame_count": 4},
-    {"frame_duration_ms": 120},
-    {"input_fidelity": "high"},
     {"prompt": "p" * 32_000},
 ]  # fmt: skip
 SVG = {"model": "drawer", "reasoning": {"effort": "low"}}
@@ -95,7 +92,8 @@ def test_honoured(
 
 
 @pytest.mark.parametrize("setting", [
-    {"output_format": "gif"}, {"output_format": "svg"}, {"svg": SVG},
+    {"output_format": "gif"}, {"output_format": "svg"}, {"output_format": "svg", "svg": SVG},
+    {"output_format": "gif", "frame_count": 4, "frame_duration_ms": 120},
 ])  # fmt: skip
 def test_formats_of_one_vendor(
     whole: tuple[httpx2.Client, Upstream], setting: dict[str, Any]
@@ -111,12 +109,70 @@ def test_formats_of_one_vendor(
 def test_svg_settings_of_a_form(whole: tuple[httpx2.Client, Upstream]) -> None:
     """Official clients send nested settings as bracketed fields."""
     client, upstream = whole
-    form = {"model": (None, MODEL), "prompt": (None, "x"), "svg[model]": (None, "drawer"),
-            "svg[reasoning][effort]": (None, "low")}  # fmt: skip
+    form = {"model": (None, MODEL), "prompt": (None, "x"), "output_format": (None, "svg"),
+            "svg[model]": (None, "drawer"), "svg[reasoning][effort]": (None, "low")}  # fmt: skip
 
     client.post(GENERATIONS, files=form)
 
     assert SVG == upstream.received[0].json["svg"]
+
+
+def test_fidelity_to_an_input(whole: tuple[httpx2.Client, Upstream]) -> None:
+    """It goes with an edit; to generate from a prompt it is adapted, and refused to the strict."""
+    client, upstream = whole
+    fields = {"model": (None, MODEL), "prompt": (None, "x"), "input_fidelity": (None, "high")}
+
+    edit = client.post(EDITS, files={**fields, "image": ("a.png", picture())})
+    made = client.post(GENERATIONS, files=fields)
+    refused = client.post(GENERATIONS, files={**fields, "strict": (None, "true")})
+
+    assert b'name="input_fidelity"' in upstream.received[0].body
+    assert b"input_fidelity" not in upstream.received[1].body
+    assert ["", "input_fidelity_adapted"] == [
+        one.headers.get("x-routercore-warnings", "") for one in (edit, made)
+    ]
+    assert (400, "input_fidelity") == (refused.status_code, refused.json()["error"]["param"])
+
+
+@pytest.mark.parametrize("format", ["gif", "svg"])
+def test_partials_of_what_comes_in_one_piece(
+    whole: tuple[httpx2.Client, Upstream], format: str
+) -> None:
+    """Who wants to watch a gif or a drawing come is told that it cannot be, before it is paid."""
+    client, upstream = whole
+    fields = {"model": MODEL, "prompt": "x", "output_format": format, "stream": True,
+              "partial_images": 2}  # fmt: skip
+
+    told = client.post(GENERATIONS, json=fields)
+    refused = client.post(GENERATIONS, json={**fields, "strict": True})
+
+    assert '"code":"partial_images_adapted"' in told.text
+    assert (400, "partial_images") == (refused.status_code, refused.json()["error"]["param"])
+    assert 1 == upstream.calls
+
+
+@pytest.mark.parametrize("overlay", ["mask", "markup"])
+def test_an_overlay_of_another_size(whole: tuple[httpx2.Client, Upstream], overlay: str) -> None:
+    """A mask or a markup that does not cover its image is refused before anybody is asked."""
+    client, upstream = whole
+    files = {"model": (None, MODEL), "prompt": (None, "x"), "image": ("a.png", picture()),
+             overlay: ("o.png", mask(32, 64))}  # fmt: skip
+
+    response = client.post(EDITS, files=files)
+
+    error = response.json()["error"]
+    assert (400, overlay, 0) == (response.status_code, error["param"], upstream.calls)
+    assert f"the {overlay} is 32x64, and the image that it lies on 64x64" == error["message"]
+
+
+def test_words_of_complexity(whole: tuple[httpx2.Client, Upstream]) -> None:
+    """A word that is none of the contract's is refused by name."""
+    client, upstream = whole
+
+    response = client.post(GENERATIONS, json={"model": MODEL, "prompt": "x", "complexity": "silly"})
+
+    assert (400, "complexity") == (response.status_code, response.json()["error"]["param"])
+    assert 0 == upstream.calls
 
 
 @pytest.mark.parametrize("word", ["jpg", "JPEG"])

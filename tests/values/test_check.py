@@ -28,6 +28,7 @@ RATIOS = RatioSizes(ratios=("1:1", "16:9", "9:16"), tiers=("1K", "2K"), default_
 FIXED = FixedSizes(("1024x1024", "1536x1024", "1024x1536"))
 RANGE = SizeRange(min_edge=256, max_edge=2048, multiple_of=16, max_pixels=4_000_000, max_ratio=3)
 
+EDITS: dict[str, Any] = {"operations": ALL, "max_images": 1}
 WIDE = SizeRange(multiple_of=16, max_edge=3840, max_pixels=3840 * 2160, max_ratio=3)
 
 
@@ -175,7 +176,8 @@ def test_what_cannot_be_done(
          {"style": "natural"}, []),
         ({"sizes": RANGE}, {"aspect_ratio": "1:1", "resolution": "1K"},
          {"size": Size(1024, 1024), "aspect_ratio": None, "resolution": None}, []),
-        ({"accepts": {"input_fidelity"}, "fidelities": ("low",)}, {"input_fidelity": "high"},
+        ({"accepts": {"input_fidelity"}, "fidelities": ("low",), **EDITS},
+         {"images": (IMAGE,), "input_fidelity": "high"},
          {"input_fidelity": None}, ["input_fidelity_adapted"]),
     ],
 )  # fmt: skip

@@ -90,6 +90,9 @@ def is_honoured(card: ModelCard, fitted: ImageRequest, name: str, value: Any) ->
         return _is_shape_honoured(card, fitted, name, value)
     if name == "background" and value == "opaque" and value not in card.backgrounds:
         return fitted.background is None  # What a model without the choice makes.
+    if name == "output_compression" and value == 100 and fitted.output_compression is None:
+        format = fitted.output_format or card.formats[0]
+        return format not in ("jpeg", "webp")  # What nothing can compress is as good as it gets.
     return bool(value == getattr(fitted, name))
 
 

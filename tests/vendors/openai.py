@@ -33,13 +33,12 @@ COMMON: Mapping[str, Check] = {
     "quality": word(*QUALITIES),
     "background": word("transparent", "opaque", "auto"),
     "output_format": word(*FORMATS),
-    "moderation": word("auto", "low"),
     "safety_identifier": text(128),
     "user": text(),
 }
 GENERATION = {
     **COMMON, "n": whole(1, 10), "output_compression": whole(0, 100), "partial_images": whole(0, 3),
-    "stream": flag,
+    "stream": flag, "moderation": word("auto", "low"),
 }  # fmt: skip
 EDIT = {
     **COMMON, "n": digits(1, 10), "output_compression": digits(0, 100),

@@ -15,7 +15,7 @@ from routercore.testing.flows import play
 from routercore.testing.strategies import replies
 from routercore.testing.transcripts import replay
 from routercore.values.check import Fit, check
-from routercore.values.images import ImageRequest, Settings
+from routercore.values.images import ImageRequest, InputImage, Settings
 from routercore.values.money import estimate
 from routercore_azure_openai import AZURE_OPENAI, routercore_providers
 from routercore_azure_openai.models import CARDS, GPT_IMAGE_2
@@ -70,7 +70,7 @@ def test_a_token_is_a_bearers(secret: str, sent: dict[str, str]) -> None:
     ("id", "settings"),
     [
         ("gpt-image-2", {"moderation": "low", "safety_identifier": "h-1"}),
-        ("gpt-image-1.5", {"moderation": "low", "input_fidelity": "high"}),
+        ("gpt-image-1.5", {"moderation": "low", "background": "opaque"}),
     ],
 )
 def test_settings_are_those_of_openai(id: str, settings: dict[str, Any]) -> None:
@@ -81,6 +81,17 @@ def test_settings_are_those_of_openai(id: str, settings: dict[str, Any]) -> None
     assert () == fit.warnings
     task = Task(card=card(id), base_url="http://127.0.0.1:9/openai/v1", prompt="a fox", **settings)
     assert settings.items() <= AZURE_OPENAI.build(task).json.items()
+
+
+def test_fidelity_to_an_input() -> None:
+    """It is passed on to an edit, as a field of the form."""
+    asked: dict[str, Any] = {"images": (InputImage(b"1"),), "input_fidelity": "high"}
+    request = ImageRequest(prompt="a fox", model="gpt-image-1.5", **asked)
+    assert Fit(request) == check(card("gpt-image-1.5"), request, TODAY)
+    task = Task(card=card("gpt-image-1.5"), base_url="http://127.0.0.1:9/openai/v1",
+                prompt="a fox", **asked)  # fmt: skip
+    form = {part.name: part.data for part in AZURE_OPENAI.build(task).form or ()}
+    assert "high" == form["input_fidelity"]
 
 
 @pytest.mark.parametrize(

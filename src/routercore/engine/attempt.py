@@ -22,7 +22,7 @@ from routercore.provider.http import origin_of
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of
 from routercore.values.catalogue import MaskPolarity, ModelCard
-from routercore.values.check import CONVERTIBLE
+from routercore.values.check import COMPRESSIBLE, CONVERTIBLE
 from routercore.values.events import Notice, Progress
 from routercore.values.faults import Charge, Failure, Fault, ProviderFailed
 from routercore.values.images import (
@@ -302,8 +302,9 @@ def _conversion(candidate: Candidate, original: ImageRequest) -> _Conversion:
     """The format and compression that are left to us because the provider did not take them."""
     format, fitted = original.output_format, candidate.request
     compression = original.output_compression if fitted.output_compression is None else None
-    if format is None and compression is not None:
-        format = candidate.target.card.formats[0]
+    given = candidate.target.card.formats[0]
+    if format is None and compression is not None and given in COMPRESSIBLE:
+        format = given
     if format not in CONVERTIBLE:
         return None, None
     return format, compression

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from routercore.engine.clock import Clock
 from routercore.engine.keys import KeyPool
 from routercore.routing.circuit import STANDARD, Circuit, CircuitRules
+from routercore.values.bounds import WORDS
 from routercore.values.catalogue import ModelCard
 from routercore.values.faults import Failure, Fault
 from routercore.values.images import ImageRequest, Operation
@@ -89,8 +90,6 @@ CONTRADICTABLE = frozenset(
 FREE = frozenset({"seed", "negative_prompt"})
 """Those among them whose values are the caller's own: that one is turned down says nothing of the
 next, and there is no end to them."""
-MODERATION = ("auto", "low")
-"""What a caller can ask of moderation, which no card lists."""
 OUR_FAULT = frozenset({Fault.INVALID_REQUEST, Fault.UNSUPPORTED})
 
 
@@ -113,7 +112,7 @@ def contradiction(
 
 def _is_own(param: str, value: str, card: ModelCard) -> bool:
     """Whether a value is nobody's but the caller's: no list has it."""
-    lists = {"style": card.styles, "input_fidelity": card.fidelities, "moderation": MODERATION}
+    lists = {"style": card.styles, "input_fidelity": card.fidelities, **WORDS}
     listed = [word.lower() for word in lists.get(param, (value,))]
     return param in FREE or value.lower() not in listed
 

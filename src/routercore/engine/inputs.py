@@ -17,6 +17,7 @@ from routercore.engine.transport.base import (
     TransportError,
 )
 from routercore.engine.watching import unbounded
+from routercore.engine.wishes import refuse_misfits
 from routercore.values.errors import RequestError
 from routercore.values.images import MAX_INPUT_BYTES, MEDIA_TYPES, ImageRequest, InputImage
 
@@ -39,7 +40,7 @@ class Inputs:
 
         Raises:
             RequestError: a URL is not allowed, does not answer in time, or leads to what is too
-                large or no picture.
+                large, no picture, or a mask of another size than its image.
         """
         pictures = {"mask": request.mask, "markup": request.markup}
         if not any(map(_is_elsewhere, (*request.images, *pictures.values()))):
@@ -56,7 +57,9 @@ class Inputs:
                 raise outcome
         *images, mask, markup = (one if isinstance(one, InputImage) else None for one in found)
         given = tuple(image for image in images if image is not None)
-        return replace(request, images=given, mask=mask, markup=markup)
+        whole = replace(request, images=given, mask=mask, markup=markup)
+        refuse_misfits(whole)
+        return whole
 
     async def _outcome(
         self, counting: Counting, param: str, image: InputImage | None

@@ -8,9 +8,10 @@ from dataclasses import fields
 from decimal import Decimal
 
 from routercore.engine.kinds import refuse_kinds, refuse_unsendable
-from routercore.values.bounds import BOUNDS
+from routercore.values.bounds import BOUNDS, WORDS
 from routercore.values.charging import COUNTS, SIZES, plain
 from routercore.values.errors import RequestError
+from routercore.values.headers import size_of
 from routercore.values.images import ImageRequest, InputImage, Settings
 from routercore.values.sizes import parse_ratio, tier_pixels
 
@@ -61,6 +62,11 @@ def refuse_wrong(request: ImageRequest) -> None:
         value = getattr(request, name)
         if value is not None and not least <= value <= most:
             raise _wrong(name, f"{name} is a whole number from {least} to {most}")
+    for name, words in WORDS.items():
+        word = getattr(request, name)
+        if word is not None and word not in words:
+            raise _wrong(name, f"{name} is one of {', '.join(words)}")
+    refuse_misfits(request)
     _refuse_shape(request)
     if request.max_price is not None and not _is_amount(request.max_price):
         raise _wrong("max_price", "max_price is a number of US dollars from 0 on")
@@ -74,6 +80,22 @@ def refuse_imageless(images: Sequence[InputImage]) -> None:
     """
     if not images:
         raise _wrong("image", "an edit needs an image")
+
+
+def refuse_misfits(request: ImageRequest) -> None:
+    """Refuse a mask or a markup of another size than the first image; what is not at hand yet
+    passes.
+
+    Raises:
+        RequestError: names the one that does not fit.
+    """
+    size = size_of(request.images[0].data) if request.images else None
+    for overlay in ("mask", "markup"):
+        picture = getattr(request, overlay)
+        other = size_of(picture.data) if picture is not None else None
+        # A camera may lay a picture on its side, and note how to turn it.
+        if size and other and {size.width, size.height} != {other.width, other.height}:
+            raise _wrong(overlay, f"the {overlay} is {other}, and the image that it lies on {size}")
 
 
 def _refuse_shape(request: ImageRequest) -> None:

@@ -247,6 +247,9 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "negative_prompt": _flag,
     "partial_images": _whole,
     "accepts": lambda value: frozenset(_each(partial(_one_of, PLAIN_SETTINGS), _of(list, value))),
+    "generate_only": lambda value: frozenset(
+        _each(partial(_one_of, PLAIN_SETTINGS), _of(list, value))
+    ),
     "fidelities": _words,
     "styles": _words,
     "latency": _number,

@@ -41,8 +41,6 @@ PASSED_ON = (
 )  # fmt: skip
 UNKNOWN_TO_OPENAI = ("seed", "negative_prompt", "aspect_ratio", "resolution")
 """Settings that OpenAI's API has no field for; a row says how its service calls them."""
-NOT_STREAMED = frozenset({"gif", "svg"})
-"""Formats that come in one piece, whatever was asked."""
 ERROR_FIELDS = frozenset({"message", "detail", "code"})
 
 
@@ -292,7 +290,7 @@ def _makes_images(entry: Mapping[str, Any]) -> bool | None:
 
 
 def _streams(task: Task) -> bool:
-    return task.stream and task.card.partial_images > 0 and task.output_format not in NOT_STREAMED
+    return task.stream and task.card.partial_images_of(task.output_format) > 0
 
 
 def _joined(finals: Sequence[Generated]) -> Generated:

@@ -158,7 +158,7 @@ class ImageBody(BaseModel):
     partial_images: Partials | None = None
     user: Annotated[str, StringConstraints(max_length=512)] | None = None
     safety_identifier: Annotated[str, StringConstraints(max_length=512)] | None = None
-    complexity: Word | None = None
+    complexity: Literal["low", "medium", "high"] | None = None
     frame_count: Frames | None = None
     frame_duration_ms: Milliseconds | None = None
     svg: Svg | None = None

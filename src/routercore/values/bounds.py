@@ -1,4 +1,4 @@
-"""The whole numbers that a request may give, whoever asks and however."""
+"""The whole numbers and the words that a request may give, whoever asks and however."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ BOUNDS: Mapping[str, tuple[int, int]] = {
     "frame_duration_ms": (1, 655_350),
 }
 """The least and the most, by setting. What a model takes beyond that, its card says."""
+WORDS: Mapping[str, tuple[str, ...]] = {
+    "complexity": ("low", "medium", "high"),
+    "moderation": ("auto", "low"),
+}
+"""The words of settings that no card lists the words of."""

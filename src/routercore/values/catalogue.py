@@ -37,6 +37,10 @@ PLAIN_SETTINGS = frozenset(
      "frame_duration_ms", "svg", "markup", "input_fidelity"}
 )  # fmt: skip
 """Settings that a card allows by listing their names in ``accepts``."""
+OF_EDITS = frozenset({"input_fidelity", "markup"})
+"""Those among them that speak of an input image."""
+IN_ONE_PIECE = frozenset({"gif", "svg"})
+"""Formats that no model streams."""
 
 
 WILDCARD = "*"
@@ -72,7 +76,7 @@ _SHAPES: Mapping[str, shapes.Shape] = {
     ),
     **dict.fromkeys(("max_n", "max_images", "partial_images"), shapes.whole),
     **dict.fromkeys(("price_date", "released", "shutdown"), optional(shapes.day)),
-    **dict.fromkeys(("accepts", "unverified"), words(shapes.text, "texts")),
+    **dict.fromkeys(("accepts", "generate_only", "unverified"), words(shapes.text, "texts")),
     "operations": words(_OPERATION, "operations"),
     "sizes": _SIZES,
     "operation_sizes": table(_OPERATION, _SIZES),
@@ -139,6 +143,8 @@ class ModelCard:
     """The most intermediate images of a stream; 0 where the model does not stream."""
     accepts: frozenset[str] = frozenset()
     """Further settings that are passed on, out of ``PLAIN_SETTINGS``."""
+    generate_only: frozenset[str] = frozenset()
+    """Those of ``accepts`` that an edit does not take."""
     styles: tuple[str, ...] = ()
     """Accepted words of ``style``, where it is restricted."""
     fidelities: tuple[str, ...] = ()
@@ -182,6 +188,16 @@ class ModelCard:
     def max_n_of(self, output_format: str | None) -> int:
         """The images of one call, in a format that is asked for."""
         return self.format_max_n.get(output_format or "", self.max_n)
+
+    def accepts_of(self, operation: Operation) -> frozenset[str]:
+        """The settings out of ``accepts`` that an operation can have."""
+        if operation is Operation.GENERATE:
+            return self.accepts - OF_EDITS
+        return self.accepts - self.generate_only
+
+    def partial_images_of(self, output_format: str | None) -> int:
+        """The most intermediate images of a stream, in a format that is asked for."""
+        return 0 if output_format in IN_ONE_PIECE else self.partial_images
 
     def named(self, id: str) -> ModelCard:
         """A copy for another model of the same kind."""

@@ -13,6 +13,11 @@ from routercore.values.shaping import fit_shape
 
 CONVERTIBLE = frozenset({"png", "jpeg", "webp"})
 """Formats that the engine can make out of one another."""
+COMPRESSIBLE = frozenset({"jpeg", "webp"})
+OF_ONE_FORMAT = {"frame_count": "gif", "frame_duration_ms": "gif", "svg": "svg"}
+"""Settings that say nothing to a picture of another format."""
+FRAME_STEP = 10
+"""Milliseconds: a gif counts in hundredths of a second."""
 QUALITY_LEVELS = {"low": 0.0, "medium": 0.5, "standard": 0.5, "high": 1.0, "hd": 1.0,
                   "premium": 1.0, "xhigh": 1.5, "max": 2.0}  # fmt: skip
 
@@ -43,6 +48,11 @@ class Fitting:
     changes: dict[str, Any] = field(default_factory=dict)
     warnings: list[Warning] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+
+    @property
+    def format(self) -> str:
+        """What is delivered, as far as it can be known before."""
+        return self.request.output_format or self.card.formats[0]
 
     def reject(self, param: str, message: str) -> None:
         self.rejections.append(Rejection(param, message))
@@ -150,14 +160,17 @@ def _format(f: Fitting) -> None:
         f.adapt("output_format", f"{card.id!r} does not give {asked}; converted after delivery",
                 delivered=asked, output_format=None)  # fmt: skip
     if f.request.output_compression is not None:
-        _compression(
-            f, asked or card.formats[0], is_ours=asked is not None and asked not in offered
-        )
+        _compression(f, is_ours=asked is not None and asked not in offered)
+    if f.format == "gif" and f.request.mask is not None:
+        f.reject("mask", "a gif is made without a mask")
 
 
-def _compression(f: Fitting, format: str, *, is_ours: bool) -> None:
+def _compression(f: Fitting, *, is_ours: bool) -> None:
     """Who converts a picture compresses it; the vendor would compress what is thrown away."""
-    if format not in ("jpeg", "webp"):
+    format = f.format
+    if format not in COMPRESSIBLE and f.request.output_compression == 100:
+        f.changes["output_compression"] = None  # OpenAI's default, which compresses nothing.
+    elif format not in COMPRESSIBLE:
         f.reject("output_compression", f"{format} cannot be compressed; ask for jpeg or webp")
     elif is_ours or not f.card.compression:
         f.drop("output_compression", f"{f.card.id!r} has no compression; applied after delivery")
@@ -185,28 +198,44 @@ def _numbers(f: Fitting) -> None:
         f.drop("seed", f"{card.id!r} takes no seed")
     if request.negative_prompt and not card.negative_prompt:
         f.drop("negative_prompt", f"{card.id!r} takes no negative prompt")
-    if (request.partial_images or 0) > card.partial_images:
-        f.adapt("partial_images", f"{card.id!r} sends at most {card.partial_images}",
-                delivered=str(card.partial_images), partial_images=card.partial_images)  # fmt: skip
+    partials = card.partial_images_of(request.output_format)
+    if (request.partial_images or 0) > partials:
+        of_format = "" if partials == card.partial_images else f" of a {request.output_format}"
+        f.adapt("partial_images", f"{card.id!r} sends at most {partials}{of_format}",
+                delivered=str(partials), partial_images=partials)  # fmt: skip
 
 
 def _plain(f: Fitting) -> None:
-    for param in sorted(PLAIN_SETTINGS - f.card.accepts):
-        if getattr(f.request, param) is None:
+    request, accepted = f.request, f.card.accepts_of(f.request.operation)
+    for param in sorted(PLAIN_SETTINGS - accepted):
+        if getattr(request, param) is None:
             continue
         if param in ("markup", "svg", "frame_count", "frame_duration_ms"):
             f.reject(param, f"{f.card.id!r} takes no {param}")
         else:
-            f.drop(param, f"{f.card.id!r} takes no {param}")
-    if f.request.markup is not None and f.request.mask is not None:
+            where = f" to {request.operation}" if param in f.card.accepts else ""
+            f.drop(param, f"{f.card.id!r} takes no {param}{where}")
+    for param in sorted(OF_ONE_FORMAT.keys() & accepted):
+        if getattr(request, param) is not None and f.format != OF_ONE_FORMAT[param]:
+            f.reject(param, f"{param} is for {OF_ONE_FORMAT[param]}; ask for that output_format")
+    if request.markup is not None and request.mask is not None:
         f.reject("markup", "a markup excludes a mask; send one of them")
     _listed(f, "style", f.card.styles)
     _listed(f, "input_fidelity", f.card.fidelities)
+    _frames(f)
+
+
+def _frames(f: Fitting) -> None:
+    asked = f.request.frame_duration_ms
+    if asked is not None and asked % FRAME_STEP and "frame_duration_ms" in f.card.accepts:
+        near = max(FRAME_STEP, (asked + FRAME_STEP // 2) // FRAME_STEP * FRAME_STEP)
+        f.adapt("frame_duration_ms", f"a gif counts in steps of {FRAME_STEP} ms",
+                delivered=str(near), frame_duration_ms=near)  # fmt: skip
 
 
 def _listed(f: Fitting, param: str, words: tuple[str, ...]) -> None:
     """Leave out a word that the model does not know, in whatever case it is written."""
-    asked = getattr(f.request, param)
+    asked, accepted = getattr(f.request, param), f.card.accepts_of(f.request.operation)
     known = {word.lower() for word in words}
-    if asked and param in f.card.accepts and words and asked.lower() not in known:
+    if asked and param in accepted and words and asked.lower() not in known:
         f.drop(param, f"{f.card.id!r} takes {', '.join(words)}, not {asked!r}")

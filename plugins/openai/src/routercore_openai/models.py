@@ -107,6 +107,7 @@ GPT_IMAGE_2 = ModelCard(
     mask=MaskPolarity.ALPHA,
     partial_images=3,
     accepts=COMMON | PREVIEWS,
+    generate_only=frozenset({"moderation"}),
     latency=30.0,
     prices=(*MODERN_RATES, *table_by_tokens(GRID_EDGES["gpt-image-2"])),
     price_source=PRICE_PAGE,
