@@ -14,6 +14,7 @@ from tests.upstreams import Upstream, picture
 from routercore.values.images import MAX_INPUT_BYTES
 
 EDITS, GENERATIONS = "/v1/images/edits", "/v1/images/generations"
+JSON = {"content-type": "application/json"}
 FORM = {"content-type": "multipart/form-data; boundary=b"}
 BODY: dict[str, Any] = {"model": MODEL, "prompt": "x"}
 HEAD = "data:image/png;base64,"
@@ -126,3 +127,69 @@ def test_an_option_that_looks_like_a_number(client: httpx2.Client, upstream: Ups
     client.post(GENERATIONS, files=form)
 
     assert "2" == upstream.received[0].json["level"]
+
+
+LONG = "A" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ('{"model":"poster","prompt":"a","prompt":"b"}', "prompt"),
+        ('{"model":"poster","prompt":"a","prompt":null}', "prompt"),
+        ('{"model":"poster","prompt":"a","pr\\u006fmpt":"a"}', "prompt"),
+        ('{"model":"poster","prompt":"a","svg":{"model":"m","model":"n"}}', "svg.model"),
+        ('{"prompt":"a","provider_options":{"near":{"steps":1,"steps":2}}}',
+         "provider_options.near.steps"),
+        ('{"prompt":"a","provider_options":{"near":{"x":[1,[{"y":1,"y":2}]]}}}',
+         "provider_options.near.x.y"),
+        ('{"prompt":"a","images":[{"image_url":"x","image_url":"y"}]}', "images.image_url"),
+        ('{"prompt":"a","image":"' + HEAD + LONG + '","image":"' + HEAD + LONG + '"}', "image"),
+        ('{"prompt":"a\\"' + LONG + '\\"","mask":"' + LONG + '","prompt":"a"}', "prompt"),
+        ('{"prompt":"a","seed":' + "9" * 5000 + ',"prompt":"b"}', "prompt"),
+        ('{"prompt":"a","extra_body":{"prompt":"b"}}', "prompt"),
+        ('{"prompt":"a","extra_body":{"seed":1,"seed":2}}', "extra_body.seed"),
+    ],
+)  # fmt: skip
+def test_a_name_given_twice(
+    client: httpx2.Client, upstream: Upstream, body: str, param: str
+) -> None:
+    """Of two values of one name, at any depth and beside megabytes, none is dropped silently."""
+    error = refusal(client.post(GENERATIONS, content=body, headers=JSON))
+
+    assert ("invalid_value", param) == (error["code"], error["param"])
+    assert f"'{param}' is given twice." == error["message"]
+    assert 0 == upstream.calls
+
+
+def test_a_name_given_twice_in_the_json_of_a_form(client: httpx2.Client) -> None:
+    """Text in a form's field is read like a body, and the field is named."""
+    form = {**BODY, "provider_options": '{"near":{"steps":1,"steps":2}}'}
+
+    error = refusal(client.post(GENERATIONS, files={n: (None, v) for n, v in form.items()}))
+
+    assert "provider_options.near.steps" == error["param"]
+
+
+@pytest.mark.parametrize("escaped", [False, True])
+@pytest.mark.parametrize("seed", ["7", "  7 ", "1" * 18])
+def test_a_large_body(client: httpx2.Client, upstream: Upstream, escaped: bool, seed: str) -> None:
+    """What stands around megabytes of base64 is read as it is, however these are written."""
+    photo = picture() + bytes(3 * 1024 * 1024)
+    text = json.dumps({**BODY, "image": HEAD + base64.b64encode(photo).decode()})
+    text = text.replace("/", "\\/") if escaped else text
+
+    answer = client.post(EDITS, content=f'{text[:-1]},"seed":{seed}}}', headers=JSON)
+
+    assert 200 == answer.status_code, answer.text
+    assert photo in upstream.received[0].body
+
+
+@pytest.mark.parametrize("filler", ['"a",', "{},", "1, ", "[],", " "])
+def test_json_without_end(client: httpx2.Client, filler: str) -> None:
+    """What is no picture may have two megabytes; more is refused before it is read."""
+    body = f'{{"prompt":[{filler * (2 * 1024 * 1024 // len(filler) + 1)}""]}}'
+
+    error = refusal(client.post(GENERATIONS, content=body, headers=JSON), 413)
+
+    assert "request_too_large" == error["code"]

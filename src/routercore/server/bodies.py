@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pydantic_core
 from starlette.requests import Request
 from starlette.types import Receive
 
+from routercore.server import strictly
 from routercore.server.faults import BusyError, SlowBodyError, TooLargeError
 from routercore.values.errors import RequestError
 
@@ -107,15 +107,14 @@ async def read_json(request: Request, limit: int, account: Account) -> dict[str,
     """The body as a JSON object.
 
     Raises:
-        RequestError: it is not one; also for NaN, half surrogates and what is nested too deep.
+        RequestError: it is not one; also for NaN, half surrogates, a name that is given twice and
+            what is nested too deep.
     """
     buffer = io.BytesIO()  # Gives its bytes away without copying them.
     async for piece in pieces(request, limit, account):
         buffer.write(piece)
     try:
-        value = pydantic_core.from_json(
-            buffer.getvalue(), allow_inf_nan=False, cache_strings="keys"
-        )
+        value = strictly.read(buffer.getvalue())
     except ValueError as error:
         message = f"The body could not be parsed as JSON: {error}."
         raise RequestError(message, code="invalid_json") from None

@@ -16,6 +16,7 @@ from routercore.config.words import expected
 from routercore.engine.deliver import decode_base64
 from routercore.engine.inputs import picture_of
 from routercore.engine.wishes import refuse_wrong
+from routercore.server import strictly
 from routercore.server.bodies import Account, read_json
 from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
 from routercore.server.faults import MediaTypeError, TooLargeError
@@ -89,9 +90,9 @@ def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
     for step in path[:-1]:
         fields = fields.setdefault(step, {})
         if not isinstance(fields, dict):
-            raise RequestError(f"{path[0]!r} is given twice.", param=path[0], code="invalid_value")
+            raise strictly.given_twice(path[0])
     if path[-1] in fields:
-        raise RequestError(f"{path[0]!r} is given twice.", param=path[0], code="invalid_value")
+        raise strictly.given_twice(path[0])
     fields[path[-1]] = _read(path, value)
 
 
@@ -105,7 +106,7 @@ def _read(path: list[str], text: str) -> Any:
 
 def _object(name: str, text: str) -> Any:
     try:
-        return from_json(text.encode(), allow_inf_nan=False)
+        return strictly.read(text.encode(), within=name)
     except ValueError as error:
         raise RequestError(f"{name!r} is not JSON: {error}.", param=name,
                            code="invalid_json") from None  # fmt: skip
@@ -115,17 +116,22 @@ def _merged(fields: dict[str, Any]) -> dict[str, Any]:
     """Nulls are absent, ``image[]`` is ``image``, and ``extra_body`` is what official clients make
     of it: further fields."""
     extra = fields.pop("extra_body", None)
-    if isinstance(extra, dict):
-        fields = {**extra, **fields}
-    elif extra is not None:
+    if not isinstance(extra, dict | None):
         raise RequestError("'extra_body' is not an object.", param="extra_body",
                            code="invalid_type")  # fmt: skip
-    fields = {name: value for name, value in fields.items() if value is not None}
+    fields, extra = _given(fields), _given(extra or {})
+    if twice := next(filter(fields.__contains__, extra), None):
+        raise strictly.given_twice(twice)
+    fields |= extra
     if "image[]" in fields:
         if "image" in fields:
             raise _conflict("image[]", "it is another name of 'image'; give one of them")
         fields["image"] = fields.pop("image[]")
     return fields
+
+
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _validated(fields: dict[str, Any]) -> ImageBody:
