@@ -131,7 +131,8 @@ def test_models_of_a_key(keyed: httpx2.Client) -> None:
 
     listed = keyed.get("/v1/models", headers=headers).json()["data"]
     assert ["other/model"] == [model["id"] for model in listed]
-    assert 404 == keyed.get("/v1/models/poster", headers=headers).status_code
+    for name in ("poster", "near:poster"):
+        assert 404 == keyed.get(f"/v1/models/{name}", headers=headers).status_code
     assert 404 == keyed.post(URL, json=BODY, headers=headers).status_code
 
 

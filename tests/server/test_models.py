@@ -27,6 +27,7 @@ CARDS = (
     card("any", sizes=AnySize()),
     card("same", sizes=InputSize()),
     card("gone", shutdown=date(2020, 1, 1)),
+    card("over", shutdown=date(2020, 1, 1), successor="poster"),
     card("steps", prices=(usd("0.01", quality="low"), usd("0.04", quality="high")),
          shutdown=date(2998, 1, 1), successor="poster"),
 )  # fmt: skip
@@ -346,6 +347,34 @@ def test_unknown_models(listing: httpx2.Client, tmp_path: Path) -> None:
         error["code"],
         error["param"],
     )
+
+
+def test_any_name_that_makes_images(listing: httpx2.Client) -> None:
+    """What a request may call a model finds it, also ``provider:model`` and what no list has."""
+    whole = listing.get("/v1/models/far:poster").json()
+    free = listing.get("/v1/models/near:vendor%2Fmodel:free").json()
+
+    assert ("far:poster", "far", {"min": 0.05, "average": 0.05, "max": 0.05}) == (
+        whole["id"], whole["owned_by"], whole["price"],
+    )  # fmt: skip
+    assert ["text", "image"] == free["architecture"]["input_modalities"]
+    assert 404 == listing.get("/v1/models/near:nothing").status_code
+    assert 404 == listing.get("/v1/models/" + "x" * 4000).status_code
+
+
+def test_a_model_that_was_shut_down(listing: httpx2.Client) -> None:
+    """Asked for by name, it says when that was, as making images does, and what to use."""
+    for name, rest in [("gone", ""), ("near:gone", ""), ("over", "; use 'poster'")]:
+        response = listing.get(f"/v1/models/{name}")
+        asked = {"model": name, "prompt": "x"}
+        made = listing.post("/v1/images/generations", json=asked).json()["error"]["message"]
+
+        error = response.json()["error"]
+        said = f"{name.removeprefix('near:')!r} was shut down on 2020-01-01{rest}"
+        assert (404, "model_not_found", said) == (
+            response.status_code, error["code"], error["message"],
+        )  # fmt: skip
+        assert said in made
 
 
 def test_prices_are_those_of_the_configuration(tmp_path: Path) -> None:

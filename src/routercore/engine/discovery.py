@@ -46,13 +46,12 @@ class Drift:
 def by_calendar(cards: Sequence[ModelCard], today: date) -> Iterator[Drift]:
     """What the dates on the cards say. Pure."""
     for card in cards:
-        instead = f"; use {card.successor!r}" if card.successor else ""
         if card.is_retired(today):
-            message = f"was shut down on {card.shutdown}{instead}"
+            message = f"was shut down on {card.shutdown}{card.instead}"
             yield Drift(DriftKind.SHUT_DOWN, card.id, message)
             continue
         if card.shutdown is not None and card.shutdown - today <= SOON:
-            message = f"will be shut down on {card.shutdown}{instead}"
+            message = f"will be shut down on {card.shutdown}{card.instead}"
             yield Drift(DriftKind.SHUTS_DOWN_SOON, card.id, message)
         if card.price_date is not None and today - card.price_date > OLD:
             message = f"its prices were read on {card.price_date}"

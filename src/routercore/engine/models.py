@@ -112,6 +112,20 @@ class Catalogue:
             and any(not target.card.is_retired(today) for target in entry.targets)
         ]
 
+    def entry(self, model: str, today: date) -> ModelEntry:
+        """What any name stands for that a request may have, also one that no list has.
+
+        Raises:
+            ModelNotFoundError: nobody serves it, or not any more.
+        """
+        route, found = self.find(model)
+        targets = tuple(self.charged(target) for target in found if target.via is None)
+        if all(target.card.is_retired(today) for target in targets):
+            gone = [f"{card.id!r} was shut down on {card.shutdown}{card.instead}"
+                    for card in (target.card for target in targets)]  # fmt: skip
+            raise ModelNotFoundError("; ".join(dict.fromkeys(gone)))
+        return ModelEntry(name=model, targets=targets, route=route)
+
     @property
     def providers(self) -> tuple[str, ...]:
         """The names of the enabled providers."""

@@ -22,6 +22,8 @@ from routercore.values.sizes import Size
 
 MAX_PROMPT = 32_000
 MAX_IMAGES = 16
+MAX_NAME = 256
+"""Characters of a model's name."""
 NARROWER: Mapping[str, int] = {"n": 10}
 """What one HTTP request may ask for at most, where a program may ask for more."""
 MAX_REFERENCE = 70 * 1024 * 1024
@@ -82,7 +84,7 @@ _FLAG = WithJsonSchema(
 )
 Flag = Annotated[bool, BeforeValidator(_flag), _FLAG]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._ -]+$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 Reference = Annotated[str, StringConstraints(min_length=1)]
 
 

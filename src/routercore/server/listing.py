@@ -11,6 +11,7 @@ from starlette.routing import Route
 from routercore.engine.models import ModelEntry
 from routercore.router import Router
 from routercore.server.auth import caller_of
+from routercore.server.body import MAX_NAME
 from routercore.server.models import list_body, model_body
 from routercore.server.queries import Body, narrowed
 from routercore.server.replies import json_reply
@@ -49,12 +50,16 @@ class ModelsApi:
         return json_reply({body["id"]: body for body in self._bodies(request)})
 
     async def one(self, request: Request) -> Response:
-        """A model by its name or an alias, with slashes as they are."""
-        name = request.path_params["id"]
+        """A model by any name that a request may give it, with slashes as they are."""
+        name, engine = request.path_params["id"], self._router.engine
         for entry in self._entries(request):
             if name == entry.name or name in entry.aliases:
                 return json_reply(model_body(entry))
-        raise ModelNotFoundError(f"The model {name[:256]!r} does not exist, or not for this key.")
+        caller = caller_of(self._router, request.scope["headers"])
+        if len(name) > MAX_NAME or not caller.may_use(name):
+            what = f"The model {name[:MAX_NAME]!r} does not exist, or not for this key."
+            raise ModelNotFoundError(what)
+        return json_reply(model_body(engine.catalogue.entry(name, engine.clock.now().date())))
 
     def _bodies(self, request: Request) -> list[Body]:
         models = [model_body(entry) for entry in self._entries(request)]

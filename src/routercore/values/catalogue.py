@@ -203,5 +203,10 @@ class ModelCard:
         """A copy for another model of the same kind."""
         return replace(self, id=id, name=id, aliases=())
 
+    @property
+    def instead(self) -> str:
+        """The end of a sentence on its shutdown: what to use, where there is a successor."""
+        return f"; use {self.successor!r}" if self.successor else ""
+
     def is_retired(self, today: date) -> bool:
         return self.shutdown is not None and today > self.shutdown

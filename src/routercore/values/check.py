@@ -95,8 +95,7 @@ def check(card: ModelCard, request: ImageRequest, today: date) -> Fit | tuple[Re
 
 def _life(f: Fitting) -> None:
     if f.card.is_retired(f.today):
-        instead = f"; use {f.card.successor!r}" if f.card.successor else ""
-        f.reject("model", f"{f.card.id!r} was shut down on {f.card.shutdown}{instead}")
+        f.reject("model", f"{f.card.id!r} was shut down on {f.card.shutdown}{f.card.instead}")
 
 
 _UNABLE = {
