@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from typing import Any
 
 import httpx2
 import pytest
 from tests.serving import MODEL
-from tests.upstreams import Upstream, picture
+from tests.upstreams import Upstream, mask, picture
 
 from routercore.values.images import MAX_INPUT_BYTES
 
 EDITS, GENERATIONS = "/v1/images/edits", "/v1/images/generations"
+PREFIXES = ("/v1", "/v1/openai")
 JSON = {"content-type": "application/json"}
 FORM = {"content-type": "multipart/form-data; boundary=b"}
 BODY: dict[str, Any] = {"model": MODEL, "prompt": "x"}
 HEAD = "data:image/png;base64,"
 DATA_URL = HEAD + base64.b64encode(picture()).decode()
+OVERLAY = HEAD + base64.b64encode(mask()).decode()
 
 
 def refusal(answer: httpx2.Response, status: int = 400) -> dict[str, Any]:
@@ -193,3 +196,66 @@ def test_json_without_end(client: httpx2.Client, filler: str) -> None:
     error = refusal(client.post(GENERATIONS, content=body, headers=JSON), 413)
 
     assert "request_too_large" == error["code"]
+
+
+SPELLINGS = ("{}", "{}[]", "{}[0]")
+
+
+@pytest.mark.parametrize("url", [f"{one}/images/{two}" for one, two in itertools.product(
+    PREFIXES, ("generations", "edits"))])  # fmt: skip
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("listed", [False, True])
+def test_every_spelling_in_json(
+    client: httpx2.Client, upstream: Upstream, url: str, spelling: str, listed: bool
+) -> None:
+    """An image and a mask are found under every name, alone or as a list of one."""
+    names = {"image": DATA_URL, "mask": OVERLAY}
+    pictures = {spelling.format(n): [value] if listed else value for n, value in names.items()}
+
+    answer = client.post(url, json={**BODY, **pictures})
+
+    assert 200 == answer.status_code, answer.text
+    body = upstream.received[0].body
+    assert (1, 1) == (body.count(picture()), body.count(b'name="mask"'))
+
+
+@pytest.mark.parametrize("form", [False, True])
+def test_numbered_images(client: httpx2.Client, upstream: Upstream, form: bool) -> None:
+    """Numbered images stand in the order of their numbers, whatever order they are sent in."""
+    photos = [picture(16 * size, 16) for size in range(1, 13)]
+    named = {f"image[{n}]": photo for n, photo in enumerate(photos)}
+    mixed = dict(sorted(named.items(), reverse=True))
+
+    if form:
+        client.post(EDITS, data=BODY, files=[(n, ("x.png", one)) for n, one in mixed.items()])
+    else:
+        urls = {name: HEAD + base64.b64encode(one).decode() for name, one in mixed.items()}
+        client.post(EDITS, json={**BODY, **urls})
+
+    places = list(map(upstream.received[0].body.index, photos))
+    assert sorted(places) == places
+
+
+@pytest.mark.parametrize("name", ["mask", "markup"])
+@pytest.mark.parametrize("count", [2, 16])
+@pytest.mark.parametrize("form", [False, True])
+def test_several_masks(client: httpx2.Client, name: str, count: int, form: bool) -> None:
+    """One is used, so that several are refused and not all but one dropped."""
+    if form:
+        files = [("image", ("x.png", picture())), *[(name, ("m.png", mask()))] * count]
+        answer = client.post(EDITS, data=BODY, files=files)
+    else:
+        answer = client.post(EDITS, json={**BODY, "image": DATA_URL, name: [OVERLAY] * count})
+
+    error = refusal(answer)
+    assert ("invalid_value", name) == (error["code"], error["param"])
+    assert f"Invalid '{name}': there is more than one, and one is used." == error["message"]
+
+
+def test_two_names_of_a_mask(client: httpx2.Client) -> None:
+    """As with images, a mask under two names is refused, and both names are told."""
+    both = {"mask": OVERLAY, "mask[]": [OVERLAY]}
+
+    error = refusal(client.post(EDITS, json={**BODY, "image": DATA_URL, **both}))
+
+    assert "Invalid 'mask[]': it is another name of 'mask'; give one of them." == error["message"]

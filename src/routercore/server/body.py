@@ -107,6 +107,8 @@ class ImageReference(BaseModel):
 
 
 Picture = Reference | ImageReference
+Overlay = Picture | Annotated[list[Picture], Field(max_length=1)]
+"""A list of one is what ImageRouter's clients make of it."""
 
 
 class SvgReasoning(BaseModel):
@@ -167,8 +169,8 @@ class ImageBody(BaseModel):
     input_fidelity: Literal["high", "low"] | None = None
     images: Annotated[list[Picture], Field(max_length=MAX_IMAGES)] | None = None
     image: Picture | Annotated[list[Picture], Field(max_length=MAX_IMAGES)] | None = None
-    mask: Picture | None = None
-    markup: Picture | None = None
+    mask: Overlay | None = None
+    markup: Overlay | None = None
 
     seed: Seed | None = None
     negative_prompt: Annotated[str, StringConstraints(max_length=MAX_PROMPT)] | None = None

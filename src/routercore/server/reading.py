@@ -18,7 +18,7 @@ from routercore.engine.inputs import picture_of
 from routercore.engine.wishes import refuse_wrong
 from routercore.server import strictly
 from routercore.server.bodies import Account, read_json
-from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference
+from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference, Picture
 from routercore.server.faults import MediaTypeError, TooLargeError
 from routercore.server.forms import Part, Upload, path_of, read_form
 from routercore.values.errors import RequestError
@@ -26,10 +26,13 @@ from routercore.values.faults import ProviderFailed
 from routercore.values.images import MAX_INPUT_BYTES, ImageRequest, InputImage, ResponseFormat
 from routercore.values.sizes import Size
 
-PICTURES = ("image", "mask", "markup")
+OVERLAYS = ("mask", "markup")
+PICTURES = ("image", *OVERLAYS)
 OBJECTS = ("svg", "provider_options")
 """Fields that hold objects: in a form they are bracketed, or JSON text."""
+ONE = "there is more than one, and one is used"
 MAX_URL = 8192
+_BRACKETED = re.compile(rf"(?:images|{'|'.join(PICTURES)})\[([0-9]{{0,3}})\]")
 _NUMBER_OR_FLAG = re.compile(r"true|false|-?(0|[1-9][0-9]{0,14})|-?(0|[1-9][0-9]{0,6})\.[0-9]{1,8}")
 """What is clearly one: not ``007``, and no more digits than a number keeps."""
 
@@ -71,7 +74,7 @@ def _sort_form(parts: Sequence[Part]) -> tuple[dict[str, Any], dict[str, list[So
     """Plain fields as an object, and pictures by what they are."""
     fields: dict[str, Any] = {}
     pictures: dict[str, list[Source]] = {}
-    for name, value in parts:
+    for name, value in sorted(parts, key=lambda part: _index(part[0])):
         path = path_of(name)
         kind = "image" if path[0] == "images" else path[0]
         if value is None:
@@ -113,8 +116,7 @@ def _object(name: str, text: str) -> Any:
 
 
 def _merged(fields: dict[str, Any]) -> dict[str, Any]:
-    """Nulls are absent, ``image[]`` is ``image``, and ``extra_body`` is what official clients make
-    of it: further fields."""
+    """Nulls are absent, and ``extra_body`` is what official clients make of it: further fields."""
     extra = fields.pop("extra_body", None)
     if not isinstance(extra, dict | None):
         raise RequestError("'extra_body' is not an object.", param="extra_body",
@@ -122,12 +124,24 @@ def _merged(fields: dict[str, Any]) -> dict[str, Any]:
     fields, extra = _given(fields), _given(extra or {})
     if twice := next(filter(fields.__contains__, extra), None):
         raise strictly.given_twice(twice)
-    fields |= extra
-    if "image[]" in fields:
-        if "image" in fields:
-            raise _conflict("image[]", "it is another name of 'image'; give one of them")
-        fields["image"] = fields.pop("image[]")
-    return fields
+    return _unbracketed(fields | extra)
+
+
+def _unbracketed(fields: dict[str, Any]) -> dict[str, Any]:
+    """``image[]`` is another name of ``image``, and ``image[0]`` the first of its pictures."""
+    listed: dict[str, list[Any]] = {}
+    for spelling in sorted(filter(_BRACKETED.fullmatch, fields), key=_index):
+        name, value = spelling.partition("[")[0], fields.pop(spelling)
+        if name in fields:
+            raise _conflict(spelling, f"it is another name of '{name}'; give one of them")
+        listed.setdefault(name, []).extend(value if isinstance(value, list) else [value])
+    return fields | listed
+
+
+def _index(name: str) -> int:
+    """Where among the pictures of its field one is to stand."""
+    match = _BRACKETED.fullmatch(name)
+    return int(match[1] or 0) if match else 0
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:
@@ -166,6 +180,8 @@ def _wanted(problem: ErrorDetails) -> str:
     kind, field = problem["type"], problem["loc"][0]
     if kind == "string_too_short":
         return "it is empty"
+    if kind == "too_long" and field in OVERLAYS:
+        return ONE
     if kind == "string_pattern_mismatch" and field in _SPELT:
         return f"it should be written like {_SPELT[field]}"
     if kind not in ("too_long", "list_type") and field in ("images", *PICTURES):
@@ -261,18 +277,18 @@ def _conflict(param: str, message: str) -> RequestError:
     return RequestError(f"Invalid '{param}': {message}.", param=param, code="invalid_value")
 
 
-def _listed(value: list[str | ImageReference] | str | ImageReference | None) -> list[Source]:
+def _listed(value: list[Picture] | Picture | None) -> list[Source]:
     if value is None:
         return []
     return list(value) if isinstance(value, list) else [value]
 
 
 def _only(
-    pictures: dict[str, list[Source]], name: str, reference: Source | None
+    pictures: dict[str, list[Source]], name: str, references: list[Picture] | Picture | None
 ) -> InputImage | None:
-    sources = [*pictures.get(name, ()), *([reference] if reference is not None else ())]
+    sources = [*pictures.get(name, ()), *_listed(references)]
     if len(sources) > 1:
-        raise RequestError(f"There is more than one {name}.", param=name, code="invalid_value")
+        raise _conflict(name, ONE)
     return _picture(sources[0], name) if sources else None
 
 
