@@ -259,3 +259,68 @@ def test_two_names_of_a_mask(client: httpx2.Client) -> None:
     error = refusal(client.post(EDITS, json={**BODY, "image": DATA_URL, **both}))
 
     assert "Invalid 'mask[]': it is another name of 'mask'; give one of them." == error["message"]
+
+
+@pytest.mark.parametrize("form", [False, True])
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"quality": "HIGH"}, {"quality": "High"}, {"quality": "HD"}, {"quality": "AUTO"},
+        {"size": "AUTO"}, {"size": "64X64"}, {"aspect_ratio": "AUTO"}, {"resolution": "Auto"},
+        {"output_format": "PNG"}, {"response_format": "B64_JSON"}, {"background": "OPAQUE"},
+        {"moderation": "Low"}, {"style": "VIVID"}, {"complexity": "HIGH"}, {"stream": "FALSE"},
+        {"input_fidelity": "HIGH"},
+    ],
+)  # fmt: skip
+def test_words_in_any_case(client: httpx2.Client, written: dict[str, str], form: bool) -> None:
+    """A word means the same in upper case, whatever parameter it is of."""
+
+    def ask(setting: dict[str, str]) -> httpx2.Response:
+        fields = {**BODY, "image": DATA_URL, **setting}
+        if form:
+            return client.post(EDITS, files={name: (None, v) for name, v in fields.items()})
+        return client.post(EDITS, json=fields)
+
+    upper, lower = ask(written), ask({name: word.lower() for name, word in written.items()})
+
+    assert 200 == upper.status_code, upper.text
+    for part in ("requested", "warnings"):
+        assert lower.json()[part] == upper.json()[part]
+
+
+def test_a_providers_own_word(client: httpx2.Client) -> None:
+    """A quality or a style that OpenAI has not is left as it is: case may tell it apart."""
+    made = client.post(GENERATIONS, json={**BODY, "style": "AUTO"})
+    refused = client.post(GENERATIONS, json={**BODY, "quality": "TURBO"})
+
+    assert "AUTO" == made.json()["requested"]["style"]
+    assert "'TURBO'" in refusal(refused)["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("num_images", "n"), ("numberResults", "n"), ("samples", "n"), ("width", "size"),
+        ("height", "size"), ("image_size", "size"), ("imageSize", "size"),
+        ("negativePrompt", "negative_prompt"), ("aspectRatio", "aspect_ratio"),
+        ("outputFormat", "output_format"), ("image_url", "image"), ("init_image", "image"),
+        ("mask_image", "mask"), ("qualty", "quality"), ("format", "output_format"),
+    ],
+)  # fmt: skip
+def test_what_was_meant(client: httpx2.Client, name: str, meant: str) -> None:
+    """A word of another service, or a misspelling, is refused with the name that it has here."""
+    error = refusal(client.post(GENERATIONS, json={**BODY, name: 1}))
+
+    assert ("unknown_parameter", name) == (error["code"], error["param"])
+    assert f"Unknown parameter: '{name}'. Did you mean '{meant}'?" in error["message"]
+
+
+@pytest.mark.parametrize(
+    "name", ["steps", "num_inference_steps", "guidance_scale", "cfg_scale", "strength", "sampler"]
+)
+def test_what_is_an_option(client: httpx2.Client, name: str) -> None:
+    """A well-known setting of some providers is shown the way there, and no other parameter."""
+    message = refusal(client.post(GENERATIONS, json={**BODY, name: 1}))["message"]
+
+    assert "Did you mean" not in message
+    assert f'provider_options, as {{"NAME": {{"{name}": …}}}}' in message

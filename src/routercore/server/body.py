@@ -45,6 +45,19 @@ def _flag(value: object) -> object:
     return value
 
 
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _known(*words: str) -> BeforeValidator:
+    """Words of OpenAI in any case; a provider's own, which may be told apart by it, as they are."""
+
+    def lower(value: object) -> object:
+        return value.lower() if isinstance(value, str) and value.lower() in words else value
+
+    return BeforeValidator(lower)
+
+
 def _size(value: str) -> str:
     if value != "auto":
         Size.parse(value)
@@ -84,6 +97,9 @@ _FLAG = WithJsonSchema(
 )
 Flag = Annotated[bool, BeforeValidator(_flag), _FLAG]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._ -]+$")]
+Quality = Annotated[Word, _known("auto", "low", "medium", "high", "xhigh", "max", "standard", "hd")]
+Style = Annotated[Word, _known("vivid", "natural")]
+Lower = BeforeValidator(_lower)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 Reference = Annotated[str, StringConstraints(min_length=1)]
 
@@ -116,7 +132,9 @@ class SvgReasoning(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    effort: (
+        Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"], Lower] | None
+    ) = None
 
 
 class Svg(BaseModel):
@@ -140,13 +158,14 @@ class ImageBody(BaseModel):
         Annotated[
             str,
             StringConstraints(max_length=32, pattern=r"^(auto|[0-9]{1,6} ?[xX×*] ?[0-9]{1,6})$"),
+            Lower,
             AfterValidator(_size),
         ]
         | None
     ) = None
-    quality: Word | None = None
-    background: Literal["transparent", "opaque", "auto"] | None = None
-    moderation: Literal["low", "auto"] | None = None
+    quality: Quality | None = None
+    background: Annotated[Literal["transparent", "opaque", "auto"], Lower] | None = None
+    moderation: Annotated[Literal["low", "auto"], Lower] | None = None
     output_format: (
         Annotated[
             Literal["png", "webp", "jpeg", "gif", "svg", "auto"],
@@ -156,17 +175,17 @@ class ImageBody(BaseModel):
         | None
     ) = None
     output_compression: Percent | None = None
-    response_format: Literal["url", "b64_json", "b64_ephemeral"] | None = None
-    style: Word | None = None
+    response_format: Annotated[Literal["url", "b64_json", "b64_ephemeral"], Lower] | None = None
+    style: Style | None = None
     stream: Flag | None = None
     partial_images: Partials | None = None
     user: Annotated[str, StringConstraints(max_length=512)] | None = None
     safety_identifier: Annotated[str, StringConstraints(max_length=512)] | None = None
-    complexity: Literal["low", "medium", "high"] | None = None
+    complexity: Annotated[Literal["low", "medium", "high"], Lower] | None = None
     frame_count: Frames | None = None
     frame_duration_ms: Milliseconds | None = None
     svg: Svg | None = None
-    input_fidelity: Literal["high", "low"] | None = None
+    input_fidelity: Annotated[Literal["high", "low"], Lower] | None = None
     images: Annotated[list[Picture], Field(max_length=MAX_IMAGES)] | None = None
     image: Picture | Annotated[list[Picture], Field(max_length=MAX_IMAGES)] | None = None
     mask: Overlay | None = None
@@ -178,6 +197,7 @@ class ImageBody(BaseModel):
         Annotated[
             str,
             StringConstraints(pattern=r"^(auto|[0-9]{1,4}:[0-9]{1,4})$"),
+            Lower,
         ]
         | None
     ) = None
@@ -187,6 +207,7 @@ class ImageBody(BaseModel):
             StringConstraints(
                 pattern=r"^(auto|0?\.[1-9][0-9]?[kK]|[1-9][0-9]?(\.[0-9]{1,2})?[kK]|[1-9][0-9]{2,4})$"
             ),
+            Lower,
         ]
         | None
     ) = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from routercore.server.bodies import Account, read_json
 from routercore.server.body import MAX_IMAGES, ImageBody, ImageReference, Picture
 from routercore.server.faults import MediaTypeError, TooLargeError
 from routercore.server.forms import Part, Upload, path_of, read_form
+from routercore.server.meant import unknown
 from routercore.values.errors import RequestError
 from routercore.values.faults import ProviderFailed
 from routercore.values.images import MAX_INPUT_BYTES, ImageRequest, InputImage, ResponseFormat
@@ -168,7 +168,7 @@ def _problem(problem: ErrorDetails) -> RequestError:
         return RequestError(f"Missing required parameter: '{where}'.", param=param,
                             code="missing_required_parameter")  # fmt: skip
     if kind == "extra_forbidden":
-        return RequestError(_unknown(f"{param}"), param=param, code="unknown_parameter")
+        return RequestError(unknown(f"{param}"), param=param, code="unknown_parameter")
     code = "invalid_type" if kind.endswith("_type") else "invalid_value"
     if kind == "string_too_long":
         code = "string_above_max_length"
@@ -201,17 +201,6 @@ def _param(place: Sequence[str | int]) -> str | None:
     if place and place[0] in OBJECTS:
         return ".".join(map(str, place))[:128]
     return str(place[0])[:128] if place else None
-
-
-def _unknown(name: str) -> str:
-    if "." in name:
-        return f"Unknown parameter: '{name}'."
-    near = difflib.get_close_matches(name, ImageBody.model_fields, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    return (
-        f"Unknown parameter: '{name}'.{hint} What only one provider understands goes into"
-        ' provider_options, as {"NAME": {…}}.'
-    )
 
 
 def _image_request(
