@@ -35,7 +35,7 @@ from routercore.values.images import (
     Warning,
 )
 from routercore.values.limits import Admission, Allowance
-from routercore.values.money import FREE, usd
+from routercore.values.money import SHARED, usd
 
 TEAM = Caller(name="team", limits=Limits(requests=2), models=("art", "post*"))
 CACHED = CacheSetup(ttl=60.0)
@@ -94,7 +94,7 @@ async def test_equal_requests_at_once_are_one_call() -> None:
     assert {"miss": 1, "joined": 19} == dict(Counter(result.cache for result in results))
     assert 20 == len({result.id for result in results})
     assert Decimal("0.04") == sum((r.cost.usd or Decimal(0) for r in results), Decimal(0))
-    assert ("hit", FREE) == ((again := await kit.generate()).cache, again.cost)
+    assert ("hit", SHARED) == ((again := await kit.generate()).cache, again.cost)
 
 
 async def _all(work: Any) -> list[Any]:

@@ -210,6 +210,7 @@ def test_equal_requests_share_one_call(tmp_path: Path) -> None:
     assert 1 == states["miss"]
     assert 19 == states["joined"] + states["hit"]
     assert "hit" == again.headers["x-routercore-cache"]
+    assert (0, "cache") == (again.json()["cost"], again.json()["cost_basis"])
     assert 0 == again.json()["cost"]
 
 

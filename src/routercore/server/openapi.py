@@ -9,6 +9,7 @@ from routercore.server.body import MAX_IMAGES, ImageBody
 from routercore.server.listing import BARE
 from routercore.server.queries import MAX_LIMIT
 from routercore.server.records import JobState
+from routercore.values.money import Basis
 
 SCHEMAS = "#/components/schemas/"
 _NULLABLE_TEXT = {"type": ["string", "null"]}
@@ -80,7 +81,7 @@ _ANSWER = {
         "model": {"type": "string"},
         "provider": {"type": "string"},
         "cost": _NUMBER,
-        "cost_basis": {"enum": ["reported", "tokens", "table", "estimate", "unknown"]},
+        "cost_basis": {"enum": [basis.value for basis in Basis]},
         "latency": {"type": "integer", "description": "milliseconds"},
         "attempts": _COUNT,
         "cache": {"enum": ["hit", "miss", "joined", "bypass"]},

@@ -25,7 +25,7 @@ from routercore.values.amounts import number_of
 from routercore.values.errors import LimitError, RequestError
 from routercore.values.images import PAID_MAYBE, ImageRequest, ImageResult, Warning
 from routercore.values.limits import Admission
-from routercore.values.money import FREE, SvgUsage, Usage
+from routercore.values.money import SHARED, SvgUsage, Usage
 
 BUSY_RETRY_AFTER = 1.0
 """Seconds; when one of the requests in flight will end is not known to anybody."""
@@ -213,7 +213,7 @@ class MemoryCache:
         return replace(
             result,
             cache=how,
-            cost=FREE,
+            cost=SHARED,
             usage=Usage() if result.usage is not None else None,
             svg_usage=SvgUsage(model=drawn.model) if drawn is not None else None,
             warnings=tuple(one for one in result.warnings if _is_of_the_picture(one)),

@@ -150,6 +150,8 @@ class SvgUsage:
 class Basis(StrEnum):
     """Where an amount comes from."""
 
+    CACHE = "cache"
+    """Nothing was paid: the pictures were made for another request."""
     REPORTED = "reported"
     """The vendor's answer said so."""
     TOKENS = "tokens"
@@ -198,6 +200,7 @@ class Cost:
 
 UNKNOWN_COST = Cost(usd=None, basis=Basis.UNKNOWN)
 FREE = Cost(usd=Decimal(0), basis=Basis.REPORTED)
+SHARED = Cost(usd=Decimal(0), basis=Basis.CACHE)
 
 
 def estimate(card: ModelCard, settings: Settings) -> Estimate:

@@ -17,7 +17,7 @@ from routercore.testing.clock import START, ManualClock
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Failure, Fault
 from routercore.values.images import Image, ImageRequest, ImageResult, InputImage, ResponseFormat
-from routercore.values.money import FREE, Basis, Cost, Usage
+from routercore.values.money import SHARED, Basis, Cost, Usage
 from routercore.values.sizes import Size
 
 TEAM = Caller(name="team")
@@ -85,7 +85,7 @@ class ResultCacheContract:
         first = await cache.serve(TEAM, asked(), make)
         second = await cache.serve(TEAM, asked(), make)
         assert ("miss", PRICE, 1) == (first.cache, first.cost, len(first.attempts))
-        assert ("hit", FREE, ()) == (second.cache, second.cost, second.attempts)
+        assert ("hit", SHARED, ()) == (second.cache, second.cost, second.attempts)
         assert (Usage(), first.images) == (second.usage, second.images)
         assert 1 == make.calls
 
@@ -231,7 +231,7 @@ class ResultCacheContract:
         results = await asyncio.gather(*tasks)
         assert 1 == make.calls
         assert ["joined"] * 19 + ["miss"] == sorted(result.cache for result in results)
-        assert [PRICE] == [result.cost for result in results if result.cost != FREE]
+        assert [PRICE] == [result.cost for result in results if result.cost != SHARED]
 
     async def test_a_shared_failure_reaches_everybody(self) -> None:
         """When the one call fails, all who wait for it fail with it, and nobody tries again."""
@@ -269,7 +269,7 @@ class ResultCacheContract:
         make.go.set()
         results = await asyncio.gather(second, third)
         assert (1, 0) == (make.calls, make.cancelled)
-        assert [("miss", PRICE), ("joined", FREE)] == [(r.cache, r.cost) for r in results]
+        assert [("miss", PRICE), ("joined", SHARED)] == [(r.cache, r.cost) for r in results]
         assert "hit" == (await cache.serve(TEAM, asked(), make)).cache
 
     async def test_the_last_to_leave_ends_the_work(self) -> None:
