@@ -321,6 +321,19 @@ def test_paths_and_methods(client: httpx2.Client, method: str, path: str, status
         assert "method_not_allowed" == error["code"]
 
 
+@pytest.mark.parametrize(
+    ("path", "takes"),
+    [("/files/x.png", "DELETE, GET, HEAD"), ("/v1/images/jobs/x", "DELETE, GET, HEAD"),
+     (URL, "POST"), ("/health", "GET, HEAD")],
+)  # fmt: skip
+def test_what_a_path_takes(client: httpx2.Client, path: str, takes: str) -> None:
+    """A wrong method is told all the right ones, also where several handlers share a path."""
+    response = client.request("PATCH", path)
+
+    assert (405, takes) == (response.status_code, response.headers["allow"])
+    assert f"This path takes {takes}." == response.json()["error"]["message"]
+
+
 def test_variations_say_what_to_use(client: httpx2.Client) -> None:
     """The retired endpoint names its replacement."""
     error = check(client.post("/v1/images/variations"), 400)

@@ -8,7 +8,9 @@ import time
 from collections.abc import Iterable
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from routercore.engine.jsons import dumps
@@ -100,8 +102,14 @@ def _reference(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     return given[0].decode() if len(given) == 1 and _REFERENCE.fullmatch(given[0]) else None
 
 
-def raise_again(request: object, error: Exception) -> Response:
-    """Hands Starlette's own errors on to the edge."""
+def raise_again(request: Request, error: Exception) -> Response:
+    """Hands Starlette's own errors on to the edge; of a method, with all that the path takes."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        takes = set[str]()
+        for route in request.app.routes:
+            if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+                takes |= route.methods or set()
+        error.headers = {"Allow": ", ".join(sorted(takes))}
     raise error
 
 
