@@ -167,6 +167,17 @@ def test_terms_come_from_the_router_unless_a_model_has_its_own() -> None:
     assert [Decimal("0.25"), Decimal("0.5")] == [routes[name].max_exposure for name in "ab"]
 
 
+def test_spreading_is_a_term() -> None:
+    """``spread`` is off, can be laid down for all models, and is each model's own to say."""
+    models = {"a": {"targets": ["test:test/test"]}}
+    models["b"] = {**models["a"], "spread": False}  # type: ignore[dict-item]
+    off = built({"models": models}).routes
+    on = built({"models": models, "router": {"spread": True}})
+    assert [("a", False), ("b", False)] == [(route.name, route.spread) for route in off]
+    assert [("a", True), ("b", False)] == [(route.name, route.spread) for route in on.routes]
+    assert on.defaults.spread
+
+
 def test_the_schema_names_every_section() -> None:
     """Editors can complete all of it."""
     names = {

@@ -187,6 +187,35 @@ def test_a_free_variant_never_steps_in(tmp_path: Path) -> None:
     assert [0.02, 0] == costs
 
 
+def test_images_spread_over_upstreams(tmp_path: Path) -> None:
+    """Over sockets: two upstreams are asked at one time for half of the images each; the share of
+    one that fails comes from the other, and the bill is that of all calls."""
+    with Upstream() as first, Upstream() as second:
+        what = setup(
+            tmp_path,
+            provider("first", first.base_url, card(max_n=2)),
+            provider("second", second.base_url, card(max_n=2)),
+            routes=(route("first", "second", spread=True),),
+        )
+        with served(router_of(what)) as client, ThreadPoolExecutor(1) as pool:
+            first.hold()
+            second.hold()
+            body = {"model": MODEL, "prompt": "x", "n": 8}
+            asked = pool.submit(client.post, URL, json=body)
+            first.wait_for_calls(2)
+            second.wait_for_calls(2)
+            first.release()
+            second.release()
+            whole = asked.result().json()
+            second.script.extend([error(401, "no such key")] * 2)
+            fallen = client.post(URL, json={**body, "prompt": "y"}).json()
+
+    facts = ("cost", "attempts", "missing")
+    assert (8, 0.16, 2, []) == (len(whole["data"]), *(whole[name] for name in facts))
+    assert (8, 0.16, 3, []) == (len(fallen["data"]), *(fallen[name] for name in facts))
+    assert (6, 4) == (first.calls, second.calls)
+
+
 def test_a_fallback_model_serves_and_says_so(tmp_path: Path) -> None:
     """From the configuration to the answer: when every target of a model has failed, that of its
     fallback model serves, and a warning names it."""

@@ -8,7 +8,7 @@ from routercore.cli.asking import Asked, asking
 from routercore.cli.foreseeing import foresee
 from routercore.cli.opening import ConfigOption, JsonOption
 from routercore.cli.output import console
-from routercore.cli.planning import price_row, rejected_row, show_rejected
+from routercore.cli.planning import price_row, rejected_row, show_rejected, show_spread
 from routercore.values.amounts import in_dollars
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def estimates_row(found: Estimates) -> dict[str, Any]:
         **price_row(found.first),
         "at_most": found.at_most,
         "targets": [
-            {"target": one.name, "via": one.target.via, **price_row(one.estimate)}
-            for one in found.candidates
+            {"target": one.name, "via": one.target.via, **price_row(one.estimate), "share": share}
+            for one, share in zip(found.candidates, found.shares, strict=True)
         ],
         "rejected": [rejected_row(one) for one in found.rejected],
     }
@@ -61,6 +61,7 @@ def _show(found: Estimates) -> None:
             amounts = (price.low, price.expected, price.high)
             table.add_row(one.name, *map(in_dollars, amounts), price.basis.value)
         out.print(table)
+        show_spread(found)
         out.print(f"At most {in_dollars(found.at_most)}, should calls be paid for and lost.")
     else:
         out.print("Nobody can do this request.", style="red")

@@ -12,6 +12,7 @@ from routercore.cli.output import console
 from routercore.values.amounts import number_of
 
 if TYPE_CHECKING:
+    from routercore.routing.estimates import Estimates
     from routercore.routing.plan import Candidate, Plan, Rejected
     from routercore.values.money import Estimate
 
@@ -34,7 +35,10 @@ def plan_row(made: Plan) -> dict[str, Any]:
         "model": made.request.model,
         "operation": made.request.operation.value,
         "strategy": made.strategy,
-        "targets": [_candidate_row(candidate) for candidate in made.candidates],
+        "targets": [
+            {**_candidate_row(candidate), "share": share}
+            for candidate, share in zip(made.candidates, made.shares, strict=True)
+        ],
         "rejected": [rejected_row(rejected) for rejected in made.rejected],
     }
 
@@ -82,9 +86,18 @@ def _show(made: Plan) -> None:
     )  # fmt: skip
     if made.candidates:
         out.print(_candidates_table(made))
+        show_spread(made)
     else:
         out.print("\nNobody can do this request.", style="red")
     show_rejected(made.rejected)
+
+
+def show_spread(made: Plan | Estimates) -> None:
+    """Who is asked for how many images, where several are asked side by side."""
+    from routercore.routing.plan import spread_in_words
+
+    for line in spread_in_words(made.candidates, made.shares):
+        console().print(line, markup=False)
 
 
 def show_rejected(rejections: Sequence[Rejected]) -> None:

@@ -242,6 +242,7 @@ class _Builder:
             unknown_price=_own(section.unknown_price, router.unknown_price),
             max_price=_own(section.max_price, router.max_price),
             strict=_own(section.strict, router.strict),
+            spread=_own(section.spread, router.spread),
         )
 
     def _callers(self) -> Iterator[CallerKey]:

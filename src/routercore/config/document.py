@@ -147,6 +147,7 @@ class RouterSection(Section):
     unknown_price: UnknownPrice = UnknownPrice.ALLOW
     max_price: Usd | None = None
     strict: bool = False
+    spread: bool = False
     budget: BudgetSection | None = None
 
 
@@ -286,6 +287,7 @@ class ModelSection(Section):
     unknown_price: UnknownPrice | None = None
     max_price: Usd | None = None
     strict: bool | None = None
+    spread: bool | None = None
 
 
 class KeySection(Section):

@@ -21,6 +21,7 @@ from routercore.engine.transport.base import MAX_RESPONSE_BYTES, Phase, Transpor
 from routercore.provider.http import origin_of
 from routercore.routing.plan import Candidate
 from routercore.routing.policy import charge_of
+from routercore.values.amounts import number_of
 from routercore.values.catalogue import MaskPolarity, ModelCard
 from routercore.values.check import COMPRESSIBLE, CONVERTIBLE
 from routercore.values.events import Notice, Progress
@@ -54,6 +55,8 @@ class CallOutcome:
     images: tuple[Image, ...] = ()
     n: int = 1
     """How many were asked for."""
+    first: int = 0
+    """The number of the first of them in the request."""
     generated: Generated | None = None
     """What the flow returned, without its images: megabytes are held once."""
     failure: Failure | None = None
@@ -62,6 +65,14 @@ class CallOutcome:
     handle: Mapping[str, Any] | None = None
     missing: int = 0
     """Images that a good answer did not have, and that may be on the invoice all the same."""
+
+    @property
+    def lacking(self) -> list[Failure]:
+        """Why each image that was asked for and is not there is missing."""
+        count = len(self.images)
+        message = f"its call brought {count} of {number_of(self.n, 'image')}"
+        short = Failure(fault=Fault.NO_IMAGE, message=message)
+        return [self.failure or short] * (self.n - count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

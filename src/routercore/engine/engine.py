@@ -292,7 +292,11 @@ class Engine:
         plan = make_plan(
             fits,
             self._strategy(route.strategy),
-            terms=Terms(unknown_price=route.unknown_price, max_price=min(ceilings, default=None)),
+            terms=Terms(
+                unknown_price=route.unknown_price,
+                spread=route.spread,
+                max_price=min(ceilings, default=None),
+            ),
             health=partial(self._target_health, request.operation),
             turn=turn,
         )

@@ -12,7 +12,7 @@ from routercore.engine.fidelity import told, unsaid
 from routercore.engine.transport.base import Phase
 from routercore.routing.exposure import Exposure
 from routercore.routing.plan import Candidate
-from routercore.routing.policy import charge_of, gravest
+from routercore.routing.policy import Decision, charge_of, gravest
 from routercore.values.amounts import in_dollars, number_of
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
@@ -26,7 +26,9 @@ class SoFar:
 
     request: ImageRequest
     exposure: Exposure
-    images: list[Image] = field(default_factory=list)
+    created: datetime
+    numbered: list[tuple[int, Image]] = field(default_factory=list)
+    """With the number that each has in the request."""
     outcomes: list[CallOutcome] = field(default_factory=list)
     records: list[AttemptRecord] = field(default_factory=list)
     warnings: list[Warning] = field(default_factory=list)
@@ -39,9 +41,9 @@ class SoFar:
     """As the target that delivered was asked for it."""
 
     @property
-    def missing(self) -> int:
-        """How many images are still to be had."""
-        return self.request.n - len(self.images)
+    def images(self) -> list[Image]:
+        """What there is, in the order in which it was asked for, however it came."""
+        return [image for _, image in sorted(self.numbered, key=lambda one: one[0])]
 
     def absorb(
         self,
@@ -52,16 +54,24 @@ class SoFar:
         number: int,
         started_s: float,
         duration_s: float,
+        missing: int = 0,
         is_hedge: bool = False,
     ) -> AttemptRecord:
-        """Take in what the calls of an attempt brought, and record it."""
-        images = [image for outcome in outcomes for image in outcome.images]
+        """Take in what the calls of an attempt brought, and record it.
+
+        ``missing`` is how many images its part of the request still lacks.
+        """
+        images = [
+            (outcome.first + number, replace(image, target=candidate.name))
+            for outcome in outcomes
+            for number, image in enumerate(outcome.images)
+        ]
         if images:
-            self.images += images
+            self.numbered += images
             self.target = candidate.name
             self.quality = candidate.request.quality
             self.warnings += [w for w in candidate.warnings if w not in self.warnings]
-        failure = gravest(failures) if failures else self._short()
+        failure = gravest(failures) if failures else _short(missing)
         cost = sum((outcome.cost for outcome in outcomes), NOTHING)
         self.outcomes += outcomes
         self.cost += cost
@@ -89,28 +99,20 @@ class SoFar:
             message = f"{amount} may have been paid for attempts that brought nothing"
             yield Warning(code=PAID_MAYBE, param="cost", message=message, usd=usd)
 
-    def _short(self) -> Failure | None:
-        """Fewer images than asked for, though nothing failed."""
-        if self.missing <= 0:
-            return None
-        return Failure(
-            fault=Fault.NO_IMAGE, message=f"{number_of(self.missing, 'image')} fewer than asked for"
-        )
+    def conclude(self, record: AttemptRecord, decision: Decision) -> AttemptRecord:
+        """Write into a record what was decided after it."""
+        concluded = replace(record, decision=decision.reason, move=decision.move.value)
+        self.records[self.records.index(record)] = concluded
+        return concluded
 
-    def conclude(self, reason: str) -> None:
-        """Write into the last record what was decided, in words."""
-        self.records[-1] = replace(self.records[-1], decision=reason)
-
-    def result(
-        self, id: str, created: datetime, latency_s: float, missing: tuple[Failure, ...]
-    ) -> ImageResult:
+    def result(self, id: str, latency_s: float, missing: tuple[Failure, ...]) -> ImageResult:
         """All that there is, and a failure for each image that there is not."""
         request = self.request
         generated = [o.generated for o in self.outcomes if o.generated]
         last = generated[-1] if generated else None
         return ImageResult(
             id=id,
-            created=created,
+            created=self.created,
             images=tuple(self.images),
             model=request.model,
             target=self.target,
@@ -130,6 +132,14 @@ class SoFar:
             latency_s=latency_s,
             safety_identifier=request.safety_identifier or request.user,
         )
+
+
+def _short(missing: int) -> Failure | None:
+    """Fewer images than asked for, though nothing failed."""
+    if not missing:
+        return None
+    message = f"{number_of(missing, 'image')} fewer than asked for"
+    return Failure(fault=Fault.NO_IMAGE, message=message)
 
 
 def _may_be_lost(outcome: CallOutcome) -> bool:

@@ -165,6 +165,8 @@ class Route:
     unknown_price: UnknownPrice = UnknownPrice.ALLOW
     max_price: Decimal | None = None
     strict: bool = False
+    spread: bool = False
+    """Divide the images of a request over the targets, which are asked side by side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

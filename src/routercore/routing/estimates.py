@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from routercore.routing.exposure import exposure_of
-from routercore.routing.plan import Candidate, Plan, Rejected, targets_in_words
+from routercore.routing.exposure import NOTHING, exposure_of
+from routercore.routing.plan import (
+    Candidate,
+    Plan,
+    Rejected,
+    spread_in_words,
+    targets_in_words,
+)
 from routercore.routing.policy import Policy
 from routercore.values.amounts import in_dollars
 from routercore.values.images import ImageRequest
-from routercore.values.money import Estimate
+from routercore.values.money import Basis, Estimate, estimate
 
 NOBODY_KNOWS = Estimate()
 
@@ -25,17 +31,22 @@ class Estimates:
     candidates: tuple[Candidate, ...]
     """In the order of trying; ``estimate`` has the price of each for the whole request."""
     rejected: tuple[Rejected, ...]
+    shares: tuple[int, ...]
+    """How many images each candidate is asked for before anything has failed."""
     at_most: Decimal | None
     """What the request may come to if calls are paid for and lost: every attempt that it may make,
     within its exposure."""
 
     @property
     def first(self) -> Estimate:
-        """The price at the target that would be asked first."""
-        return self.candidates[0].estimate if self.candidates else NOBODY_KNOWS
+        """The price at the target that would be asked first, or of all shares where the images
+        are spread over targets."""
+        asked = zip(self.candidates, self.shares, strict=True)
+        return _together([_price(one, n) for one, n in asked if n])
 
     def __str__(self) -> str:
         return "\n".join([f"{self.request.model}: {self.first}, at most {in_dollars(self.at_most)}",
+                          *spread_in_words(self.candidates, self.shares),
                           *targets_in_words(self.candidates, self.rejected)])  # fmt: skip
 
 
@@ -46,14 +57,48 @@ def estimates_of(plan: Plan, policy: Policy) -> Estimates:
         strategy=plan.strategy,
         candidates=plan.candidates,
         rejected=plan.rejected,
-        at_most=_at_most([one.estimate.high for one in plan.candidates], policy),
+        shares=plan.shares,
+        at_most=_at_most(plan, policy),
     )
 
 
-def _at_most(highs: Sequence[Decimal | None], policy: Policy) -> Decimal | None:
-    known = sorted((high for high in highs if high is not None), reverse=True)
-    if not known or len(known) < len(highs):
+def _together(prices: Sequence[Estimate]) -> Estimate:
+    """The price of all shares; unknown where one is."""
+    if len(prices) == 1:
+        return prices[0]
+    if not prices or not all(price.is_known for price in prices):
+        return NOBODY_KNOWS
+    return Estimate(
+        low=_sum(price.low for price in prices),
+        expected=_sum(price.expected for price in prices),
+        high=_sum(price.high for price in prices),
+        basis=max((price.basis for price in prices), key=list(Basis).index),
+    )
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount or NOTHING for amount in amounts), NOTHING)
+
+
+def _price(candidate: Candidate, n: int) -> Estimate:
+    if n == candidate.request.n:
+        return candidate.estimate
+    return estimate(candidate.target.card, replace(candidate.request, n=n))
+
+
+def _at_most(plan: Plan, policy: Policy) -> Decimal | None:
+    """Each share may be lost at every target in turn, within what all may lose together."""
+    highs = [one.estimate.high for one in plan.candidates]
+    if not highs or None in highs:
         return None
-    cap = exposure_of(highs, policy.max_exposure, None).cap
-    extra = policy.hedge.max_extra if policy.hedge else Decimal(0)
-    return max(known[0], min(cap + extra, sum(known[: policy.max_attempts], Decimal(0))))
+    lines = [
+        sorted((_price(one, n).high or NOTHING for one in plan.candidates), reverse=True)
+        for n in filter(None, plan.shares)
+    ]
+    dearest = [line[0] for line in lines]
+    # What others brought meanwhile is no loss; at least one has brought nothing yet.
+    brought = _sum(dearest) - min(dearest)
+    cap = exposure_of(highs, policy.max_exposure, None).cap + brought
+    extra = policy.hedge.max_extra if policy.hedge else NOTHING
+    every = _sum(_sum(line[: policy.max_attempts]) for line in lines)
+    return max(_sum(dearest), min(cap + extra, every))

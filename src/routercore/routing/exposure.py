@@ -23,6 +23,8 @@ class Exposure:
     is_money: bool = True
     """False where no price is known at all, and none is laid down: then calls are counted."""
     lost: Decimal = NOTHING
+    under_way: Decimal = NOTHING
+    """What other parts of the request, side by side with this one, may lose as well."""
 
     def price(self, high: Decimal | None) -> Decimal:
         """What a call counts for that may cost ``high``."""
@@ -34,9 +36,13 @@ class Exposure:
         """After a call that may have cost ``high`` for nothing."""
         return replace(self, lost=self.lost + self.price(high))
 
+    def beside(self, highs: Sequence[Decimal | None]) -> Exposure:
+        """While calls are under way that may cost ``highs``."""
+        return replace(self, under_way=sum(map(self.price, highs), NOTHING))
+
     def allows(self, high: Decimal | None) -> bool:
         """Whether one more call, which may cost ``high``, stays within the cap."""
-        return not self.lost or self.lost + self.price(high) <= self.cap
+        return not self.lost or self.lost + self.under_way + self.price(high) <= self.cap
 
     @property
     def usd(self) -> Decimal | None:

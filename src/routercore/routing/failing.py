@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from routercore.routing.policy import RULES, Policy, charge_of
+from routercore.routing.policy import RULES, Move, Policy, charge_of, gravest
 from routercore.values.errors import (
     AttemptsFailedError,
     BudgetError,
@@ -21,18 +21,23 @@ MAX_RETRY_AFTER = 60.0
 """Seconds; official clients ignore more, or stop retrying."""
 
 
-def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
+def error_of(
+    attempts: Sequence[AttemptRecord],
+    policy: Policy,
+    *,
+    lines: Sequence[Sequence[AttemptRecord]] = (),
+) -> RouterError:
     """The error for a request of which nothing could be had: that of its last attempt.
+
+    Of a request in parts, ``lines`` are the attempts of each, and the part counts that was held
+    back most.
 
     A refusal and a wrong request are the caller's to mend. All rate limits together make one, with
     the shortest wait. Whatever may have been paid for is marked so that no client sends it again
     by itself, and so is what will fail in the same way for longer than clients wait.
     """
     failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
-    # A budget that keeps the request from travelling on does not say why it had to.
-    told = [one for one in attempts if one.failure and one.failure.fault is not Fault.OVER_BUDGET]
-    decisive = (told or attempts)[-1]
-    last = decisive.failure or failures[-1]
+    decisive, last = _decisive(lines or [attempts])
     if last.fault is Fault.OVER_BUDGET:
         return _unaffordable(attempts)
     if last.fault in REFUSALS:
@@ -54,6 +59,22 @@ def error_of(attempts: Sequence[AttemptRecord], policy: Policy) -> RouterError:
         may_retry=False if may_be_paid else None,
         is_lasting=all(map(_lasts, failures)),
     )
+
+
+def _decisive(lines: Sequence[Sequence[AttemptRecord]]) -> tuple[AttemptRecord, Failure]:
+    """Which attempt the error is of, and its failure.
+
+    A budget that keeps the request from travelling on does not say why it had to.
+    """
+    failed = [[one for one in line if one.failure is not None] for line in lines]
+    told = [[one for one in line if _fault(one) is not Fault.OVER_BUDGET] for line in failed]
+    ends = [line[-1] for line in told if line] or [line[-1] for line in failed if line]
+    last = gravest([one.failure for one in ends if one.failure is not None])
+    return next(one for one in ends if one.failure is last), last
+
+
+def _fault(attempt: AttemptRecord) -> Fault | None:
+    return attempt.failure.fault if attempt.failure else None
 
 
 def _unaffordable(attempts: Sequence[AttemptRecord]) -> BudgetError:
@@ -80,7 +101,10 @@ def _refused(failure: Failure, attempts: Sequence[AttemptRecord]) -> RefusedErro
 
 def _said(attempt: AttemptRecord) -> str:
     failure = attempt.failure
-    return f"{attempt.target} failed ({failure.fault}): {failure.message}" if failure else ""
+    if failure is None:
+        return ""
+    why = f" ({attempt.decision})" if attempt.move == Move.PARTIALS_SENT else ""
+    return f"{attempt.target} failed ({failure.fault}): {failure.message}{why}"
 
 
 def _lasts(failure: Failure) -> bool:

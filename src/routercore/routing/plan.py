@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -89,9 +89,17 @@ class Plan:
     strategy: str
     candidates: tuple[Candidate, ...]
     rejected: tuple[Rejected, ...]
+    shares: tuple[int, ...] = ()
+    """How many images each candidate is asked for before anything has failed; the first one for
+    all of them unless given."""
+
+    def __post_init__(self) -> None:
+        if not self.shares:
+            object.__setattr__(self, "shares", _alone(self.request.n, len(self.candidates)))
 
     def __str__(self) -> str:
         return "\n".join([f"{self.request.model}: {self.request.operation} by {self.strategy}",
+                          *spread_in_words(self.candidates, self.shares),
                           *targets_in_words(self.candidates, self.rejected)])  # fmt: skip
 
 
@@ -105,6 +113,13 @@ def targets_in_words(
     for other in rejected:
         yield f"  -  {other.target}"
         yield from (f"     {one.param}: {one.message}" for one in other.reasons)
+
+
+def spread_in_words(candidates: Sequence[Candidate], shares: Sequence[int]) -> Iterator[str]:
+    """One line on who is asked for how many images, where several are asked side by side."""
+    parts = [f"{n} of {one.name}" for one, n in zip(candidates, shares, strict=False) if n]
+    if len(parts) > 1:
+        yield f"side by side: {', '.join(parts)}"
 
 
 class UnknownPrice(StrEnum):
@@ -143,6 +158,8 @@ class Terms:
 
     unknown_price: UnknownPrice = UnknownPrice.ALLOW
     max_price: Decimal | None = None
+    spread: bool = False
+    """Whether the images of a request are divided over the targets that can make them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +225,8 @@ def make_plan(
         ranked += _ranked(group, strategy, turn, terms)
     ranked, dear = _priced(ranked, terms)
     return Plan(request=fits.request, strategy=strategy.name, candidates=tuple(ranked),
-                rejected=(*fits.rejected, *dear))  # fmt: skip
+                rejected=(*fits.rejected, *dear),
+                shares=_shares(ranked, fits.request.n, terms))  # fmt: skip
 
 
 def _ranked(
@@ -228,6 +246,34 @@ def _ranked(
     if terms.unknown_price is UnknownPrice.LAST:
         ready.sort(key=lambda one: not one.estimate.is_known)
     return ready + sorted(closed, key=lambda one: one.health.closed_for)
+
+
+def _shares(ranked: Sequence[Candidate], n: int, terms: Terms) -> tuple[int, ...]:
+    """Nearly equal shares for the first and its peers; none where all goes to the first.
+
+    A fallback model, a target that rests and one that is asked last for its price are not asked
+    before others have failed. Shares that would cost more than any one target may are not made.
+    """
+    takers = [one for one in ranked if terms.spread and _is_peer(one, ranked[0], terms)][:n]
+    if len(takers) < 2:
+        return ()
+    whole, rest = divmod(n, len(takers))
+    shares = {id(one): whole + (place < rest) for place, one in enumerate(takers)}
+    highs = [estimate(one.target.card, replace(one.request, n=shares[id(one)])).high
+             for one in takers]  # fmt: skip
+    if terms.max_price is not None and sum(filter(None, highs)) > terms.max_price:
+        return ()
+    return tuple(shares.get(id(one), 0) for one in ranked)
+
+
+def _alone(n: int, candidates: int) -> tuple[int, ...]:
+    return tuple(0 if place else n for place in range(candidates))
+
+
+def _is_peer(one: Candidate, first: Candidate, terms: Terms) -> bool:
+    is_last = terms.unknown_price is UnknownPrice.LAST
+    is_as_known = one.estimate.is_known or not is_last or not first.estimate.is_known
+    return one.target.via == first.target.via and one.health.closed_for <= 0 and is_as_known
 
 
 def _in_order(ready: list[Candidate], strategy: Strategy, turn: Turn) -> list[Candidate]:

@@ -180,6 +180,8 @@ class Move(StrEnum):
     OTHER_KEY = "other_key"
     NEXT = "next"
     STOP = "stop"
+    PARTIALS_SENT = "partials_sent"
+    """Stop, only because a stream has begun to show what another target would make anew."""
 
 
 @dataclass(frozen=True, slots=True)

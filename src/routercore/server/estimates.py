@@ -47,7 +47,10 @@ class EstimatesApi:
             "currency": "USD",
             **price_body(found.first),
             "at_most": None if found.at_most is None else float(found.at_most),
-            "targets": [self._target(one) for one in found.candidates],
+            "targets": [
+                {**self._target(one), "share": share}
+                for one, share in zip(found.candidates, found.shares, strict=True)
+            ],
             "rejected": [self._rejected(one) for one in found.rejected],
         }
 

@@ -157,10 +157,10 @@ _ESTIMATE = {
         "at_most": _NUMBER,
         "targets": {"type": "array", "items": {
             "type": "object",
-            "required": ["target", "provider", "via", *_PRICE, "warnings"],
+            "required": ["target", "provider", "via", *_PRICE, "warnings", "share"],
             "properties": {
                 "target": {"type": "string"}, "provider": {"type": "string"},
-                "via": _NULLABLE_TEXT, **_PRICE,
+                "via": _NULLABLE_TEXT, **_PRICE, "share": _COUNT,
                 "warnings": {"type": "array", "items": {"type": "object"}},
             },
         }},

@@ -34,6 +34,9 @@ class AttemptRecord:
     """Whether it was a second copy, beside one that was slow."""
     decision: str = ""
     """What policy decided next, in words."""
+    move: str = ""
+    """The same for machines: ``again``, ``other_key``, ``next`` or ``stop``; ``partials_sent``
+    where it would have gone on, had its stream not begun to show what it makes."""
     handle: Mapping[str, Any] | None = None
     """What an accepted job can be resumed by."""
     upstream_id: str | None = None

@@ -257,6 +257,8 @@ class Image:
     revised_prompt: str | None = None
     source_url: str | None = None
     """Where the provider published it; may expire, may be private to the account."""
+    target: str = ""
+    """``provider:model`` that made it."""
 
     @property
     def media_type(self) -> str:
@@ -288,7 +290,7 @@ class ImageResult:
     model: str
     """The model as the caller named it."""
     target: str
-    """``provider:model`` that delivered the (last) images."""
+    """``provider:model`` that delivered the (last) images; each image has its own ``target``."""
     cost: Cost
     usage: Usage | None = None
     svg_usage: SvgUsage | None = None
