@@ -431,3 +431,13 @@ def test_patterns_that_match_no_model(patterns: list[str], doubts: list[str]) ->
     loaded = load(document, {}, [("them", plugin)])
     place = f"keys.a.models.{len(patterns) - 1}"
     assert [f"{place}: {doubt}" for doubt in doubts] == list(loaded.warnings)
+
+
+def test_a_key_that_has_expired() -> None:
+    """It is no mistake, and told with its place; one that is still good is not."""
+    keys = {
+        "old": {"key": "longer-than-eight", "expires": "2020-01-01"},
+        "new": {"key": "longer-than-that", "expires": "9000-01-01"},
+    }
+    loaded = load({"keys": keys}, {})
+    assert ("keys.old.expires: the key has expired and lets nobody in",) == loaded.warnings

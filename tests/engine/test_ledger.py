@@ -223,6 +223,7 @@ async def test_a_price_that_nobody_knows() -> None:
     with pytest.raises(BudgetError) as caught:
         await kit.generate(caller=TEAM)
     assert "price_unknown" == caught.value.code
+    assert "the price of 'a:poster' is unknown" in caught.value.message
     kit = Kit(unknown, ledger=LedgerSetup(unknown_price=Decimal("0.25")))
     await kit.generate(caller=TEAM, n=3)
     (attempt,) = (await last(kit)).attempts

@@ -196,6 +196,10 @@ def test_a_key_that_has_expired(tmp_path: Path, written: object, status: int) ->
         told = client.get("/v1/credits?by_api_key=true", headers=headers("team"))
 
     assert status == told.status_code
+    if status == 401:
+        said = told.json()["error"]
+        assert "invalid_api_key" == said["code"]
+        assert said["message"].startswith("This API key expired on 2026-01-01 at 00:00 ")
     if status == 200:
         assert told.json()["api_keys"][0]["expires_at"].startswith("9000-01-01T")
 

@@ -25,6 +25,7 @@ from routercore.config.options import option_problems
 from routercore.config.problems import Place, Problems
 from routercore.config.reading import Reading, examine
 from routercore.config.store import store_setup
+from routercore.engine.clock import SystemClock
 from routercore.engine.models import Catalogue
 from routercore.engine.setup import (
     CacheSetup,
@@ -275,7 +276,7 @@ class _Builder:
         found = (*circles(setup.routes), *clashes(setup.routes), *defaults(setup, catalogue))
         for place, problem in found:
             self.problems.add(place, problem)
-        for place, doubt in doubts(setup, catalogue):
+        for place, doubt in doubts(setup, catalogue, SystemClock().now()):
             self.doubts.add(place, doubt)
 
     def _check_targets(self, catalogue: Catalogue, route: Route, place: Place) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from fnmatch import fnmatchcase
 
 from routercore.config.problems import Place
@@ -55,10 +56,13 @@ def defaults(setup: RouterSetup, catalogue: Catalogue) -> Iterator[Found]:
         yield ("server", "default_model"), str(error)
 
 
-def doubts(setup: RouterSetup, catalogue: Catalogue) -> Iterator[Found]:
-    """Patterns of models that match none: no mistake, for models may come later."""
+def doubts(setup: RouterSetup, catalogue: Catalogue, now: datetime) -> Iterator[Found]:
+    """What is no mistake and may be one: keys that have expired, and patterns of models that match
+    none, for models may come later."""
     names = catalogue.names()
     for caller in (key.caller for key in setup.callers):
+        if caller.expires and caller.expires <= now:
+            yield ("keys", caller.name, "expires"), "the key has expired and lets nobody in"
         for index, pattern in enumerate(caller.models):
             if not (_matches(pattern, names) or _may_be_served(pattern, catalogue)):
                 place: Place = ("keys", caller.name, "models", index)

@@ -330,8 +330,8 @@ class Booking:
         if not has_budget:
             return Decimal(0)
         message = (
-            "its price is unknown and a budget is in force; [ledger] unknown_price says what"
-            " such an image counts for"
+            f"the price of {self._candidate.name!r} is unknown and a budget is in force;"
+            " [ledger] unknown_price says what such an image counts for"
         )
         raise ProviderFailed(
             Failure(fault=Fault.OVER_BUDGET, message=message, code="price_unknown")

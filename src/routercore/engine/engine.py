@@ -378,15 +378,20 @@ class Engine:
         return self.clock.now().date()
 
     def authenticate(self, secret: str) -> Caller | None:
-        """The caller that a secret stands for, in time that does not depend on how wrong it is."""
+        """The caller that a secret stands for, unless it is not let in any more."""
+        found = self.holder(secret)
+        is_over = found is not None and found.expires and found.expires <= self.clock.now()
+        return None if is_over else found
+
+    def holder(self, secret: str) -> Caller | None:
+        """Whose a secret is or was, in time that does not depend on how wrong it is."""
         digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         found: Caller | None = None
         for entry in self.setup.callers:
             known = entry.hash or hashlib.sha256((entry.key or "").encode()).hexdigest()
             if hmac.compare_digest(known.encode(), digest.encode()):
                 found = entry.caller
-        is_over = found is not None and found.expires and found.expires <= self.clock.now()
-        return None if is_over else found
+        return found
 
 
 def unsupported(plan: Plan | Fitting) -> UnsupportedError:

@@ -23,12 +23,20 @@ def caller_of(router: Router, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
     given = [value for name, value in headers if name == b"authorization"]
     if not given:
         raise AuthenticationError("No API key: send the header 'Authorization: Bearer KEY'.")
-    caller = router.authenticate(_bearer(given))
+    secret = _bearer(given)
+    caller = router.authenticate(secret)
     if caller is None:
-        raise AuthenticationError("Incorrect API key provided.")
+        raise AuthenticationError(_why_not(router.engine.holder(secret)))
     if caller.hours is not None and router.engine.clock.now() not in caller.hours:
         raise OutsideHoursError(f"This API key may be used from {caller.hours}.")
     return caller
+
+
+def _why_not(holder: Caller | None) -> str:
+    """What is told of a key that lets nobody in: of one that did, to whoever has it, since when."""
+    if holder is None or holder.expires is None:
+        return "Incorrect API key provided."
+    return f"This API key expired on {holder.expires:%Y-%m-%d at %H:%M %Z}."
 
 
 def _bearer(given: list[bytes]) -> str:
