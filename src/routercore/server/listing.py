@@ -55,8 +55,8 @@ class ModelsApi:
         for entry in self._entries(request):
             if name == entry.name or name in entry.aliases:
                 return json_reply(model_body(entry))
-        caller = caller_of(self._router, request.scope["headers"])
-        if len(name) > MAX_NAME or not caller.may_use(name):
+        who = caller_of(self._router, request.scope["headers"])
+        if len(name) > MAX_NAME or not who.may_use(name):
             what = f"The model {name[:MAX_NAME]!r} does not exist, or not for this key."
             raise ModelNotFoundError(what)
         return json_reply(model_body(engine.catalogue.entry(name, engine.clock.now().date())))

@@ -232,7 +232,7 @@ def settle(card: ModelCard, settings: Settings, usage: Usage | None, reported: D
         return Cost(usd=reported, basis=Basis.REPORTED)
     if usage is not None and (by_tokens := token_cost(card.prices, usage)) is not None:
         return Cost(usd=by_tokens, basis=Basis.TOKENS)
-    guess = estimate(card, _with_n(settings, delivered))
+    guess = estimate(card, replace(settings, n=delivered))
     return Cost(usd=guess.expected, basis=guess.basis)
 
 
@@ -396,7 +396,3 @@ def nearest_tier(sizes: RatioSizes, size: Size) -> str | None:
 def fit_ratio(sizes: RatioSizes, size: Size) -> tuple[str, str | None]:
     """The ratio and tier that come closest to ``size``."""
     return nearest_ratio(size.ratio, sizes.ratios), nearest_tier(sizes, size)
-
-
-def _with_n(settings: Settings, n: int) -> Settings:
-    return replace(settings, n=n)
