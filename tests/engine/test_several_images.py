@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.engine.kit import CARD, Kit, asking, made, provider, status
 
 from routercore.provider.flow import call
@@ -102,6 +103,24 @@ async def test_another_size_than_asked_for_is_told() -> None:
     cards = (replace(CARD, formats=("png", "gif")),)
     result = await Kit(provider("a", cards=cards)).generate(size=Size(64, 64), output_format="gif")
     assert [("size_changed", "64x64", "1x1"), ("output_format_changed", "gif", "png")] == [
+        (warning.code, warning.requested, warning.delivered) for warning in result.warnings
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "told"), [((7, 8), []), ((7, 7), []), ((7, 9), ["9"]), ((6, 1), ["1, 6"])]
+)
+async def test_another_seed_than_asked_for_is_told(seeds: Any, told: list[str]) -> None:
+    """Of two pictures from seed 7 one may come from 8; from any other, neither could be repeated
+    by what was asked."""
+
+    def flow(task: Task) -> Any:
+        return Generated(images=tuple(RawImage(data=PNG, seed=seed) for seed in seeds))
+        yield
+
+    cards = (replace(CARD, seed=True),)
+    result = await Kit(provider("a", flow=flow, cards=cards)).generate(n=2, seed=7)
+    assert [("seed_changed", "7", one) for one in told] == [
         (warning.code, warning.requested, warning.delivered) for warning in result.warnings
     ]
 

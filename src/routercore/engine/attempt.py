@@ -135,8 +135,9 @@ class Attempter:
         contact = work.driver.contact
         generated: Generated | None = None
         try:
-            generated, given = _apart(await work.run(await task, deadline))
-            images, failure = await self._deliver(given, deadline, *conversion)
+            ready = await task
+            generated, given = _apart(await work.run(ready, deadline))
+            images, failure = await self._deliver(given, deadline, conversion, ready)
         except ProviderFailed as error:
             images, failure = (), error.failure
             if failure.fault is Fault.DEADLINE:
@@ -161,9 +162,8 @@ class Attempter:
         generated: Generated | None = None
         try:
             generated, given = _apart(await work.run(task, deadline))
-            images, failure = await self._deliver(
-                given, deadline, ticket.format, ticket.compression
-            )
+            conversion = ticket.format, ticket.compression
+            images, failure = await self._deliver(given, deadline, conversion, task)
         except ProviderFailed as error:  # What it quotes of the prompt cannot be told here.
             images, failure = (), wordless(error.failure)
         return CallOutcome(
@@ -218,13 +218,14 @@ class Attempter:
         )
 
     async def _deliver(
-        self, given: list[RawImage], deadline: float, format: str | None, compression: int | None
+        self, given: list[RawImage], deadline: float, conversion: _Conversion, task: Task
     ) -> tuple[tuple[Image, ...], Failure | None]:
         """Deliver all images side by side; what cannot be delivered becomes the failure.
 
         The texts in ``given`` are let go of one by one, as they are decoded.
         Each has the time to itself: one that does not arrive takes none of the others along.
         """
+        format, compression = conversion
         local = {origin_of(self.setup.base_url)} if self.setup.base_url else set()
         delivery = Delivery(
             transport=self.transport,
@@ -237,7 +238,10 @@ class Attempter:
         async def one(raw: RawImage) -> Image | Failure:
             try:
                 async with self.clock.timeout_at(deadline):
-                    return await delivery.deliver(raw, format=format, compression=compression)
+                    return await delivery.deliver(
+                        raw, format=format, compression=compression,
+                        asked_compression=task.output_compression,
+                    )  # fmt: skip
             except ProviderFailed as error:
                 return error.failure
             except TimeoutError:

@@ -38,9 +38,12 @@ class Delivery:
     random: random.Random
 
     async def deliver(
-        self, raw: RawImage, *, format: str | None = None, compression: int | None = None
-    ) -> Image:
+        self, raw: RawImage, *, format: str | None = None, compression: int | None = None,
+        asked_compression: int | None = None,
+    ) -> Image:  # fmt: skip
         """The image, in ``format`` where one is asked for that the upstream did not make.
+
+        ``compression`` is left to us in any case, ``asked_compression`` where we convert.
 
         Raises:
             ProviderFailed: its URL cannot be read, or its bytes are no image.
@@ -52,8 +55,10 @@ class Delivery:
             facts = inspect(data)
             if not facts.is_whole:
                 raise _bad(f"the image is a {facts.format} that breaks off")
-            if format and (facts.format != format or compression is not None):
-                data = await asyncio.to_thread(convert, data, format, compression)
+            given = facts.format
+            if format and (given != format or compression is not None):
+                level = asked_compression if compression is None else compression
+                data = await asyncio.to_thread(convert, data, format, level)
                 facts = inspect(data)
         except BadImageError as error:
             raise _bad(str(error)) from error
@@ -64,6 +69,7 @@ class Delivery:
             seed=raw.seed,
             revised_prompt=raw.revised_prompt,
             source_url=raw.url,
+            made_as=given if given != facts.format else None,
         )
 
     async def _bytes(self, raw: RawImage) -> bytes:

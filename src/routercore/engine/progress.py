@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from routercore.engine.attempt import NOTHING, CallOutcome, delivered_usage
-from routercore.engine.fidelity import told, unsaid
+from routercore.engine.fidelity import Delivered, background_of, said, told, unsaid
 from routercore.engine.transport.base import Phase
 from routercore.routing.exposure import Exposure
 from routercore.routing.plan import Candidate
@@ -29,9 +29,9 @@ class SoFar:
     created: datetime
     numbered: list[tuple[int, Image]] = field(default_factory=list)
     """With the number that each has in the request."""
+    delivered: list[Delivered] = field(default_factory=list)
     outcomes: list[CallOutcome] = field(default_factory=list)
     records: list[AttemptRecord] = field(default_factory=list)
-    warnings: list[Warning] = field(default_factory=list)
     cost: Cost = NOTHING
     begun: int = 0
     """Attempts so far, those under way among them."""
@@ -70,7 +70,14 @@ class SoFar:
             self.numbered += images
             self.target = candidate.name
             self.quality = candidate.request.quality
-            self.warnings += [w for w in candidate.warnings if w not in self.warnings]
+            self.delivered.append(
+                Delivered(
+                    candidate=candidate,
+                    images=tuple(image for _, image in images),
+                    generated=tuple(one.generated for one in outcomes if one.generated),
+                    last=max(number for number, _ in images),
+                )
+            )
         failure = gravest(failures) if failures else _short(missing)
         cost = sum((outcome.cost for outcome in outcomes), NOTHING)
         self.outcomes += outcomes
@@ -120,11 +127,11 @@ class SoFar:
             usage=delivered_usage(self.outcomes),
             svg_usage=_drawn([one.svg_usage for one in generated if one.svg_usage]),
             quality=(last and last.quality) or self.quality,
-            background=(last and last.background) or request.background,
+            background=background_of(request, self.delivered),
             warnings=(
-                *self.warnings,
+                *dict.fromkeys(warning for one in self.delivered for warning in said(one)),
                 *told(generated),
-                *unsaid(request, self.images, self.warnings),
+                *unsaid(request, self.delivered),
                 *self._maybe_paid(),
             ),
             attempts=tuple(self.records),

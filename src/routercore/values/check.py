@@ -149,6 +149,16 @@ def _nearest_quality(offered: tuple[str, ...], level: float) -> str:
     return offered[round(min(level, 1.0) * (len(offered) - 1))]
 
 
+def same_quality(asked: str, said: str, offered: tuple[str, ...]) -> bool:
+    """Whether a provider's word for a quality may mean the one that it was asked for.
+
+    ``standard`` is ``medium``; of a word that nobody knows, as of ``auto``, nothing is said.
+    """
+    if asked == said or (said not in QUALITY_LEVELS and said not in offered):
+        return True
+    return asked in QUALITY_LEVELS and QUALITY_LEVELS[asked] == QUALITY_LEVELS.get(said)
+
+
 def _format(f: Fitting) -> None:
     card, asked = f.card, f.request.output_format
     offered = card.formats if card.choose_format else card.formats[:1]

@@ -9,6 +9,11 @@ from routercore.values.images import sniff_format
 from routercore.values.sizes import Size
 
 SVG_HEAD_BYTES = 4096
+PNG_COLOUR = 25
+"""Where a PNG says how its pixels are written."""
+PNG_WITH_ALPHA = (4, 6)
+WEBP_FLAGS = 20
+"""Where a WebP says what is in it; one without loss, four bytes further."""
 
 
 def size_of(data: bytes) -> Size | None:
@@ -35,6 +40,29 @@ def read_header(format: str, data: bytes) -> tuple[int, int, int]:
         return _READERS[format](data)
     except (struct.error, IndexError) as error:
         raise ValueError(f"the header of this {format} is cut off") from error
+
+
+def can_be_transparent(format: str, data: bytes) -> bool:
+    """Whether an image has a place for transparency; true where its bytes do not say."""
+    if format == "png" and len(data) > PNG_COLOUR:
+        return data[PNG_COLOUR] in PNG_WITH_ALPHA or _has_chunk(data, b"tRNS")
+    if format == "webp" and len(data) > WEBP_FLAGS + 4:
+        kind, flags = data[12:16], data[WEBP_FLAGS]
+        is_lossless = kind == b"VP8L" and bool(data[WEBP_FLAGS + 4] & 0x10)
+        return is_lossless or (kind == b"VP8X" and bool(flags & 0x10))
+    return format != "jpeg"
+
+
+def _has_chunk(data: bytes, name: bytes) -> bool:
+    """Whether a PNG has a chunk of that name before its pixels."""
+    at = 8
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind = data[at + 4 : at + 8]
+        if kind in (name, b"IDAT"):
+            return kind == name
+        at += 12 + length
+    return False
 
 
 def _read_png(data: bytes) -> tuple[int, int, int]:

@@ -259,6 +259,8 @@ class Image:
     """Where the provider published it; may expire, may be private to the account."""
     target: str = ""
     """``provider:model`` that made it."""
+    made_as: str | None = None
+    """The format that the provider gave, where it was converted here."""
 
     @property
     def media_type(self) -> str:
