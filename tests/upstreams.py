@@ -10,6 +10,7 @@ import asyncio
 import base64
 import io
 import json
+import math
 import threading
 from collections import deque
 from collections.abc import Mapping
@@ -22,10 +23,10 @@ from tests.wire import Received, read, write
 
 
 @cache
-def picture(width: int = 64, height: int = 64, format: str = "png") -> bytes:
+def picture(width: int = 64, height: int = 64, format: str = "png", mode: str = "RGB") -> bytes:
     """A small picture."""
     buffer = io.BytesIO()
-    Image.new("RGB", (width, height), (40, 90, 160)).save(buffer, format)
+    Image.new(mode, (width, height), (40, 90, 160)).save(buffer, format)
     return buffer.getvalue()
 
 
@@ -174,12 +175,24 @@ class Upstream:
         if self.script:
             return self.script.popleft()
         asked = request.json if request.body.startswith(b"{") else {}
-        width, _, height = asked.get("size", "64x64").partition("x")
-        image = base64.b64encode(picture(int(width), int(height))).decode()
+        image = base64.b64encode(_picture_for(asked)).decode()
         if request.path.endswith("/chat/completions"):
             return Answer(200, {"choices": [{"message": {"images": [in_chat(image)]}}]})
         data = [{"b64_json": image}] * int(asked.get("n", 1))
         return Answer(200, {"created": 1, "data": data})
+
+
+def _picture_for(asked: Mapping[str, Any]) -> bytes:
+    """What is asked for, as far as this upstream can make it."""
+    width, _, height = asked.get("size", "64x64").partition("x")
+    if "aspect_ratio" in asked:
+        across, _, down = asked["aspect_ratio"].partition(":")
+        edge = 1024 * float(asked["resolution"].rstrip("K")) if "resolution" in asked else 64
+        stretch = math.sqrt(int(across) / int(down))
+        width, height = round(edge * stretch), round(edge / stretch)
+    format = asked.get("output_format", "png")
+    mode = "RGBA" if asked.get("background") == "transparent" else "RGB"
+    return picture(int(width), int(height), format if format != "svg" else "png", mode)
 
 
 def in_chat(image: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.vendors.server import Job, Reply, Request, Vendor, Work, on
+from tests.vendors.server import Job, Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import (
     Check,
     Problem,
@@ -197,5 +197,9 @@ class Server(Vendor):
         size = body.get("image_size")
         if isinstance(size, dict):
             size = f"{size['width']}x{size['height']}"
-        presets = {None: "1024x1024", "square_hd": "1024x1024", "landscape_4_3": "1024x768"}
+        presets = {
+            None: pixels(body.get("aspect_ratio", "1:1")),
+            "square_hd": "1024x1024",
+            "landscape_4_3": "1024x768",
+        }
         return self.make(presets.get(size, size), body.get("output_format", "png"))

@@ -108,7 +108,7 @@ class Server(Vendor):
 
     @on("POST", "/v1/ideogram-v3/generate-transparent")
     def transparent(self, request: Request) -> Reply:
-        return self.answer(self.accept(request.form, TRANSPARENT, ("prompt",)))
+        return self.answer(self.accept(request.form, TRANSPARENT, ("prompt",)), mode="RGBA")
 
     @on("POST", "/v1/ideogram-v4/generate")
     def newer(self, request: Request) -> Reply:
@@ -144,22 +144,23 @@ class Server(Vendor):
             "resolution": GENERATE["resolution"], "aspect_ratio": GENERATE["aspect_ratio"],
             "transparent_background": word("true", "false"),
         }  # fmt: skip
-        return self.answer(self.accept(request.form, fields, ("prompt", "images")))
+        form = self.accept(request.form, fields, ("prompt", "images"))
+        return self.answer(form, "RGBA" if form.get("transparent_background") else "RGB")
 
     @on("POST", "/v1/ideogram-v3/edit")
     def edit(self, request: Request) -> Reply:
         return self.answer(self.accept(request.form, EDIT, ("image", "mask", "prompt")))
 
-    def answer(self, form: Mapping[str, Any]) -> Reply:
+    def answer(self, form: Mapping[str, Any], mode: str = "RGB") -> Reply:
         self.begin(form["prompt"])
         size = form.get("resolution") or pixels(form.get("aspect_ratio", "1x1"))
         is_safe = "refuse" not in form["prompt"]
         data = [
             {
-                "url": self.host(form["prompt"], self.make(size)) if is_safe else "",
+                "url": self.host(form["prompt"], self.make(size, mode=mode)) if is_safe else "",
                 "prompt": "A longer prompt", "resolution": size, "is_image_safe": is_safe,
-                "seed": 9, "style_type": "GENERAL",
+                "seed": int(form.get("seed", 9)) + index, "style_type": "GENERAL",
             }
-            for _ in range(int(form.get("num_images", 1)))
+            for index in range(int(form.get("num_images", 1)))
         ]  # fmt: skip
         return Reply(200, {"created": "2026-11-21T03:00:00Z", "data": data})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tests.vendors.server import Reply, Request, Vendor, Work, on
+from tests.vendors.server import Reply, Request, Vendor, Work, on, pixels
 from tests.vendors.shape import (
     Problem,
     either,
@@ -103,8 +103,9 @@ class Server(Vendor):
         format = body.get("output_format", "png")
         if body.get("stream") and body["model"].startswith("openai/"):
             return self.stream(format)
+        size = pixels(body.get("aspect_ratio", "1:1"))
         made = [
-            {"b64_json": self.encoded("1024x1024", format), "media_type": f"image/{format}"}
+            {"b64_json": self.encoded(size, format), "media_type": f"image/{format}"}
             for _ in range(body.get("n", 1))
         ]
         return Reply(200, {"created": 1795219200, "data": made, "usage": USAGE})

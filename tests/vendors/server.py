@@ -29,12 +29,14 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
 @cache
-def picture(size: str = "512x512", format: str = "png", number: int = 0) -> bytes:
+def picture(
+    size: str = "512x512", format: str = "png", number: int = 0, mode: str = "RGB"
+) -> bytes:
     """A picture; each number has a colour of its own."""
     width, height = map(int, size.split("x"))
     kind = {"jpg": "jpeg"}.get(format.lower(), format.lower())
     buffer = io.BytesIO()
-    Image.new("RGB", (width, height), (40 + 30 * number % 200, 90, 160)).save(buffer, kind)
+    Image.new(mode, (width, height), (40 + 30 * number % 200, 90, 160)).save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -230,9 +232,9 @@ class Vendor(ABC):
             self.complain(f"there is no job {id} to call off")
         self.called_off.append(id)
 
-    def make(self, size: str = "1024x1024", format: str = "png") -> bytes:
+    def make(self, size: str = "1024x1024", format: str = "png", mode: str = "RGB") -> bytes:
         """Make one picture."""
-        data = picture(size, format, len(self.made))
+        data = picture(size, format, len(self.made), mode)
         self.made.append(data)
         return data
 
