@@ -24,7 +24,7 @@ PICTURE = InputImage(url="https://pictures.example/cat.png")
 async def test_what_nobody_can_do_uses_nothing_up() -> None:
     """It is refused before it counts, and before its pictures are fetched."""
     kit = Kit("a")
-    for wish in ({"images": (PICTURE,)}, {"background": "transparent"}):
+    for wish in ({"images": (PICTURE,)}, {"output_format": "svg"}):
         assert isinstance(await kit.error(caller=ONCE, **wish), UnsupportedError)
     assert ([], []) == (kit.asked, await kit.ledger.log())
     await kit.generate(caller=ONCE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -209,6 +210,40 @@ def test_unknown_prices_last_under_every_strategy(strategy: Strategy) -> None:
         made = plan(targets, strategy=strategy, terms=terms, turn=turn)
         assert [True, True, False, False] == [one.estimate.is_known for one in made.candidates]
     assert "ukvl" == names(plan(targets, strategy=Fallback()))
+
+
+@pytest.mark.parametrize("strategy", builtin_strategies(), ids=lambda one: one.name)
+def test_transparency_first_under_every_strategy(strategy: Strategy) -> None:
+    """Who makes a transparent background comes before all who make an opaque one instead, even
+    through a fallback model or closed for now; and takes turns as if there were no others."""
+    able = {"backgrounds": ("transparent", "opaque")}
+    targets = [target("o"), target("t", **able), target("c", **able), target("u", **able),
+               target("v", via="other"), target("w", via="other", **able)]  # fmt: skip
+    request, turn = replace(REQUEST, background="transparent"), counting()
+    firsts = Counter[str]()
+    for _ in range(12):
+        made = names(plan(targets, request, strategy=strategy, turn=turn,
+                          health=lambda one: CLOSED if one.provider == "c" else WELL))  # fmt: skip
+        assert "cwov" == made[2:]
+        firsts[made[0]] += 1
+    if isinstance(strategy, RoundRobin):
+        assert {"t": 6, "u": 6} == firsts
+    opaque = replace(REQUEST, background="opaque")
+    assert "otcuvw" == names(plan(targets, opaque))
+
+
+def test_transparency_is_shared_by_those_that_make_it() -> None:
+    """Of a request that is spread no part goes to who would make it opaque; without transparency
+    all are alike."""
+    able = {"backgrounds": ("transparent", "opaque")}
+    targets = [target("o"), target("t", **able), target("u", **able)]
+    terms = Terms(spread=True)
+    assert (2, 2, 0) == plan(targets, asks(4, background="transparent"), terms=terms).shares
+    assert (2, 1, 1) == plan(targets, asks(4, background="opaque"), terms=terms).shares
+
+
+def asks(n: int, **settings: Any) -> ImageRequest:
+    return replace(REQUEST, n=n, **settings)
 
 
 class Rogue:

@@ -10,11 +10,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.serving import MODEL, card, provider, router_of, served, setup
-from tests.upstreams import Upstream, mask, picture
+from tests.serving import MODEL, card, provider, route, router_of, served, setup
+from tests.upstreams import Upstream, error, mask, picture
 
 from routercore.engine.setup import Caller, CallerKey
 from routercore.values.catalogue import PLAIN_SETTINGS
+from routercore.values.money import usd
 from routercore.values.sizes import AnySize, RatioSizes
 
 GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
@@ -239,7 +240,7 @@ def test_a_setting_that_a_model_lacks(
 
 @pytest.mark.parametrize("setting", [
     {"frame_count": 4}, {"frame_duration_ms": 120}, {"svg": SVG},
-    {"markup": DATA_URL, "image": DATA_URL}, {"background": "transparent"},
+    {"markup": DATA_URL, "image": DATA_URL}, {"background": "transparent", "output_format": "jpeg"},
     {"output_format": "gif"}, {"output_format": "svg"}, {"size": "4096x16"},
 ], ids=name_of)  # fmt: skip
 def test_what_a_model_cannot_do_is_refused(
@@ -251,6 +252,41 @@ def test_what_a_model_cannot_do_is_refused(
     body = response.json()["error"]
     assert (400, "unsupported_by_all_targets") == (response.status_code, body["code"])
     assert (next(iter(setting)), 0) == (body["param"], upstream.calls)
+
+
+def test_transparency_that_a_model_lacks(client: httpx2.Client, upstream: Upstream) -> None:
+    """An opaque picture is delivered as what it is, with a warning; the strict get none."""
+    fields = {"model": MODEL, "prompt": "x", "background": "transparent"}
+
+    told = client.post(GENERATIONS, json=fields).json()
+    refused = client.post(GENERATIONS, json={**fields, "strict": True})
+
+    (warning,) = told["warnings"]
+    assert ("background_adapted", "transparent", "opaque", "opaque") == (
+        warning["code"], warning["requested"], warning["delivered"], told["background"]
+    )  # fmt: skip
+    assert (400, "background") == (refused.status_code, refused.json()["error"]["param"])
+    assert ["background" in one.json for one in upstream.received] == [False]
+
+
+def test_who_makes_transparency_is_asked_for_it(upstream: Upstream, tmp_path: Path) -> None:
+    """A provider that does is asked before one that does not, whoever is cheaper; with a failure
+    the other's opaque picture comes."""
+    able = card(prices=(usd("0.2"),), backgrounds=("transparent", "opaque"))
+    what = setup(tmp_path, provider("cheap", upstream.base_url),
+                 provider("able", upstream.base_url, able),
+                 routes=(route("cheap", "able", strategy="cost"),))  # fmt: skip
+    fields = {"model": MODEL, "prompt": "x", "background": "transparent"}
+    with served(router_of(what)) as client:
+        first = client.post(GENERATIONS, json=fields).json()
+        upstream.script.append(error(400, "no", code="model_not_found"))
+        second = client.post(GENERATIONS, json=fields).json()
+
+    assert ["able", "cheap"] == [first["provider"], second["provider"]]
+    assert ["transparent", "transparent", None] == [
+        one.json.get("background") for one in upstream.received
+    ]
+    assert ["background_adapted"] == [one["code"] for one in second["warnings"]]
 
 
 def test_what_a_model_does_not_take_is_told(client: httpx2.Client, upstream: Upstream) -> None:

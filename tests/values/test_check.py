@@ -70,7 +70,7 @@ def rejected(card: dict[str, Any], **asked: Any) -> list[str]:
         ({}, {"output_format": "svg"}, ["output_format"]),
         ({"formats": ("svg",)}, {"output_format": "png"}, ["output_format"]),
         ({}, {"output_compression": 50}, ["output_compression"]),
-        ({}, {"background": "transparent"}, ["background"]),
+        ({}, {"background": "transparent", "output_format": "jpeg"}, ["background"]),
         ({"backgrounds": ("transparent",), "formats": ("jpeg",)},
          {"background": "transparent", "output_format": "jpeg"}, ["background"]),
         ({}, {"svg": {"colors": 2}}, ["svg"]),
@@ -156,6 +156,11 @@ def test_what_cannot_be_done(
         ({"formats": ("jpeg",)}, {"output_compression": 50}, {"output_compression": None},
          ["output_compression_adapted"]),
         ({}, {"background": "opaque"}, {"background": None}, []),
+        ({}, {"background": "transparent"}, {"background": None}, ["background_adapted"]),
+        ({"backgrounds": ("opaque",)}, {"background": "transparent"}, {"background": None},
+         ["background_adapted"]),
+        ({"backgrounds": ("transparent",)}, {"background": "transparent"},
+         {"background": "transparent"}, []),
         ({}, {"background": "blue"}, {"background": None}, ["background_adapted"]),
         ({"formats": ("png", "webp"), "compression": True},
          {"output_format": "jpeg", "output_compression": 20},
@@ -284,4 +289,12 @@ def test_a_tier_that_is_missing_becomes_the_nearest() -> None:
     (warning,) = fit({"sizes": RATIOS}, aspect_ratio="16:9", resolution="4K").warnings
     assert ("resolution_adapted", "4K", "2K", "'m' offers 1K, 2K; 2K is nearest") == (
         warning.code, warning.requested, warning.delivered, warning.message
+    )  # fmt: skip
+
+
+def test_transparency_that_a_model_lacks() -> None:
+    """The warning says that the background will be opaque."""
+    (warning,) = fit({}, background="transparent").warnings
+    assert ("background", "transparent", "opaque", "'m' makes no transparent background") == (
+        warning.param, warning.requested, warning.delivered, warning.message
     )  # fmt: skip

@@ -39,7 +39,8 @@ class Course:
         ]
 
     def hedge(self, index: int, max_extra: Decimal) -> int | None:
-        """The place of a second copy: at another provider that is not resting, and affordable."""
+        """The place of a second copy: at another provider that is not resting, affordable, and
+        makes no less of the background."""
         ahead = self.ahead(index)
         if not ahead:
             return None
@@ -48,7 +49,9 @@ class Course:
         price = price_of(candidate, self.plan.request.n)
         is_other = candidate.target.provider not in self.asked
         is_affordable = price is not None and price <= max_extra
-        return place if is_affordable and is_other and not candidate.health.closed_for else None
+        is_as_good = candidate.is_transparent or not self.plan.candidates[index].is_transparent
+        is_fit = is_affordable and is_other and is_as_good
+        return place if is_fit and not candidate.health.closed_for else None
 
     def _may_ask(self, provider: str) -> bool:
         """Whether asking a provider is no retry, or one that its quota allows."""

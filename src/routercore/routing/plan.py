@@ -69,6 +69,11 @@ class Candidate:
         return self.target.name
 
     @property
+    def is_transparent(self) -> bool:
+        """Whether it is asked for a transparent background."""
+        return self.request.background == "transparent"
+
+    @property
     def expected_latency(self) -> float:
         return self.health.latency or self.target.card.latency
 
@@ -211,18 +216,20 @@ def make_plan(
     Args:
         fits: who can do the request.
         strategy: ranks; applied to the targets of each model by itself, so that a fallback model
-            never comes before the model asked for.
+            never comes before the model asked for. Targets that would make a transparent
+            background opaque come after all that make it, and are ranked by themselves, too.
         terms: what the route lays down on price.
         health: what is known of a target.
         turn: the turn of a set of candidates, by their names; counts for each set by itself, so
             that rotation is fair whatever mixture of requests arrives and whatever is closed.
     """
-    groups: dict[str | None, list[Candidate]] = {}
+    groups: dict[tuple[bool, str | None], list[Candidate]] = {}
     for target, fit in fits.able:
-        groups.setdefault(target.via, []).append(_candidate(target, fit, health(target)))
+        candidate = _candidate(target, fit, health(target))
+        groups.setdefault((not candidate.is_transparent, target.via), []).append(candidate)
     ranked: list[Candidate] = []
-    for group in groups.values():
-        ranked += _ranked(group, strategy, turn, terms)
+    for key in sorted(groups, key=lambda key: key[0]):
+        ranked += _ranked(groups[key], strategy, turn, terms)
     ranked, dear = _priced(ranked, terms)
     return Plan(request=fits.request, strategy=strategy.name, candidates=tuple(ranked),
                 rejected=(*fits.rejected, *dear),
@@ -251,8 +258,9 @@ def _ranked(
 def _shares(ranked: Sequence[Candidate], n: int, terms: Terms) -> tuple[int, ...]:
     """Nearly equal shares for the first and its peers; none where all goes to the first.
 
-    A fallback model, a target that rests and one that is asked last for its price are not asked
-    before others have failed. Shares that would cost more than any one target may are not made.
+    A fallback model, a target that rests and one that is asked last, for its price or because it
+    makes no transparent background, are not asked before others have failed. Shares that would
+    cost more than any one target may are not made.
     """
     takers = [one for one in ranked if terms.spread and _is_peer(one, ranked[0], terms)][:n]
     if len(takers) < 2:
@@ -273,7 +281,9 @@ def _alone(n: int, candidates: int) -> tuple[int, ...]:
 def _is_peer(one: Candidate, first: Candidate, terms: Terms) -> bool:
     is_last = terms.unknown_price is UnknownPrice.LAST
     is_as_known = one.estimate.is_known or not is_last or not first.estimate.is_known
-    return one.target.via == first.target.via and one.health.closed_for <= 0 and is_as_known
+    is_as_clear = one.is_transparent == first.is_transparent
+    is_peer = one.target.via == first.target.via and is_as_known and is_as_clear
+    return is_peer and one.health.closed_for <= 0
 
 
 def _in_order(ready: list[Candidate], strategy: Strategy, turn: Turn) -> list[Candidate]:

@@ -186,15 +186,16 @@ def _compression(f: Fitting, *, is_ours: bool) -> None:
 
 
 def _background(f: Fitting) -> None:
-    asked = f.request.background
-    if asked == "transparent":
-        if asked not in f.card.backgrounds:
-            f.reject("background", f"{f.card.id!r} makes no transparent background")
-        elif f.request.output_format == "jpeg":
-            f.reject("background", "a jpeg cannot be transparent; ask for png or webp")
-    elif asked == "opaque" and not f.card.backgrounds:
+    """Who makes no transparent background makes an opaque one, and is asked last for it."""
+    asked, offered = f.request.background, f.card.backgrounds
+    if asked == "transparent" and f.request.output_format == "jpeg":
+        f.reject("background", "a jpeg cannot be transparent; ask for png or webp")
+    elif asked == "transparent" and asked not in offered:
+        f.adapt("background", f"{f.card.id!r} makes no transparent background",
+                delivered="opaque", background=None)  # fmt: skip
+    elif asked == "opaque" and not offered:
         f.changes["background"] = None  # Opaque is what a model without the choice makes.
-    elif asked is not None and asked not in f.card.backgrounds:
+    elif asked is not None and asked not in offered:
         f.drop("background", f"{f.card.id!r} has no background {asked!r}")
 
 
