@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import random as random_module
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from routercore.engine.clock import Clock, SystemClock
 from routercore.engine.collecting import Collector
 from routercore.engine.discovery import Drift, by_calendar, by_list, listed_models
 from routercore.engine.health import HealthBook
+from routercore.engine.holders import holder
 from routercore.engine.inputs import Inputs
 from routercore.engine.keys import KeyPool
 from routercore.engine.ledger import Ledger
@@ -379,19 +378,9 @@ class Engine:
 
     def authenticate(self, secret: str) -> Caller | None:
         """The caller that a secret stands for, unless it is not let in any more."""
-        found = self.holder(secret)
+        found = holder(self.setup.callers, secret)
         is_over = found is not None and found.expires and found.expires <= self.clock.now()
         return None if is_over else found
-
-    def holder(self, secret: str) -> Caller | None:
-        """Whose a secret is or was, in time that does not depend on how wrong it is."""
-        digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        found: Caller | None = None
-        for entry in self.setup.callers:
-            known = entry.hash or hashlib.sha256((entry.key or "").encode()).hexdigest()
-            if hmac.compare_digest(known.encode(), digest.encode()):
-                found = entry.caller
-        return found
 
 
 def unsupported(plan: Plan | Fitting) -> UnsupportedError:

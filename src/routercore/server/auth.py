@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from routercore.engine.holders import holder
 from routercore.engine.setup import LOCAL_CALLER, Caller
 from routercore.router import Router
 from routercore.server.faults import AuthenticationError, OutsideHoursError
@@ -26,7 +27,7 @@ def caller_of(router: Router, headers: Iterable[tuple[bytes, bytes]]) -> Caller:
     secret = _bearer(given)
     caller = router.authenticate(secret)
     if caller is None:
-        raise AuthenticationError(_why_not(router.engine.holder(secret)))
+        raise AuthenticationError(_why_not(holder(router.engine.setup.callers, secret)))
     if caller.hours is not None and router.engine.clock.now() not in caller.hours:
         raise OutsideHoursError(f"This API key may be used from {caller.hours}.")
     return caller
