@@ -61,6 +61,15 @@ async def test_a_slow_first_is_overtaken() -> None:
     assert (0, 0) == (kit.transport.open_exchanges, kit.clock.sleepers)
 
 
+async def test_no_second_copy_where_it_would_be_opaque() -> None:
+    """A transparent picture that is late is waited for: nothing is paid for an opaque one."""
+    able = replace(CARD, backgrounds=("transparent", "opaque"))
+    a = provider("a", flow=slowly(60.0), cards=(able,))
+    kit = Kit(provider("b", flow=slowly(5.0)), a, route=HEDGE)
+    result = await kit.generate(background="transparent")
+    assert ("a:poster", ["a"]) == (result.target, kit.asked)
+
+
 async def test_a_first_that_is_in_time_is_alone() -> None:
     """No second copy is sent, and nothing of the wait stays behind."""
     kit = slow_and_fast(first=10.0)
