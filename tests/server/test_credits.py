@@ -173,7 +173,8 @@ def test_a_budget_that_is_used_up(keyed: httpx2.Client, upstream: Upstream) -> N
     first, second = ask(keyed, "day", n=2), ask(keyed, "day", n=2)
 
     assert (429, 200, 402) == (failed.status_code, first.status_code, second.status_code)
-    assert "budget_exceeded" == second.json()["error"]["code"]
+    told = second.json()["error"]
+    assert ("budget_exceeded", "insufficient_quota") == (told["code"], told["type"])
     assert "false" == second.headers["x-should-retry"]
     assert 1 == upstream.calls
 

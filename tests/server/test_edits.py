@@ -245,6 +245,8 @@ def test_text_alone_under_imagerouters_prefix(client: httpx2.Client) -> None:
         ("data:image/png;base64," + base64.b64encode(b"<svg/>").decode(), "invalid_image_format"),
         ("data:image/png;base64," + base64.b64encode(picture()[:20]).decode(),
          "invalid_image_format"),
+        ("data:image/png;base64," + base64.b64encode(picture()[:-20]).decode(),
+         "invalid_image_format"),
     ],
 )  # fmt: skip
 def test_pictures_that_are_none(
@@ -255,6 +257,18 @@ def test_pictures_that_are_none(
 
     error = response.json()["error"]
     assert (400, code, "image") == (response.status_code, error["code"], error["param"])
+    assert 0 == upstream.calls
+
+
+def test_too_many_pictures(client: httpx2.Client, upstream: Upstream) -> None:
+    """More pictures than anybody takes are refused with their number, in whatever fields."""
+    files = [("image[]", UPLOAD)] * 9 + [("image", UPLOAD)] * 8
+
+    response = client.post(URL, data=FIELDS, files=files)
+
+    error = response.json()["error"]
+    assert (400, "invalid_value", "image") == (response.status_code, error["code"], error["param"])
+    assert "There are 17 images; 16 are allowed." == error["message"]
     assert 0 == upstream.calls
 
 

@@ -70,6 +70,13 @@ def test_what_the_router_adds(client: httpx2.Client) -> None:
     assert headers["x-request-id"] == answer["id"]
 
 
+def test_an_id_of_its_own(client: httpx2.Client) -> None:
+    """No two requests have one id, whatever they are for."""
+    responses = [post(client), post(client), client.get("/health"), client.get("/nothing")]
+
+    assert 4 == len({response.headers["x-request-id"] for response in responses})
+
+
 def test_nulls_are_absent(client: httpx2.Client, upstream: Upstream) -> None:
     """An explicit null is a setting that was not made; so is auto."""
     answer = post(client, n=None, size="auto", quality="auto", background=None, stream=None)
