@@ -234,5 +234,5 @@ def test_a_reason_is_told_once(say: Run, folder: Path) -> None:
         '[models.few]\ntargets = ["part:test/test"]\n'
     )
     ran = say("generate", "fox", "-n", "3", "-m", "few", "--size", "64x64")
-    told = "error: 2 pictures are missing: 2 images fewer than asked for\n"
+    told = "error: 2 pictures are missing: its call brought 1 of 3 images\n"
     assert (1, told) == (ran.code, ran.err)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
@@ -207,13 +208,25 @@ def test_images_spread_over_upstreams(tmp_path: Path) -> None:
             first.release()
             second.release()
             whole = asked.result().json()
+            shown = client.post(URL, json={**body, "prompt": "z", "stream": True}).text
             second.script.extend([error(401, "no such key")] * 2)
             fallen = client.post(URL, json={**body, "prompt": "y"}).json()
+
+    headers = asked.result().headers
+    assert ("first,second", "poster") == (
+        headers["x-routercore-provider"], headers["x-routercore-model"],
+    )  # fmt: skip
+    makers = [("first", "poster")] * 4 + [("second", "poster")] * 4
+    assert makers == [(one["provider"], one["model"]) for one in whole["data"]]
+    assert ("first,second", "first") == (whole["provider"], fallen["provider"])
+    assert not any("provider" in one for one in fallen["data"])
+    events = [json.loads(line[6:]) for line in shown.split("\n") if line.startswith("data: ")]
+    assert ["first"] * 4 + ["second"] * 4 == [event["provider"] for event in events]
 
     facts = ("cost", "attempts", "missing")
     assert (8, 0.16, 2, []) == (len(whole["data"]), *(whole[name] for name in facts))
     assert (8, 0.16, 3, []) == (len(fallen["data"]), *(fallen[name] for name in facts))
-    assert (6, 4) == (first.calls, second.calls)
+    assert (8, 6) == (first.calls, second.calls)
 
 
 def test_a_fallback_model_serves_and_says_so(tmp_path: Path) -> None:

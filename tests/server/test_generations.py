@@ -151,6 +151,34 @@ def test_partial_success(client: httpx2.Client, upstream: Upstream) -> None:
     assert 0.02 == answer["cost"]
 
 
+def test_each_missing_image_stands_for_itself(client: httpx2.Client, upstream: Upstream) -> None:
+    """Of three images that did not come each has an error, which speaks of its own call alone."""
+    image = base64.b64encode(picture()).decode()
+    upstream.script.append(Answer(200, {"created": 1, "data": [{"b64_json": image}]}))
+
+    missing = post(client, n=4).json()["missing"]
+
+    assert ["its call brought 1 of 4 images"] * 3 == [one["message"] for one in missing]
+
+
+def test_a_refusal_of_some_images(client: httpx2.Client, upstream: Upstream) -> None:
+    """Where one of two calls is refused, the images that are missing say so in the very form in
+    which the whole request would be told."""
+    details = {"categories": ["violence"], "moderation_stage": "input"}
+    refusal = error(400, "not this", type="image_generation_user_error", code="moderation_blocked",
+                    moderation_details=details)  # fmt: skip
+    upstream.script.extend([refusal, refusal])
+    whole = post(client, n=4).json()["error"]
+    upstream.reset()
+    upstream.script.append(refusal)
+
+    answer = post(client, n=6).json()
+
+    assert 6 == len(answer["data"]) + len(answer["missing"])
+    assert [whole] * len(answer["missing"]) == answer["missing"]
+    assert {"message", "type", "param", "code", "moderation_details"} == whole.keys()
+
+
 def test_a_refusal(client: httpx2.Client, upstream: Upstream) -> None:
     """A refused prompt is a 400 that no client repeats, in the form of OpenAI's image models."""
     details = {"categories": ["violence"], "moderation_stage": "input"}

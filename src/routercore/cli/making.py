@@ -157,6 +157,7 @@ def result_row(result: ImageResult, paths: Sequence[Path]) -> dict[str, Any]:
             "bytes": len(image.data),
             "sha256": image.digest,
             "seed": image.seed,
+            "target": image.target,
             "revised_prompt": image.revised_prompt,
         }
         for path, image in zip(paths, result.images, strict=True)

@@ -305,7 +305,8 @@ class Collector:
         )  # fmt: skip
         generated = outcome.generated
         result = ImageResult(
-            id=hold.request, created=now, images=outcome.images, model=ticket.model,
+            id=hold.request, created=now, model=ticket.model,
+            images=tuple(replace(image, target=hold.target) for image in outcome.images),
             target=hold.target, cost=outcome.cost, usage=generated.usage if generated else None,
             svg_usage=generated.svg_usage if generated else None,
             quality=(generated and generated.quality) or ticket.settings.get("quality"),

@@ -41,7 +41,7 @@ def error_of(
     if last.fault is Fault.OVER_BUDGET:
         return _unaffordable(attempts)
     if last.fault in REFUSALS:
-        return _refused(last, attempts)
+        return refused(last, attempts)
     if last.fault in CALLERS_FAULTS:
         error = RequestError(
             _said(decisive), param=last.param, code=last.code or RULES[last.fault].code
@@ -86,7 +86,7 @@ def _unaffordable(attempts: Sequence[AttemptRecord]) -> BudgetError:
     return error
 
 
-def _refused(failure: Failure, attempts: Sequence[AttemptRecord]) -> RefusedError:
+def refused(failure: Failure, attempts: Sequence[AttemptRecord]) -> RefusedError:
     categories = failure.categories
     is_listed = not categories or "safety_violations=" in failure.message
     listed = "" if is_listed else f" safety_violations=[{', '.join(categories)}]."

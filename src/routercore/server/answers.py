@@ -27,7 +27,7 @@ def answer_parts(
     """The body of an answer: ``urls`` beside each image, and base64 where ``inline``."""
     parts: list[Part] = [dumps(_facts(result, request, redactor))[:-1], b',"data":[']
     for number, (image, url) in enumerate(zip(result.images, urls, strict=True)):
-        item = _item(image, url)
+        item = {**_item(image, url), **maker_of(image, result)}
         parts += [b","] if number else []
         parts += json_with(item, b64_json=image.data) if inline else [dumps(item)]
     return [*parts, b"]}"]
@@ -42,6 +42,24 @@ def _item(image: Image, url: str | None) -> dict[str, Any]:
         "output_format": image.format,
     }
     return {name: value for name, value in item.items() if value is not None}
+
+
+def _targets(result: ImageResult) -> list[str]:
+    """Who made the images, in their order."""
+    return [*dict.fromkeys(image.target or result.target for image in result.images)]
+
+
+def _names(result: ImageResult, part: int) -> str:
+    """The providers, or the models, of all targets that made images."""
+    return ",".join(dict.fromkeys(one.partition(":")[part] for one in _targets(result)))
+
+
+def maker_of(image: Image, result: ImageResult) -> dict[str, Any]:
+    """Who made an image, where not all are of one."""
+    if len(_targets(result)) < 2:
+        return {}
+    provider, _, model = (image.target or result.target).partition(":")
+    return {"provider": provider, "model": model}
 
 
 def _facts(result: ImageResult, request: ImageRequest, redactor: Redactor) -> dict[str, Any]:
@@ -85,7 +103,7 @@ def extras(result: ImageResult, request: ImageRequest, redactor: Redactor) -> di
     return {
         "id": result.id,
         "model": result.model,
-        "provider": result.target.partition(":")[0],
+        "provider": _names(result, 0),
         "cost": None if usd is None else float(usd),
         "cost_basis": result.cost.basis.value,
         "latency": round(result.latency_s * 1000),
@@ -129,8 +147,8 @@ def result_headers(result: ImageResult) -> Mapping[str, str]:
     """What was done, for those who do not read bodies."""
     usd = result.cost.usd
     headers = {
-        "x-routercore-provider": result.target.partition(":")[0],
-        "x-routercore-model": result.target.partition(":")[2],
+        "x-routercore-provider": _names(result, 0),
+        "x-routercore-model": _names(result, 2),
         "x-routercore-attempts": str(len(result.attempts)),
         "x-routercore-cost": "unknown" if usd is None else f"{usd:f}",
         "x-routercore-cache": result.cache,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from routercore.engine.jsons import dumps
-from routercore.server.answers import NO_TOKENS, extras, shape_of, usage_body
+from routercore.server.answers import NO_TOKENS, extras, maker_of, shape_of, usage_body
 from routercore.server.faults import Redactor, error_body
 from routercore.server.replies import Part, json_with
 from routercore.values.errors import RouterError
@@ -72,6 +72,7 @@ def completed_frames(
             fields["safety_identifier"] = result.safety_identifier
         if index == last:
             fields |= extras(result, request, redactor)
+        fields |= maker_of(image, result)
         yield _frame(f"{_kind(request)}.completed", image.data, fields)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from routercore.engine.setup import ProviderSetup
-from routercore.routing.failing import MAX_RETRY_AFTER
+from routercore.routing.failing import MAX_RETRY_AFTER, REFUSALS, refused
 from routercore.routing.policy import RULES
 from routercore.values.errors import (
     AttemptsFailedError,
@@ -200,7 +200,12 @@ def error_body(error: RouterError, redactor: Redactor) -> dict[str, Any]:
 
 
 def failure_body(failure: Failure, redactor: Redactor) -> dict[str, Any]:
-    """The error object of one image that is missing from an answer with others."""
+    """The error object of one image that is missing from an answer with others.
+
+    A refusal has the form that it has where the whole request was refused.
+    """
+    if failure.fault in REFUSALS:
+        return error_body(refused(failure, ()), redactor)
     rule = RULES[failure.fault]
     return {
         "message": redactor.clean(failure.message),

@@ -53,6 +53,8 @@ _IMAGE = {
         "seed": {"type": "integer"},
         "size": {"type": "string"},
         "output_format": {"type": "string"},
+        "provider": {"type": "string"},
+        "model": {"type": "string"},
     },
 }
 _ANSWER = {

@@ -134,6 +134,7 @@ class Recovery:
                     "name": self._images.put(image, collected.caller),
                     "seed": image.seed,
                     "revised_prompt": image.revised_prompt,
+                    "target": image.target,
                 }
                 for image in images
             ],
@@ -156,7 +157,7 @@ class Recovery:
         facts = inspect(stored.data)
         return Image(
             data=stored.data, format=facts.format, size=facts.size, seed=told["seed"],
-            revised_prompt=told["revised_prompt"],
+            revised_prompt=told["revised_prompt"], target=told.get("target", ""),
         )  # fmt: skip
 
 
