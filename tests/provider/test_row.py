@@ -28,6 +28,7 @@ from routercore.provider import (
     Task,
     Usage,
     bearer,
+    fail,
 )
 from routercore.testing.flows import Played, play
 from routercore.values.events import Partial
@@ -276,19 +277,36 @@ def test_errors_inside_a_stream(event: Any, expected: Fault) -> None:
     assert expected == fault(streamed(event))
 
 
-@pytest.mark.parametrize("kind", ["partial_image", "completed"])
 @pytest.mark.parametrize(
     ("code", "expected"),
     [("moderation_blocked", (Fault.REFUSED_RESULT, "output", Charge.UNKNOWN)),
      ("server_is_overloaded", (Fault.OVERLOADED, None, Charge.UNKNOWN))],
 )  # fmt: skip
-def test_errors_after_a_picture(kind: str, code: str, expected: object) -> None:
+def test_errors_after_a_picture(code: str, expected: object) -> None:
     """What fails once a picture was seen was worked on, and may be billed whatever it is."""
-    seen = {"type": f"image_generation.{kind}", "b64_json": "QQ=="}
+    seen = {"type": "image_generation.partial_image", "b64_json": "QQ=="}
     played = streamed(seen, {"error": {"code": code}})
     assert played.failed is not None
     failure = played.failed.failure
     assert expected == (failure.fault, failure.stage, failure.charge)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        sent({"error": {"code": "moderation_blocked"}}),
+        sent({"type": "error", "message": "x"}),
+        sent("no json"),
+        sent({"type": "image_generation.completed"}),
+        fail(Fault.REPLY_CUT, "the connection is gone"),
+    ],
+)
+def test_what_was_completed_stays(end: Any) -> None:
+    """An image that is complete is paid for: it is kept, whatever becomes of those after it."""
+    done = sent({"type": "image_generation.completed", "b64_json": "QQ=="})
+    head = HttpResponse(status=200, headers={"content-type": "text/event-stream"})
+    played = play(ROW, ROW.generate(task(stream=True, n=2)), [head, done, end])
+    assert (RawImage(base64="QQ=="),) == played.result.images
 
 
 @pytest.mark.parametrize(

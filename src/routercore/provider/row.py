@@ -232,6 +232,19 @@ class Row:
     def _streamed(self, task: Task, request: HttpRequest) -> Flow[Generated]:
         head = yield from open_stream(request)
         finals: list[Generated] = []
+        try:
+            yield from self._read_events(task, head, finals)
+        except (ProviderFailed, ValueError):
+            if not finals:  # What is complete is paid for, and stays.
+                raise
+        if finals:
+            return _joined(finals)
+        if head.body:
+            return self.parse(task, head)  # The service does not stream after all.
+        raise fail(Fault.REPLY_CUT, "the stream ended before a final image")
+
+    def _read_events(self, task: Task, head: HttpResponse, finals: list[Generated]) -> Flow[None]:
+        """Tell of partial images, and collect the final ones."""
         has_begun = False
         while (event := (yield from next_event())) is not None:
             if event.data == "[DONE]":
@@ -245,13 +258,7 @@ class Row:
                 has_begun = True
                 yield from partial(count(data, "partial_image_index"), image)
             elif kind.endswith(".completed"):
-                has_begun = True
                 finals.append(self._images(task, {**data, "data": [data]}))
-        if finals:
-            return _joined(finals)
-        if head.body:
-            return self.parse(task, head)  # The service does not stream after all.
-        raise fail(Fault.REPLY_CUT, "the stream ended before a final image")
 
 
 def _amid_work(failure: Failure) -> Failure:
