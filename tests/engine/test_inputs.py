@@ -97,6 +97,20 @@ async def test_a_picture_that_is_too_large() -> None:
     assert "The mask could not be downloaded: it is larger than 50 MiB." == error.message
 
 
+@pytest.mark.parametrize(
+    ("url", "why"), [("https://", "no usable host"), ("https://10.0.0.1/a.png", "not a public")]
+)
+async def test_a_url_that_is_none(url: str, why: str) -> None:
+    """It is refused for what it is, without anything being sent."""
+    transport = FakeTransport()
+
+    with pytest.raises(RequestError, match=why) as refused:
+        await inputs(transport).resolve(request(InputImage(url=url)))
+
+    assert ("image", "invalid_image_url") == (refused.value.param, refused.value.code)
+    assert [] == transport.sent
+
+
 async def test_a_server_that_does_not_answer() -> None:
     """A download has a time of its own, long before the request's."""
     clock, transport = ManualClock(), FakeTransport([Hanging()])

@@ -324,3 +324,54 @@ def test_what_is_an_option(client: httpx2.Client, name: str) -> None:
 
     assert "Did you mean" not in message
     assert f'provider_options, as {{"NAME": {{"{name}": …}}}}' in message
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://", "the URL has no usable host"),
+        ("https://a b/x.png", "it has a character that has to be percent-encoded"),
+        ("https://example.com/é.png", "it has a character that has to be percent-encoded"),
+        ("https://example.com/" + "x" * 8192, "the URL is longer than 8,192 characters"),
+        ("https://me:secret@example.com/x", "the URL carries a user or a password"),
+        ("https://example.com:99999/x.png", "the URL has no usable port"),
+        ("https://127.0.0.1/x.png", "[address] is not a public address"),
+        ("https://localhost/x.png",
+         "it leads to an address that is not public, or to one without TLS"),
+    ],
+)  # fmt: skip
+def test_why_a_url_is_not_fetched(client: httpx2.Client, url: str, why: str) -> None:
+    """A URL that cannot be fetched is refused with the reason, and without its text."""
+    for name in ("image", "mask"):
+        error = refusal(client.post(EDITS, json={**BODY, "image": DATA_URL, name: url}))
+
+        assert ("invalid_image_url", name) == (error["code"], error["param"])
+        assert f"The URL of the {name} is not fetched: {why}." == error["message"]
+
+
+def test_a_url_that_is_none_begins_nothing(client: httpx2.Client) -> None:
+    """It is refused with the request, which has no job then."""
+    body = {**BODY, "image": "https://10.0.0.1/x.png"}
+
+    answer = client.post(EDITS, json=body, headers={"prefer": "respond-async"})
+
+    assert "invalid_image_url" == refusal(answer)["code"]
+    assert "x-routercore-job" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"some words", "is not a PNG, JPEG or WebP image"),
+        (b"GIF89a" + bytes(40), "is not a PNG, JPEG or WebP image"),
+        (b"<svg/>", "is not a PNG, JPEG or WebP image"),
+        (picture()[:-20], "is cut off"),
+        (picture()[:20], "cannot be read: the header of this png is broken or cut off"),
+    ],
+)
+def test_why_a_file_is_no_picture(client: httpx2.Client, data: bytes, why: str) -> None:
+    """What is sent as a picture and is none is refused with the formats that are taken."""
+    error = refusal(client.post(EDITS, data=BODY, files=[("image", ("x.png", data))]))
+
+    assert ("invalid_image_format", "image") == (error["code"], error["param"])
+    assert f"The image {why}." == error["message"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from routercore.engine.addresses import check_public_url
 from routercore.engine.attempt import together
 from routercore.engine.clock import Clock
 from routercore.engine.download import Counting, fetch
@@ -19,11 +20,18 @@ from routercore.engine.transport.base import (
 from routercore.engine.watching import unbounded
 from routercore.engine.wishes import refuse_misfits
 from routercore.values.errors import RequestError
-from routercore.values.images import MAX_INPUT_BYTES, MEDIA_TYPES, ImageRequest, InputImage
+from routercore.values.images import (
+    MAX_INPUT_BYTES,
+    MEDIA_TYPES,
+    ImageRequest,
+    InputImage,
+    sniff_format,
+)
 
 INPUT_SECONDS = 30.0
 """The longest that fetching the pictures of one request may take."""
 INPUT_FORMATS = ("png", "jpeg", "webp")
+NOT_PUBLIC = "it leads to an address that is not public, or to one without TLS"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +83,13 @@ class Inputs:
     ) -> InputImage | None:
         if image is None or image.url is None or not _is_elsewhere(image):
             return image
+        at_url(image.url, param)
         try:
             response = await fetch(
                 counting, image.url, trusted_origins=frozenset(), max_bytes=MAX_INPUT_BYTES
             )
         except BlockedAddressError as error:
-            message = f"The URL of the {param} is not one that is fetched."
-            raise RequestError(message, param=param, code="invalid_image_url") from error
+            raise _unfetchable(param, NOT_PUBLIC) from error  # Not where it led: names are private.
         except TooLargeError as error:
             raise _failed(param, f"it is larger than {MAX_INPUT_BYTES >> 20} MiB") from error
         except TransportError as error:
@@ -91,6 +99,21 @@ class Inputs:
         # A mask is rewritten for its vendor, so that the original's address would mislead.
         kept = image.url if param == "image" else None
         return replace(picture_of(response.body, param), url=kept)
+
+
+def at_url(url: str, param: str) -> InputImage:
+    """A picture that a URL refers to, which is yet to be fetched.
+
+    Raises:
+        RequestError: nothing is fetched from there, whatever its name would resolve to.
+    """
+    try:
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise BlockedAddressError("it has a character that has to be percent-encoded")
+        check_public_url(url)
+    except BlockedAddressError as error:
+        raise _unfetchable(param, str(error)) from error
+    return InputImage(url=url)
 
 
 def _is_elsewhere(image: InputImage | None) -> bool:
@@ -105,15 +128,24 @@ def picture_of(data: bytes, param: str) -> InputImage:
     """
     if not data:
         raise RequestError(f"The {param} is empty.", param=param, code="empty_image_file")
+    if sniff_format(data) not in INPUT_FORMATS:
+        raise _no_picture(f"The {param} is not a PNG, JPEG or WebP image.", param)
     try:
         facts = inspect(data)
     except BadImageError as error:
-        message = f"The {param} is {error}."
-        raise RequestError(message, param=param, code="invalid_image_format") from error
-    if facts.format not in INPUT_FORMATS or not facts.is_whole:
-        what = "cut off" if facts.format in INPUT_FORMATS else "not a PNG, JPEG or WebP image"
-        raise RequestError(f"The {param} is {what}.", param=param, code="invalid_image_format")
+        raise _no_picture(f"The {param} cannot be read: {error}.", param) from error
+    if not facts.is_whole:
+        raise _no_picture(f"The {param} is cut off.", param)
     return InputImage(data, MEDIA_TYPES[facts.format], f"{param}.{facts.format}")
+
+
+def _no_picture(message: str, param: str) -> RequestError:
+    return RequestError(message, param=param, code="invalid_image_format")
+
+
+def _unfetchable(param: str, why: str) -> RequestError:
+    message = f"The URL of the {param} is not fetched: {why}."
+    return RequestError(message, param=param, code="invalid_image_url")
 
 
 def _failed(param: str, why: str) -> RequestError:

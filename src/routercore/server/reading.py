@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from routercore.config.words import expected
 from routercore.engine.deliver import decode_base64
-from routercore.engine.inputs import picture_of
+from routercore.engine.inputs import at_url, picture_of
 from routercore.engine.wishes import refuse_wrong
 from routercore.server import strictly
 from routercore.server.bodies import Account, read_json
@@ -31,7 +31,6 @@ PICTURES = ("image", *OVERLAYS)
 OBJECTS = ("svg", "provider_options")
 """Fields that hold objects: in a form they are bracketed, or JSON text."""
 ONE = "there is more than one, and one is used"
-MAX_URL = 8192
 _BRACKETED = re.compile(rf"(?:images|{'|'.join(PICTURES)})\[([0-9]{{0,3}})\]")
 _NUMBER_OR_FLAG = re.compile(r"true|false|-?(0|[1-9][0-9]{0,14})|-?(0|[1-9][0-9]{0,6})\.[0-9]{1,8}")
 """What is clearly one: not ``007``, and no more digits than a number keeps."""
@@ -285,7 +284,7 @@ def _picture(source: Source, param: str) -> InputImage:
     if isinstance(source, ImageReference):
         source = _referred(source, param)
     if isinstance(source, str) and source[:8].lower() == "https://":
-        return _at_url(source, param)
+        return at_url(source, param)
     data = source.data if isinstance(source, Upload) else _from_data_url(source, param)
     if len(data) > MAX_INPUT_BYTES:
         raise _too_large(param)
@@ -303,13 +302,6 @@ def _referred(reference: ImageReference, param: str) -> str:
     if reference.image_url is None:
         raise RequestError(f"The {param} has no image_url.", param=param, code="invalid_value")
     return reference.image_url
-
-
-def _at_url(url: str, param: str) -> InputImage:
-    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
-        raise RequestError(f"The {param} has a URL that is none.", param=param,
-                           code="invalid_image_url")  # fmt: skip
-    return InputImage(url=url)
 
 
 def _from_data_url(text: str, param: str) -> bytes:
