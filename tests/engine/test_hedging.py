@@ -126,7 +126,7 @@ async def test_a_dead_heat_delivers_one_picture_and_loses_the_other(is_slow: boo
     assert (Decimal("0.04"), Decimal("0.04")) == (loser.cost.usd, loser.exposed_usd)
     assert loser.failure is not None
     assert (Fault.CANCELLED, Charge.CERTAIN) == (loser.failure.fault, loser.failure.charge)
-    assert [("paid_maybe", Decimal("0.04"))] == [(w.code, w.usd) for w in result.warnings]
+    assert [("paid_lost", Decimal("0.04"))] == [(w.code, w.usd) for w in result.warnings]
     (page,) = await kit.ledger.log()
     assert {(Kind.POSTED, 40_000)} == {(a.last.kind, a.last.micros) for a in page.attempts}
     assert [False, True] == sorted(a.last.reason.startswith("paid and lost") for a in page.attempts)

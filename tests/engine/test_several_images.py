@@ -76,6 +76,25 @@ async def test_one_bad_image_of_several_is_replaced() -> None:
     assert ([2, 1], 2) == ([r.json["n"] for r in kit.transport.requests], len(result.images))
 
 
+async def test_what_was_paid_for_nothing_is_counted_once() -> None:
+    """Of two calls one brings garbage: the cost has both, and the warning names the part of it
+    that was lost, not an amount on top."""
+    bad = iter((False, True))
+
+    def flow(task: Task) -> Any:
+        yield from call(post_json(task.url("/images"), {"n": task.n}))
+        image = RawImage(base64="???") if next(bad) else RawImage(data=PNG)
+        return Generated(images=(image,))
+
+    card = replace(CARD, max_n=1)
+    result = await Kit(provider("a", cards=(card,), flow=flow)).generate(n=2)
+    assert (1, 1, Decimal("0.08")) == (
+        len(result.images), len(result.missing), result.cost.usd,
+    )  # fmt: skip
+    assert ("paid_lost", Decimal("0.04")) in [(one.code, one.usd) for one in result.warnings]
+    assert "paid_maybe" not in [one.code for one in result.warnings]
+
+
 async def test_an_image_that_does_not_arrive_takes_no_other_along() -> None:
     """Of several results, one whose download hangs is told of, or made again where configured; the
     paid others are kept."""

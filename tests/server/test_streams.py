@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.serving import MODEL, card, provider, router_of, served, setup
+from tests.serving import MODEL, card, provider, route, router_of, served, setup
 from tests.upstreams import Answer, Upstream, error, mask, picture
 
 from routercore.server.faults import Redactor
@@ -140,6 +140,35 @@ def test_a_refusal_after_a_partial(streaming: httpx2.Client, upstream: Upstream)
 
     assert ("image_generation.partial_image", "error") == (first[0], last[0])
     assert "output" == last[1]["error"]["moderation_details"]["moderation_stage"]
+
+
+def test_who_took_over_is_said(upstream: Upstream, tmp_path: Path) -> None:
+    """Before the first intermediate image another target takes over, and the events say who, and
+    after whom; once one was sent none does, and the error says that this is why."""
+    cards = card(partial_images=3)
+    whole = upstream_stream("image_generation", 1)
+    cut = whole.body[: whole.body.index(b"event: image_generation.completed")]
+    body = {**BODY, "partial_images": 1}
+    with Upstream() as other:
+        what = setup(tmp_path, provider("near", upstream.base_url, cards),
+                     provider("far", other.base_url, cards),
+                     routes=(route("near", "far"),))  # fmt: skip
+        with served(router_of(what)) as client:
+            upstream.script.append(error(401, "no such key"))
+            other.script.append(whole)
+            shown, done = (data for _, data in events(client.post(URL, json=body).text))
+            other.script.append(Answer(200, cut, whole.headers))
+            _, (_, failed) = events(client.post(URL, json=body).text)
+
+    assert ("far", "far") == (shown["provider"], done["provider"])
+    (first,) = done["failed_attempts"]
+    assert ("near", MODEL, "provider_unavailable", "next") == tuple(
+        first[name] for name in ("provider", "model", "code", "next")
+    )
+    assert "the next target" in first["reason"]
+    stopped = failed["error"]["failed_attempts"][-1]
+    assert ("far", "partials_sent") == (stopped["provider"], stopped["next"])
+    assert "partial images had been sent" in failed["error"]["message"]
 
 
 async def test_signs_of_life() -> None:

@@ -16,7 +16,14 @@ from routercore.routing.policy import Decision, charge_of, gravest
 from routercore.values.amounts import in_dollars, number_of
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Charge, Failure, Fault
-from routercore.values.images import PAID_MAYBE, Image, ImageRequest, ImageResult, Warning
+from routercore.values.images import (
+    PAID_LOST,
+    PAID_MAYBE,
+    Image,
+    ImageRequest,
+    ImageResult,
+    Warning,
+)
 from routercore.values.money import Cost, SvgUsage, estimate
 
 
@@ -99,8 +106,18 @@ class SoFar:
         return record
 
     def _maybe_paid(self) -> Iterator[Warning]:
-        """That more may have been paid than what the images cost."""
-        if self.exposure.lost:
+        """That something was, or may have been, paid for nothing.
+
+        A sum that is known has it already; where it is not, the whole sum is unknown.
+        """
+        if self.exposure.lost and self.cost.usd is not None:
+            lost = sum(
+                (outcome.cost.usd or Decimal(0) for outcome in self.outcomes
+                 if _may_be_lost(outcome)), Decimal(0),
+            )  # fmt: skip
+            message = f"{in_dollars(lost)} of the cost was paid for attempts that brought nothing"
+            yield Warning(code=PAID_LOST, param="cost", message=message, usd=lost)
+        elif self.exposure.lost:
             usd = self.exposure.usd
             amount = "an unknown amount" if usd is None else in_dollars(usd)
             message = f"{amount} may have been paid for attempts that brought nothing"

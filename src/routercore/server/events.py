@@ -8,7 +8,7 @@ from typing import Any
 
 from routercore.engine.jsons import dumps
 from routercore.server.answers import NO_TOKENS, extras, maker_of, shape_of, usage_body
-from routercore.server.faults import Redactor, error_body
+from routercore.server.faults import Redactor, attempt_bodies, error_body
 from routercore.server.replies import Part, json_with
 from routercore.values.errors import RouterError
 from routercore.values.events import Completed, PartialImage, StreamItem
@@ -23,7 +23,9 @@ KEEPALIVE: Frame = [b": keepalive\n\n"]
 
 def error_frame(error: RouterError, redactor: Redactor) -> Frame:
     """An error inside a stream; nested, because the Python SDK overlooks a flat one."""
-    body = dumps({"error": error_body(error, redactor)})
+    told = {**error_body(error, redactor),
+            "failed_attempts": attempt_bodies(error.attempts, redactor)}  # fmt: skip
+    body = dumps({"error": told})
     return [b"event: error\ndata: ", body, b"\n\n"]
 
 
@@ -48,6 +50,7 @@ def _partial(item: PartialImage, request: ImageRequest) -> dict[str, Any]:
         "background": request.background or "auto",
         "output_format": item.format,
         "partial_image_index": item.index,
+        "provider": item.target.partition(":")[0],
     }
 
 
@@ -72,6 +75,7 @@ def completed_frames(
             fields["safety_identifier"] = result.safety_identifier
         if index == last:
             fields |= extras(result, request, redactor)
+            fields["failed_attempts"] = attempt_bodies(result.attempts, redactor)
         fields |= maker_of(image, result)
         yield _frame(f"{_kind(request)}.completed", image.data, fields)
 

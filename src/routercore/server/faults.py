@@ -19,6 +19,7 @@ from routercore.values.errors import (
     RouterError,
     UnsupportedError,
 )
+from routercore.values.events import AttemptRecord
 from routercore.values.faults import Failure
 from routercore.values.limits import Admission
 
@@ -197,6 +198,22 @@ def error_body(error: RouterError, redactor: Redactor) -> dict[str, Any]:
             for reason in reasons
         ]
     return body
+
+
+def attempt_bodies(attempts: Iterable[AttemptRecord], redactor: Redactor) -> list[dict[str, Any]]:
+    """Every attempt that failed: at whom, why, and what was done next, for machines and people."""
+    return [
+        {
+            "provider": attempt.target.partition(":")[0],
+            "model": attempt.target.partition(":")[2],
+            "code": RULES[attempt.failure.fault].code,
+            "message": redactor.clean(attempt.failure.message),
+            "next": attempt.move or "stop",
+            "reason": redactor.clean(attempt.decision),
+        }
+        for attempt in attempts
+        if attempt.failure is not None
+    ]
 
 
 def failure_body(failure: Failure, redactor: Redactor) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from routercore.state.pacing import Pace
 from routercore.state.window import Window
 from routercore.values.amounts import number_of
 from routercore.values.errors import LimitError, RequestError
-from routercore.values.images import PAID_MAYBE, ImageRequest, ImageResult, Warning
+from routercore.values.images import PAID_LOST, PAID_MAYBE, ImageRequest, ImageResult, Warning
 from routercore.values.limits import Admission
 from routercore.values.money import SHARED, SvgUsage, Usage
 
@@ -225,7 +225,7 @@ class MemoryCache:
 
 def _is_of_the_picture(warning: Warning) -> bool:
     """Whether a warning holds for all who get the picture: not of money or users of one of them."""
-    return warning.code != PAID_MAYBE and warning.param not in NOT_IN_THE_PICTURE
+    return warning.code not in (PAID_LOST, PAID_MAYBE) and warning.param not in NOT_IN_THE_PICTURE
 
 
 def result_bytes(result: ImageResult) -> int:

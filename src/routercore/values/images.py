@@ -208,7 +208,9 @@ class Warning:
 
 
 PAID_MAYBE = "paid_maybe"
-"""The code of the warning that more may have been paid than what the images cost."""
+"""The code of the warning that more may have been paid than is known: ``cost`` is unknown then."""
+PAID_LOST = "paid_lost"
+"""The code of the warning that a part of ``cost`` was paid for attempts that brought nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
