@@ -122,6 +122,19 @@ def test_an_option_in_brackets(
     assert json.dumps([value, {"deep": value}]) == json.dumps([sent["steps"], sent["more"]])
 
 
+def test_a_list_in_brackets(client: httpx2.Client, upstream: Upstream) -> None:
+    """What official clients make of a list in a form is one again; it is not also one value."""
+    options = "provider_options[near][tags]"
+    fields = [*BODY.items(), (f"{options}[]", "a"), (f"{options}[]", "2")]
+
+    client.post(GENERATIONS, files=[(name, (None, one)) for name, one in fields])
+    twice = [*fields, (options, "b")]
+    error = refusal(client.post(GENERATIONS, files=[(n, (None, one)) for n, one in twice]))
+
+    assert ["a", 2] == upstream.received[0].json["tags"]
+    assert ("'provider_options' is given twice.", 1) == (error["message"], len(upstream.received))
+
+
 def test_an_option_that_looks_like_a_number(client: httpx2.Client, upstream: Upstream) -> None:
     """As JSON text an option keeps the kind that it is written in."""
     options = json.dumps({"near": {"level": "2"}})

@@ -88,14 +88,18 @@ def _sort_form(parts: Sequence[Part]) -> tuple[dict[str, Any], dict[str, list[So
 
 
 def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
-    """Set a bracketed field inside nested objects."""
-    for step in path[:-1]:
+    """Set a bracketed field inside nested objects; one that ends in ``[]`` is of a list."""
+    *steps, name = path[:-1] if path[-1] == "" and len(path) > 1 else path
+    for step in steps:
         fields = fields.setdefault(step, {})
         if not isinstance(fields, dict):
             raise strictly.given_twice(path[0])
-    if path[-1] in fields:
+    if path[-1] == "" and isinstance(listed := fields.setdefault(name, []), list):
+        listed.append(_read(path, value))
+        return
+    if name in fields:
         raise strictly.given_twice(path[0])
-    fields[path[-1]] = _read(path, value)
+    fields[name] = _read(path, value)
 
 
 def _read(path: list[str], text: str) -> Any:
