@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sources import ROOT
+from tests.sources import ROOT, tool
 
 import routercore
 
@@ -163,3 +163,16 @@ def test_plugin_goes_with_the_core(folder: Path) -> None:
     for key in ("version", "license", "requires-python"):
         assert core[key] == table[key]
     assert "routercore>=0.1,<0.2" in table["dependencies"]
+
+
+def test_each_row_can_be_taken_away() -> None:
+    """For every row that is ours there is a change of the sources, and it can still be made."""
+    breakage, surface = tool("breakage"), tool("surface")
+    changes = breakage.breaks()
+    assert [row.id for row in surface.rows() if row.ours is not None] == sorted(changes)
+    wrong = [
+        f"{change.row}: {change.file}: {change.old!r}"
+        for change in (one for row in changes.values() for one in row)
+        if (ROOT / change.file).read_text(encoding="utf-8").count(change.old) != 1
+    ]
+    assert [] == wrong

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
-import sys
 from functools import cache
-from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.sources import ROOT, tool
 
-ROOT = Path(__file__).parent.parent
 ROWS = 167
 TESTS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 @pytest.fixture(scope="module")
 def surface() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("surface", ROOT / "tools" / "surface.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["surface"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return tool("surface")
 
 
 @cache
