@@ -271,6 +271,7 @@ def test_no_secret_is_in_a_message() -> None:
     [
         "proxy.example:3128", "socks5://proxy.example:1080", "http://proxy.example", "http://:3128",
         "http://me:canary@proxy.example:port", "http://proxy.example:3128/path", "",
+        "http://me:p[canary]word@proxy.example:3128", "http://proxy.example:99999",
     ],
 )  # fmt: skip
 def test_a_proxy_that_is_none(url: str) -> None:

@@ -135,6 +135,25 @@ def test_a_list_in_brackets(client: httpx2.Client, upstream: Upstream) -> None:
     assert ("'provider_options' is given twice.", 1) == (error["message"], len(upstream.received))
 
 
+def test_a_list_of_objects_in_brackets(client: httpx2.Client, upstream: Upstream) -> None:
+    """It is refused, and said how to write it, instead of being made of something else."""
+    form = {**BODY, "provider_options[near][loras][][path]": "a"}
+
+    error = refusal(client.post(GENERATIONS, files={n: (None, one) for n, one in form.items()}))
+
+    assert "'provider_options' has a list of objects, which is for JSON text." == error["message"]
+    assert ("provider_options", 0) == (error["param"], upstream.calls)
+
+
+def test_many_small_pictures(client: httpx2.Client, upstream: Upstream) -> None:
+    """Pictures are not counted to what stands around them, however small they are."""
+    photo = HEAD + base64.b64encode(picture() + bytes(45_000)).decode()
+
+    answer = client.post(EDITS, content=json.dumps({**BODY, "images": [photo] * 16}), headers=JSON)
+
+    assert (200, 1) == (answer.status_code, upstream.calls)
+
+
 def test_an_option_that_looks_like_a_number(client: httpx2.Client, upstream: Upstream) -> None:
     """As JSON text an option keeps the kind that it is written in."""
     options = json.dumps({"near": {"level": "2"}})
@@ -159,6 +178,8 @@ LONG = "A" * 100_000
          "provider_options.near.steps"),
         ('{"prompt":"a","provider_options":{"near":{"x":[1,[{"y":1,"y":2}]]}}}',
          "provider_options.near.x.y"),
+        ('{"prompt":"a","provider_options":{"near":{"x":[{"":1,"":2}]}}}',
+         "provider_options.near.x."),
         ('{"prompt":"a","images":[{"image_url":"x","image_url":"y"}]}', "images.image_url"),
         ('{"prompt":"a","image":"' + HEAD + LONG + '","image":"' + HEAD + LONG + '"}', "image"),
         ('{"prompt":"a\\"' + LONG + '\\"","mask":"' + LONG + '","prompt":"a"}', "prompt"),

@@ -44,15 +44,19 @@ def _url(value: str) -> str:
 
 
 def _proxy(value: SecretStr) -> SecretStr:
-    parts = urlsplit(value.get_secret_value())
-    try:
-        has_port = parts.port is not None
-    except ValueError:
-        has_port = False
-    is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment
-    if parts.scheme not in ("http", "https") or not parts.hostname or not has_port or not is_bare:
+    if not _is_proxy(value.get_secret_value()):
         raise ValueError("expected 'http://HOST:PORT', or with 'USER:PASSWORD@' before the host")
     return value
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        is_whole = bool(parts.hostname and parts.port is not None)
+    except ValueError:
+        return False
+    is_bare = parts.path in ("", "/") and not parts.query and not parts.fragment
+    return parts.scheme in ("http", "https") and is_whole and is_bare
 
 
 def _ledger(value: str) -> str:

@@ -324,7 +324,7 @@ class ProxySetup:
     """Hosts that are reached without it, as patterns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RouterSetup:
     """Everything a router needs to know."""
 

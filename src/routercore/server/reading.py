@@ -90,6 +90,9 @@ def _sort_form(parts: Sequence[Part]) -> tuple[dict[str, Any], dict[str, list[So
 def _put(fields: dict[str, Any], path: list[str], value: str) -> None:
     """Set a bracketed field inside nested objects; one that ends in ``[]`` is of a list."""
     *steps, name = path[:-1] if path[-1] == "" and len(path) > 1 else path
+    if "" in steps:
+        raise RequestError(f"{path[0]!r} has a list of objects, which is for JSON text.",
+                           param=path[0], code="invalid_value")  # fmt: skip
     for step in steps:
         fields = fields.setdefault(step, {})
         if not isinstance(fields, dict):
