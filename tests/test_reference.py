@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
+from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
 import pytest
+from tests.sources import ROOT, tool
 
 import routercore
-from routercore.provider import hooks
+from routercore.provider import ModelCard, hooks
 from routercore.provider.flow import Effect
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture(scope="module")
 def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return tool("reference")
 
 
 def test_generated_pages_are_up_to_date(reference: ModuleType) -> None:
@@ -61,3 +55,11 @@ def test_every_hook_and_effect_is_documented() -> None:
     assert [] == [name for name in names if f"### `{name}()`" not in page]
     effects = {effect.__name__ for effect in get_args(Effect)}
     assert [] == [name for name in sorted(effects) if f"| `{name}` |" not in page]
+
+
+def test_every_field_of_a_card_is_in_the_reference() -> None:
+    """Who writes a card in a configuration finds each field in the table."""
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
+    table = page.partition("All fields of a card:")[2].partition("\n## ")[0]
+    names = {name for row in table.splitlines() for name in re.findall(r"`(\w+)`", row[:60])}
+    assert set() == {field.name for field in fields(ModelCard)} - names

@@ -76,7 +76,7 @@ def test_the_line_tells_what_is_tried_and_what_failed(terminal: Terminal) -> Non
     seen = terminal("generate", "fox", "-m", "poster", "--size", "64x64")
     assert 0 == seen.code
     failed = next(n for n, line in enumerate(seen.lines) if line.startswith("✗ primary:test/test"))
-    assert "overloaded after 0.0 s  a rehearsed overloaded" in seen.lines[failed]
+    assert "overloaded after 0.0 s  a rehearsed failure: overloaded" in seen.lines[failed]
     assert any("backup:test/test  painting 100%" in line for line in seen.lines[failed:])
     saved, facts = seen.lines[-2:]
     assert re.fullmatch(r"✓ fox\.png  64x64 png, \d+ kB", saved)

@@ -75,7 +75,7 @@ class Script:
 
     def failure(self, fault: Fault) -> ProviderFailed:
         """The exception for a rehearsed fault."""
-        message = f"a rehearsed {fault}"
+        message = f"a rehearsed failure: {fault}"
         if fault in (Fault.REFUSED, Fault.REFUSED_RESULT):
             return refused(message, after_work=fault is Fault.REFUSED_RESULT,
                            categories=("rehearsal",), retry_after=self.retry_after)  # fmt: skip
