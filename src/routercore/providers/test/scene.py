@@ -40,6 +40,8 @@ DETAILS = {
     "high": Detail(ridges=7, supersampling=4, trees=130, clouds=16),
 }
 MAX_SUPERSAMPLED_EDGE = 8192
+SQUARE_ENDS = 178
+"""What Pillow's radial gradient has, of 255, where its square is nearest to the middle."""
 
 
 @dataclass(slots=True)
@@ -135,9 +137,11 @@ def _paint_sun(scene: Scene, center: Point, radius: float) -> None:
 
 
 def _glow(scene: Scene, center: Point, radius: float, strength: float) -> None:
+    """Nothing of it is left where its square ends, so that no seam shows."""
     edge = max(2, round(radius * 2))
+    light = [(1 - d / 255) ** 2.2 for d in range(256)]
     falloff = Image.radial_gradient("L").point(
-        [round(255 * strength * (1 - d / 255) ** 2.2) for d in range(256)]
+        [round(255 * strength * max(0.0, one - light[SQUARE_ENDS])) for one in light]
     )
     mask = falloff.resize((edge, edge), Image.Resampling.BICUBIC)
     left, top = round(center[0] - edge / 2), round(center[1] - edge / 2)
