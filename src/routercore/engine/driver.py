@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections import deque
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Generator,
-    Iterator,
-    Mapping,
-)
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Never, TypeVar
 
 from routercore.engine.clock import Clock
+from routercore.engine.eventstream import EventStream
 from routercore.engine.jsons import loads
 from routercore.engine.transport.base import (
     MAX_RESPONSE_BYTES,
     ON_SENT,
-    OpenResponse,
     Phase,
     Transport,
     TransportError,
@@ -32,7 +23,6 @@ from routercore.engine.transport.base import (
 from routercore.provider.flow import Call, Effect, Emit, Flow, NextEvent, Open, Run, Wait
 from routercore.provider.http import HttpRequest, HttpResponse, ServerEvent, origin_matches
 from routercore.provider.spec import Provider
-from routercore.provider.sse import EventDecoder
 from routercore.values.events import Accepted, Notice
 from routercore.values.faults import Failure, Fault, ProviderFailed
 
@@ -129,7 +119,7 @@ class Driver:
         return Failure(fault=Fault.DEADLINE, message="time ran out while the upstream worked")
 
     async def _run(self, start: Callable[[], Flow[T]]) -> T:
-        stream = _Stream()
+        stream = EventStream()
         try:
             with self._contained():
                 flow = _started(start)
@@ -147,7 +137,7 @@ class Driver:
         except Exception as error:  # The plugin boundary: the failure is the attempt's alone.
             raise ProviderFailed(_plugin_failure(self.provider, error)) from error
 
-    async def _steps(self, flow: Flow[T], stream: _Stream) -> T:
+    async def _steps(self, flow: Flow[T], stream: EventStream) -> T:
         reply: Any = None
         failed: Exception | None = None
         while True:
@@ -168,7 +158,7 @@ class Driver:
                     raise
                 failed = error  # The plugin's own function raised it; its flow may expect that.
 
-    async def _perform(self, effect: Effect, stream: _Stream) -> Any:
+    async def _perform(self, effect: Effect, stream: EventStream) -> Any:
         match effect:
             case Call():
                 return await self._call(effect.request, raw=effect.raw)
@@ -222,7 +212,7 @@ class Driver:
             raise
         return self._checked(request, response, raw=raw)
 
-    async def _open(self, request: HttpRequest, stream: _Stream) -> HttpResponse:
+    async def _open(self, request: HttpRequest, stream: EventStream) -> HttpResponse:
         sent, is_private_ok = await self._signed(request)
         try:
             with self._told_when_sent(request):
@@ -240,13 +230,13 @@ class Driver:
             response = replace(response, body=await self._rest(stream))
         return self._checked(request, response, raw=False)
 
-    async def _rest(self, stream: _Stream) -> bytes:
+    async def _rest(self, stream: EventStream) -> bytes:
         try:
             return await stream.rest()
         except TransportError as error:
             raise ProviderFailed(_cut(error)) from error
 
-    async def _next_event(self, stream: _Stream) -> ServerEvent | None:
+    async def _next_event(self, stream: EventStream) -> ServerEvent | None:
         try:
             event = await stream.next_event()
         except TransportError as error:
@@ -306,49 +296,6 @@ class Driver:
     def _reached(self, request: HttpRequest, phase: Phase) -> None:
         if request.is_billable:
             self.contact.reached(phase)
-
-
-@dataclass(slots=True)
-class _Stream:
-    """The one open stream that a flow may have."""
-
-    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    _response: OpenResponse | None = None
-    _chunks: AsyncIterator[bytes] | None = None
-    _decoder: EventDecoder = field(default_factory=EventDecoder)
-    _events: deque[ServerEvent] = field(default_factory=deque)
-
-    async def open(
-        self, transport: Transport, request: HttpRequest, public_only: bool, max_bytes: int
-    ) -> OpenResponse:
-        opened = transport.open(request, public_only=public_only, max_bytes=max_bytes)
-        self._response = await self.stack.enter_async_context(opened)
-        self._chunks, self._decoder = None, EventDecoder()
-        self._events.clear()
-        return self._response
-
-    async def rest(self) -> bytes:
-        response, self._response = self._response, None
-        if response is None:
-            return b""
-        return b"".join([chunk async for chunk in response.chunks()])
-
-    async def next_event(self) -> ServerEvent | None:
-        while not self._events:
-            chunk = await self._next_chunk()
-            if chunk is None:
-                return None
-            self._events.extend(self._decoder.feed(chunk))
-        return self._events.popleft()
-
-    async def _next_chunk(self) -> bytes | None:
-        if self._chunks is None:
-            if self._response is None:
-                return None
-            self._chunks = self._response.chunks()
-            if isinstance(self._chunks, AsyncGenerator):
-                self.stack.push_async_callback(self._chunks.aclose)
-        return await anext(self._chunks, None)
 
 
 def _unheard(notice: Notice) -> None:
