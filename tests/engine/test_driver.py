@@ -303,6 +303,46 @@ async def test_a_deadline_while_connecting() -> None:
         assert Fault.NOT_SENT == (await stage.failure(flow, deadline=5)).fault
 
 
+BEGUN = Streamed((b"data: 1\n\n", Hanging()))
+
+
+def _gathering(*, is_greedy: bool = False) -> Flow:
+    """Events until something goes wrong; then what there is, or still more."""
+    events: list[Any] = []
+    yield from open_stream(WORK)
+    try:
+        while (event := (yield from next_event())) is not None:
+            events.append(event.json())
+    except ProviderFailed as error:
+        if is_greedy:
+            yield from next_event()
+        return events, error.failure.fault
+
+
+async def test_a_deadline_in_a_stream() -> None:
+    """A flow that waits for an event is told that time is over, and keeps what had come."""
+    stage = Stage(BEGUN)
+    assert ([1], Fault.DEADLINE) == await stage.run(_gathering, deadline=5)
+    assert (5.0, 0) == (stage.clock.monotonic(), stage.transport.open_exchanges)
+
+
+async def test_nothing_is_done_after_a_deadline() -> None:
+    """A flow that answers the end of its time with another effect is over."""
+    stage = Stage(BEGUN)
+    failure = await stage.failure(lambda: _gathering(is_greedy=True), deadline=5)
+    assert Fault.DEADLINE == failure.fault
+
+
+async def test_a_cancellation_in_a_stream() -> None:
+    """Who cancels a stream gets no result of it, and the flow is told of no deadline."""
+    stage = Stage(BEGUN)
+    task = asyncio.create_task(stage.driver.run(_gathering, 60.0))
+    await stage.clock.run_until_idle()
+    task.cancel()
+    await asyncio.wait([task])
+    assert (True, 0) == (task.cancelled(), stage.transport.open_exchanges)
+
+
 async def test_a_deadline_in_a_poll() -> None:
     """After acceptance the deadline ends the polling, and the work may go on."""
 

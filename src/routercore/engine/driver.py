@@ -96,12 +96,18 @@ class Driver:
         Raises:
             ProviderFailed: with the failure, whatever went wrong: the flow, the network, the time.
         """
+        stream = EventStream()
+        with self._translated(), self._contained():
+            flow = _started(start)
         try:
-            async with self.clock.timeout_at(deadline):
-                return await self._run(start)
-        except TimeoutError:
+            with suppress(TimeoutError):
+                async with self.clock.timeout_at(deadline):
+                    return await self._run(flow, stream)
             stood_still = self.clock.monotonic() - deadline >= STANDSTILL
-            raise ProviderFailed(replace(self._out_of_time(), is_ours=stood_still)) from None
+            failure = replace(self._out_of_time(), is_ours=stood_still)
+            return self._last_word(flow, stream, failure)
+        finally:
+            _close(flow)
 
     def aside(self) -> Driver:
         """The same, for flows that are no part of the attempt: nobody is told of them."""
@@ -118,17 +124,33 @@ class Driver:
             return Failure(fault=Fault.NOT_SENT, message="time ran out before the request had left")
         return Failure(fault=Fault.DEADLINE, message="time ran out while the upstream worked")
 
-    async def _run(self, start: Callable[[], Flow[T]]) -> T:
-        stream = EventStream()
+    def _last_word(self, flow: Flow[T], stream: EventStream, failure: Failure) -> T:
+        """What a stream had brought when its time was over; nothing more is done for its flow.
+
+        Raises:
+            ProviderFailed: it had brought nothing, or the flow waited for something else.
+        """
+        if stream.is_awaited:
+            with self._translated():
+                try:
+                    with self._contained():
+                        flow.throw(ProviderFailed(failure))
+                except StopIteration as end:
+                    value: T = end.value
+                    return value
+        raise ProviderFailed(failure)
+
+    async def _run(self, flow: Flow[T], stream: EventStream) -> T:
+        with self._translated():
+            async with AsyncExitStack() as stack:
+                stream.stack = stack
+                return await self._steps(flow, stream)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Make a failure of whatever a flow raises."""
         try:
-            with self._contained():
-                flow = _started(start)
-            try:
-                async with AsyncExitStack() as stack:
-                    stream.stack = stack
-                    return await self._steps(flow, stream)
-            finally:
-                _close(flow)
+            yield
         except ProviderFailed:
             raise
         except ValueError as error:  # What ``json()`` raises: the answer is not what it should be.
@@ -149,6 +171,7 @@ class Driver:
                 return value
             finally:
                 reply, failed = None, None  # A failure that its own frame knows outlives them all.
+            stream.is_awaited = isinstance(effect, NextEvent)
             try:
                 reply = await self._perform(effect, stream)
             except ProviderFailed as error:

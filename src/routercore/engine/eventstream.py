@@ -17,6 +17,8 @@ class EventStream:
     """Opened by a flow, read event by event, and closed with its ``stack``."""
 
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    is_awaited: bool = False
+    """Whether its flow waits for the next event, and for nothing else."""
     _response: OpenResponse | None = None
     _chunks: AsyncIterator[bytes] | None = None
     _decoder: EventDecoder = field(default_factory=EventDecoder)

@@ -19,17 +19,17 @@ from routercore.engine.transport.base import (
 from routercore.provider.http import HttpRequest, HttpResponse
 
 
-@dataclass(frozen=True, slots=True)
-class Streamed:
-    """An answer in pieces; an exception among them breaks it off there."""
-
-    chunks: tuple[bytes | Exception, ...]
-    status: int = 200
-    media_type: str = "text/event-stream"
-
-
 class Hanging:
     """No answer, ever: the exchange ends when it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer in pieces; an exception among them breaks it off, ``Hanging`` holds it up."""
+
+    chunks: tuple[bytes | Exception | Hanging, ...]
+    status: int = 200
+    media_type: str = "text/event-stream"
 
 
 Answer = HttpResponse | Streamed | Exception | Hanging
@@ -104,7 +104,7 @@ class FakeResponse:
     """The head of a scripted answer, and its body in pieces."""
 
     def __init__(
-        self, answer: HttpResponse, chunks: tuple[bytes | Exception, ...], limit: int
+        self, answer: HttpResponse, chunks: tuple[bytes | Exception | Hanging, ...], limit: int
     ) -> None:
         self.answer = answer
         self._chunks, self._limit = chunks, limit
@@ -121,6 +121,9 @@ class FakeResponse:
         left = self._limit
         for chunk in self._chunks:
             await asyncio.sleep(0)
+            if isinstance(chunk, Hanging):
+                await asyncio.get_running_loop().create_future()
+                continue
             if isinstance(chunk, Exception):
                 raise chunk
             left -= len(chunk)
