@@ -127,3 +127,54 @@ def test_models_are_priced_as_they_are_asked(say: Run, folder: Path) -> None:
         assert {key: planned["price"][key] for key in price} == price
         highest.append(Decimal(price["high"]))
     assert [highest[0] * times for times in (1, 2, 3)] == highest
+
+
+SECRETS = """
+[providers.vendor]
+plugin = "openai"
+api_keys = ["${VENDOR_KEY}", "${SECOND_KEY}"]
+
+[providers.openai]
+
+[store]
+secret = "${STORE_KEY}"
+
+[models.drawn]
+targets = ["vendor:gpt-image-2", "openai:gpt-image-2"]
+
+[keys.team-a]
+key = "${TEAM_A_KEY}"
+
+[keys.team-b]
+hash = "${TEAM_B_KEY}"
+"""
+
+
+def test_what_asks_nobody_needs_no_secrets(folder: Path, say: Run) -> None:
+    """Plans, prices and the ledger are told where no key is set; nothing is made or checked so."""
+    config = folder / "routercore.toml"
+    config.write_text(config.read_text() + SECRETS)
+
+    planned = say("plan", "fox", "-m", "drawn", "--json")
+    others = [say("estimate", "fox", "-m", "drawn"), say("usage"), say("log"),
+              say("ledger", "audit"), say("ledger", "reconcile")]  # fmt: skip
+    refused = [say("config", "check"), say("generate", "fox", "-m", "poster"), say("serve")]
+
+    names = [one["target"] for one in planned.json["targets"]]
+    assert ["vendor:gpt-image-2", "openai:gpt-image-2"] == names
+    assert [0] * 5 == [ran.code for ran in others]
+    unset = "keys.team-a.key: the environment variable TEAM_A_KEY is not set"
+    assert [True] * 3 == [ran.code != 0 and unset in ran.err for ran in refused]
+
+
+def test_what_is_no_secret_has_to_be_set(folder: Path, say: Run) -> None:
+    """Where the ledger is must be known, and a key that may not go there is a mistake as ever."""
+    config = folder / "routercore.toml"
+    elsewhere = '[providers.openai]\nbase_url = "https://elsewhere.example/v1"\n'
+    config.write_text(config.read_text() + elsewhere + '[ledger]\nurl = "${LEDGER_KEY}"\n')
+
+    ran = say("log")
+
+    assert 4 == ran.code
+    assert "ledger.url: the environment variable LEDGER_KEY is not set" in ran.err
+    assert "OPENAI_API_KEY is not sent to another base_url by itself" in ran.err

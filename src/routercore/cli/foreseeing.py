@@ -46,7 +46,7 @@ def foresee(
         typer.Exit: with 2, where nobody can do the request.
     """
     with told(as_json=as_json):
-        opened = open_config(config)
+        opened = open_config(config, needs_secrets=False)
         found = asyncio.run(_answer(opened, asked.request(opened), question))
         if as_json:
             print_json(row(found))

@@ -32,7 +32,7 @@ ledger = typer.Typer(no_args_is_help=True, help="Look after the ledger.")
 
 def _kept(config: Path | None) -> LedgerSetup:
     """The ledger that the server would keep."""
-    return _kept_by(open_config(config).setup)
+    return _kept_by(open_config(config, needs_secrets=False).setup)
 
 
 def _kept_by(setup: RouterSetup) -> LedgerSetup:

@@ -55,8 +55,8 @@ def config_path(given: Path | None) -> Path | None:
     return USUAL if USUAL.is_file() else None
 
 
-def open_config(given: Path | None) -> Opened:
-    """Read the configuration and load the plugins.
+def open_config(given: Path | None, *, needs_secrets: bool = True) -> Opened:
+    """Read the configuration and load the plugins; what asks nobody else needs no secrets for it.
 
     Raises:
         ConfigError: it is wrong.
@@ -65,5 +65,5 @@ def open_config(given: Path | None) -> Opened:
     from routercore.config import load
 
     path = config_path(given)
-    loaded = load(path if path is not None else {}, os.environ)
+    loaded = load(path if path is not None else {}, os.environ, needs_secrets=needs_secrets)
     return Opened(path, loaded.document, loaded.contributions, loaded.setup, loaded.warnings)

@@ -70,6 +70,8 @@ def load(
     source: str | Path | Mapping[str, Any],
     environ: Mapping[str, str],
     plugins: Sequence[tuple[str, Any]] = (),
+    *,
+    needs_secrets: bool = True,
 ) -> Loaded:
     """Read a configuration, load the plugins that it wants, and look every name up.
 
@@ -77,14 +79,16 @@ def load(
         source: the path of a TOML file, or a mapping of the same structure.
         environ: where ``${NAME}`` and the usual key variables of providers are read from.
         plugins: further plugins, as ``(name, module or object)``.
+        needs_secrets: without, keys whose variables are not set are no mistake; a setup of that
+            kind is for questions that nobody else is asked.
 
     Raises:
         ConfigError: lists every mistake, of structure and of names, with its place.
         PluginError: two plugins claim one name.
     """
-    reading = examine(source, environ)
+    reading = examine(source, environ, needs_secrets=needs_secrets)
     contributions = load_plugins(reading.document.plugin_choice(), plugins)
-    builder = _Builder(reading, contributions, environ)
+    builder = _Builder(reading, contributions, environ, needs_secrets=needs_secrets)
     setup = builder.setup()
     return Loaded(reading.document, contributions, setup, tuple(builder.doubts.texts()))
 
@@ -109,11 +113,13 @@ class _Builder:
     """Builds one setup, and collects what is wrong on the way."""
 
     def __init__(
-        self, reading: Reading, contributions: Contributions, environ: Mapping[str, str]
-    ) -> None:
+        self, reading: Reading, contributions: Contributions, environ: Mapping[str, str],
+        *, needs_secrets: bool = True,
+    ) -> None:  # fmt: skip
         self.document, self.problems = reading.document, reading.problems
         self.doubts = reading.problems.beside()
         self.contributions, self.environ = contributions, environ
+        self.needs_secrets = needs_secrets
 
     def setup(self) -> RouterSetup:
         document = self.document
@@ -208,7 +214,8 @@ class _Builder:
         keys = section.keys or ((usual,) if usual else ())
         wrong = any(self.problems.touches((*place, key)) for key in ("api_key", "api_keys"))
         optional = getattr(provider.auth, "optional", False) or section.api_keys == ()
-        if not keys and variable and not optional and not wrong:
+        needed = (self.needs_secrets or elsewhere) and not optional
+        if not keys and variable and needed and not wrong:
             self.problems.add(place, _keyless(variable, elsewhere=elsewhere))
         if section.api_key is not None and section.api_keys is not None:
             self.problems.add((*place, "api_keys"), "there is api_key as well; keep one of the two")

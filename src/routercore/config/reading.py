@@ -43,15 +43,22 @@ def parse(source: str | Path | Mapping[str, Any], environ: Mapping[str, str]) ->
     return reading.document
 
 
-def examine(source: str | Path | Mapping[str, Any], environ: Mapping[str, str]) -> Reading:
+def examine(
+    source: str | Path | Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    needs_secrets: bool = True,
+) -> Reading:
     """Read a configuration as far as it is right, so that names in it can be looked up as well.
+
+    Unless secrets are needed, those whose variables are not set are made up.
 
     Raises:
         ConfigError: the file cannot be read or is not TOML, or what it says on plugins is wrong,
             so that they could not be loaded as the operator means it.
     """
     origin = read(source)
-    fill(origin, environ)
+    fill(origin, environ, needs_secrets=needs_secrets)
     document = _validated(origin)
     if origin.problems.touches(("plugins",)):
         origin.problems.raise_any()
