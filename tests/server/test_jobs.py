@@ -15,6 +15,7 @@ from tests.serving import MODEL, card, provider, router_of, served, setup
 from tests.upstreams import Upstream, error, picture
 
 from routercore.engine.setup import Caller, CallerKey, Limits
+from routercore.router import Router
 
 URL = "/v1/images/generations"
 LATER = {"prefer": "respond-async"}
@@ -131,6 +132,28 @@ def test_a_job_that_fails(client: httpx2.Client, upstream: Upstream) -> None:
     assert ended.status_code >= 500
     assert {"message", "type", "param", "code"} <= ended.json()["error"].keys()
     assert ("failed", submitted.json()["id"]) == (ended.json()["status"], ended.json()["id"])
+
+
+@pytest.mark.parametrize("model", ["test/refusing", "test/test"])
+@pytest.mark.parametrize("more", [{}, {"idempotency-key": "k-1"}])
+def test_what_ends_at_once_is_a_job_as_well(
+    tmp_path: Path, model: str, more: Mapping[str, str]
+) -> None:
+    """However soon a call that was let in comes to something, its job is the answer."""
+    router = Router.from_config({"store": {"url": f"file:{tmp_path}"}}, environ={})
+    with served(router) as client:
+        submitted = submit(client, {**LATER, **more}, model=model, size="64x64")
+        place = submitted.headers["location"]
+        polls = [client.get(place, headers={"prefer": "wait=20"}) for _ in range(3)]
+        waited = submit(client, {}, model=model, size="64x64")
+
+    assert (202, "respond-async") == (
+        submitted.status_code, submitted.headers["preference-applied"],
+    )  # fmt: skip
+    assert place == submitted.json()["links"]["self"]
+    assert {waited.status_code} == {poll.status_code for poll in polls}
+    assert 1 == len({poll.content for poll in polls})
+    assert waited.json().get("error") == polls[0].json().get("error")
 
 
 def test_events_of_a_job(client: httpx2.Client, upstream: Upstream) -> None:

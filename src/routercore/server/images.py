@@ -129,11 +129,13 @@ class _Work(Response):
         return self._ended(outcome, found, job)
 
     async def _later(self, found: Found, job: Job, wanted: Preferences) -> Response:
-        """A job as the answer; unless the wait for it that was asked for was enough."""
+        """A job as the answer, whatever became of it since it was let in; unless it was refused,
+        or the wait for it that was asked for was enough."""
         await unless_gone(self._request.receive, job.begun())
         if wanted.wait:
             await unless_gone(self._request.receive, at_most(wanted.wait, job.ended()))
-        if job.outcome is None:
+        is_waited_for = wanted.wait or job.is_dropped or not job.is_admitted
+        if job.outcome is None or not is_waited_for:
             return accepted(found.record, self._request, _told(found, job))
         return self._ended(job.outcome, found, job)
 
