@@ -176,6 +176,23 @@ def test_a_budget_that_is_used_up(keyed: httpx2.Client, upstream: Upstream) -> N
     told = second.json()["error"]
     assert ("budget_exceeded", "insufficient_quota") == (told["code"], told["type"])
     assert "false" == second.headers["x-should-retry"]
+    assert ("1", None) == (
+        first.headers["x-routercore-attempts"], second.headers.get("x-routercore-attempts"),
+    )  # fmt: skip
+    assert 1 == upstream.calls
+
+
+def test_what_a_budget_keeps_from_being_sent_is_no_attempt(
+    upstream: Upstream, tmp_path: Path
+) -> None:
+    """A target that a provider's budget has no room for was passed over, and not tried."""
+    poor = provider("poor", upstream.base_url, budget=Budget(1))
+    what = setup(tmp_path, poor, provider("near", upstream.base_url))
+    with served(router_of(what)) as client:
+        answer = client.post("/v1/images/generations", json={"model": MODEL, "prompt": "x"})
+
+    assert ("near", 1) == (answer.json()["provider"], answer.json()["attempts"])
+    assert "1" == answer.headers["x-routercore-attempts"]
     assert 1 == upstream.calls
 
 

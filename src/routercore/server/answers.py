@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from routercore.engine.jsons import dumps
-from routercore.server.faults import Redactor, failure_body
+from routercore.server.faults import Redactor, failure_body, made
 from routercore.server.replies import Part, json_with
 from routercore.values.images import Image, ImageRequest, ImageResult, Warning
 from routercore.values.money import Usage
@@ -107,7 +107,7 @@ def extras(result: ImageResult, request: ImageRequest, redactor: Redactor) -> di
         "cost": None if usd is None else float(usd),
         "cost_basis": result.cost.basis.value,
         "latency": round(result.latency_s * 1000),
-        "attempts": len(result.attempts),
+        "attempts": made(result.attempts),
         "cache": result.cache,
         "requested": _requested(request),
         "warnings": [warning_body(warning, redactor) for warning in result.warnings],
@@ -149,7 +149,7 @@ def result_headers(result: ImageResult) -> Mapping[str, str]:
     headers = {
         "x-routercore-provider": _names(result, 0),
         "x-routercore-model": _names(result, 2),
-        "x-routercore-attempts": str(len(result.attempts)),
+        "x-routercore-attempts": str(made(result.attempts)),
         "x-routercore-cost": "unknown" if usd is None else f"{usd:f}",
         "x-routercore-cache": result.cache,
         "x-routercore-warnings": ",".join(dict.fromkeys(w.code for w in result.warnings)),

@@ -20,7 +20,7 @@ from routercore.values.errors import (
     UnsupportedError,
 )
 from routercore.values.events import AttemptRecord
-from routercore.values.faults import Failure
+from routercore.values.faults import Failure, Fault
 from routercore.values.limits import Admission
 
 MAX_MESSAGE = 1500
@@ -247,9 +247,15 @@ def error_headers(error: RouterError) -> Mapping[str, str]:
         headers["allow"] = error.allow
     if isinstance(error, LimitError) and error.admission is not None:
         headers |= limit_headers(error.admission)
-    if error.attempts:
-        headers["x-routercore-attempts"] = str(len(error.attempts))
+    if count := made(error.attempts):
+        headers["x-routercore-attempts"] = str(count)
     return headers
+
+
+def made(attempts: Iterable[AttemptRecord]) -> int:
+    """How many attempts there were, without those that a budget had no room for."""
+    faults = [attempt.failure.fault if attempt.failure else None for attempt in attempts]
+    return sum(fault is not Fault.OVER_BUDGET for fault in faults)
 
 
 def limit_headers(admission: Admission) -> Mapping[str, str]:
