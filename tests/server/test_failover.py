@@ -216,12 +216,14 @@ def test_images_spread_over_upstreams(tmp_path: Path) -> None:
     assert ("first,second", "poster") == (
         headers["x-routercore-provider"], headers["x-routercore-model"],
     )  # fmt: skip
-    makers = [("first", "poster")] * 4 + [("second", "poster")] * 4
-    assert makers == [(one["provider"], one["model"]) for one in whole["data"]]
+    makers = ["first:poster"] * 4 + ["second:poster"] * 4
+    assert makers == [one["target"] for one in whole["data"]]
     assert ("first,second", "first") == (whole["provider"], fallen["provider"])
-    assert not any("provider" in one for one in fallen["data"])
+    assert not any("target" in one for one in fallen["data"])
     events = [json.loads(line[6:]) for line in shown.split("\n") if line.startswith("data: ")]
-    assert ["first"] * 4 + ["second"] * 4 == [event["provider"] for event in events]
+    assert makers == [event["target"] for event in events]
+    last = events[-1]
+    assert ("first,second", "poster") == (last["provider"], last["model"])
 
     facts = ("cost", "attempts", "missing")
     assert (8, 0.16, 2, []) == (len(whole["data"]), *(whole[name] for name in facts))

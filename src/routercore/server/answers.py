@@ -58,8 +58,7 @@ def maker_of(image: Image, result: ImageResult) -> dict[str, Any]:
     """Who made an image, where not all are of one."""
     if len(_targets(result)) < 2:
         return {}
-    provider, _, model = (image.target or result.target).partition(":")
-    return {"provider": provider, "model": model}
+    return {"target": image.target or result.target}
 
 
 def _facts(result: ImageResult, request: ImageRequest, redactor: Redactor) -> dict[str, Any]:

@@ -53,8 +53,7 @@ _IMAGE = {
         "seed": {"type": "integer"},
         "size": {"type": "string"},
         "output_format": {"type": "string"},
-        "provider": {"type": "string"},
-        "model": {"type": "string"},
+        "target": {"type": "string"},
     },
 }
 _ANSWER = {
