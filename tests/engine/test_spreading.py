@@ -262,6 +262,20 @@ def test_the_plan_and_the_estimate_tell_of_it() -> None:
     assert (Decimal("0.28"), Decimal("0.56")) == (found.first.high, found.at_most)
 
 
+async def test_the_most_that_several_calls_may_come_to() -> None:
+    """What one call of a share brought comes on top of what the others may lose."""
+    route = {"spread": False, "max_exposure": Decimal("0.16")}
+    lost = {"a": [made(2), status(502)], "b": [status(502)]}
+    kit = spread("a", "b", route=route, answers=lost)
+    at_most = kit.engine.estimate(asking(n=4)).at_most
+    result = await kit.generate(n=4)
+    (page,) = await kit.ledger.log()
+    spent = sum(one.last.micros or one.hold.micros or 0 for one in page.attempts)
+    assert (240_000, 2) == (spent, len(result.images))
+    assert at_most is not None
+    assert Decimal("0.24") <= at_most
+
+
 async def test_shares_of_which_one_was_cut_are_all_told() -> None:
     """A target that brings less than its share says so for the images that it left out alone."""
     kit = spread("a", "b", answers={"b": [made(1)]})

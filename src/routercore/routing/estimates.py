@@ -35,7 +35,7 @@ class Estimates:
     """How many images each candidate is asked for before anything has failed."""
     at_most: Decimal | None
     """What the request may come to if calls are paid for and lost: every attempt that it may make,
-    within its exposure."""
+    those that are lost within its exposure."""
 
     @property
     def first(self) -> Estimate:
@@ -96,8 +96,8 @@ def _at_most(plan: Plan, policy: Policy) -> Decimal | None:
         for n in filter(None, plan.shares)
     ]
     dearest = [line[0] for line in lines]
-    # What others brought meanwhile is no loss; at least one has brought nothing yet.
-    brought = _sum(dearest) - min(dearest)
+    # What calls brought is no loss, and comes on top; a single image is not there before the end.
+    brought = _sum(dearest) if plan.request.n > 1 else NOTHING
     cap = exposure_of(highs, policy.max_exposure, None).cap + brought
     extra = policy.hedge.max_extra if policy.hedge else NOTHING
     every = _sum(_sum(line[: policy.max_attempts]) for line in lines)

@@ -166,8 +166,8 @@ class Policy:
     on_unknown: OnUnknown = OnUnknown.FAILOVER
     on_lost_result: OnLostResult = OnLostResult.STOP
     max_exposure: Decimal | None = None
-    """Dollars that a request with unknown outcomes may come to; twice its dearest candidate
-    unless given."""
+    """Dollars that calls of a request may have cost for nothing, and the next one with them;
+    twice its dearest candidate unless given."""
     unknown_price: Decimal | None = None
     """Dollars that an image counts for whose price nobody knows."""
     hedge: Hedge | None = None
