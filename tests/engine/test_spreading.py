@@ -11,12 +11,13 @@ from typing import Any
 from tests.engine.kit import CARD, Kit, asking, made, provider, status
 
 from routercore.engine.setup import Limits, ProviderSetup, Route, TargetSetup
-from routercore.provider.flow import call, refused
+from routercore.provider.flow import call, fail, refused, wait
 from routercore.provider.http import post_json
 from routercore.routing.plan import UnknownPrice
+from routercore.routing.policy import OnRefusal
 from routercore.testing.providers import PNG
 from routercore.testing.transport import Hanging
-from routercore.values.faults import Failure, Fault
+from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import Generated, ImageResult, RawImage, Task
 from routercore.values.ledger import Budget, Kind
 
@@ -179,6 +180,45 @@ async def test_a_refused_prompt_stays() -> None:
     error = await kit.error(n=2)
     assert ["a", "b"] == kit.asked
     assert ("moderation_blocked", 2) == (error.code, len(error.attempts))
+
+
+BUSY = fail(Fault.OVERLOADED, "busy", retry_after=5.0)
+
+
+def _scripted(name: str, *ends: tuple[float, ProviderFailed | None]) -> ProviderSetup:
+    """A provider whose calls end, one after the other, so many seconds later, as is said."""
+    script = iter(ends)
+
+    def flow(task: Task) -> Any:
+        seconds, failed = next(script)
+        yield from call(post_json(task.url("/images"), {"n": task.n}))
+        yield from wait(seconds)
+        if failed is not None:
+            raise failed
+        return Generated(images=(RawImage(data=PNG),) * task.n)
+
+    return provider(name, cards=(TWO,), flow=flow)
+
+
+async def test_a_refusal_that_may_travel_stops_no_other_share() -> None:
+    """Where refusals travel, a share that has no attempt left leaves the others theirs."""
+    kit = spread(
+        _scripted("a", (0, refused("no herons")), (0, None)),
+        _scripted("b", (9, BUSY), (0, refused("no herons"))),
+        max_attempts=2, route={"on_refusal": OnRefusal.FALLBACK},
+    )  # fmt: skip
+    result = await kit.generate(n=2)
+    assert (["a", "b", "b", "a"], {"a": 1}) == (kit.asked, makers(result))
+
+
+async def test_a_refusal_during_a_back_off() -> None:
+    """A share that waits to ask again does not, once another was refused meanwhile."""
+    kit = spread(_scripted("a", (2, refused("no herons")), (0, BUSY), (0, None)),
+                 _scripted("b", (0, BUSY)))  # fmt: skip
+    error = await kit.error(n=2)
+    assert (["a", "b", "a"], "moderation_blocked") == (kit.asked, error.code)
+    stays = "another part of the request was refused, and it stays here"
+    assert stays == error.attempts[-1].decision
 
 
 async def test_a_budget_that_is_used_up() -> None:

@@ -21,11 +21,16 @@ from routercore.engine.splitting import Part, Piece, Wanted, seeded, split
 from routercore.engine.upstreams import Upstream
 from routercore.routing.failing import REFUSALS
 from routercore.routing.plan import Candidate
-from routercore.routing.policy import Decision, Move, Situation, decide, gravest
+from routercore.routing.policy import Decision, Move, OnRefusal, Situation, decide, gravest
 from routercore.values.errors import LedgerUnavailableError
 from routercore.values.events import AttemptRecord
 from routercore.values.faults import Failure, Fault, ProviderFailed
 from routercore.values.images import Operation
+
+UNWRITTEN = Decision(Move.STOP, "nothing is sent that cannot be written down")
+REFUSED_ELSEWHERE = Decision(
+    Move.STOP, "another part of the request was refused, and it stays here"
+)
 
 
 @dataclass(slots=True)
@@ -59,11 +64,9 @@ class Share:
 
     async def finish(self) -> tuple[Failure, ...]:
         """Try until all images are there or policy says stop; a failure for each that is not."""
-        at, delay = _At(), 0.0
+        at = _At()
         while True:
             self.run.stakes[self.place] = self._price(at.index)
-            if delay:
-                await self.clock.sleep(delay)
             failure, at = await self._tried(at)
             del self.run.stakes[self.place]
             if failure is None or not self.wanted:
@@ -72,12 +75,24 @@ class Share:
             decision = self._decide(failure, at, ahead)
             self._conclude(decision)
             if decision.move in (Move.STOP, Move.PARTIALS_SENT):
-                self.run.is_refused |= failure.fault in REFUSALS
+                stays = self.run.policy.on_refusal is OnRefusal.STOP
+                self.run.is_refused |= stays and failure.fault in REFUSALS
                 return self._lacking(failure, at)
             if decision.move is Move.NEXT and ahead:
                 at = _At(index=ahead[0])
             self.course.pay(at.index)
-            delay = decision.delay
+            if decision.delay and not await self._back_off(at.index, decision.delay):
+                return self._lacking(failure, at)
+
+    async def _back_off(self, index: int, seconds: float) -> bool:
+        """Wait before the next try; false if it must not be made, for what others met meanwhile."""
+        self.run.stakes[self.place] = self._price(index)
+        await self.clock.sleep(seconds)
+        stop = self._stopped()
+        if stop is not None:
+            del self.run.stakes[self.place]
+            self._conclude(stop)
+        return stop is None
 
     def _price(self, index: int) -> Decimal | None:
         """The most that asking a candidate for what is missing may cost."""
@@ -253,7 +268,7 @@ class Share:
 
     def _decide(self, failure: Failure, at: _At, ahead: list[int]) -> Decision:
         if self.run.unwritten is not None:
-            return Decision(Move.STOP, "nothing is sent that cannot be written down")
+            return UNWRITTEN
         if failure.fault is Fault.NO_IMAGE and len(self.wanted) < self.n:
             return Decision(Move.STOP, "what the upstream left out is not paid for twice")
         situation = self._situation(at, ahead)
@@ -263,9 +278,13 @@ class Share:
         if self.so_far.sent_partials:
             why = "partial images had been sent, so nothing else was asked"
             return Decision(Move.PARTIALS_SENT, why)
-        if self.run.is_refused:
-            return Decision(Move.STOP, "another part of the request was refused, and it stays here")
-        return decision
+        return self._stopped() or decision
+
+    def _stopped(self) -> Decision | None:
+        """What holds for every part of the request, whatever this one met."""
+        if self.run.unwritten is not None:
+            return UNWRITTEN
+        return REFUSED_ELSEWHERE if self.run.is_refused else None
 
     def _situation(self, at: _At, ahead: list[int]) -> Situation:
         candidate, now = self.plan.candidates[at.index], self.clock.monotonic()
