@@ -113,7 +113,7 @@ class Failure:
     """True for a request that is wrong for this provider and may be right for another."""
     is_ours: bool = False
     """True where it was this machine, which says nothing of the target: it has no descriptors
-    left, stood still for so long that it missed the answer, or did not ask."""
+    left, its proxy makes no way, it stood still until it missed the answer, or did not ask."""
 
 
 class ProviderFailed(Exception):

@@ -177,6 +177,19 @@ async def test_a_proxy_that_makes_no_way(answer: bytes, words: str) -> None:
     told = str(caught.value)
     assert told.startswith(f"no way to tcp://api.invalid:443: the proxy {proxy.url} ")
     assert (Phase.NOT_SENT, True, False) == (caught.value.phase, words in told, "secret" in told)
+    assert caught.value.is_local
+
+
+async def test_a_target_that_the_proxy_cannot_reach() -> None:
+    """What the proxy says of the target's side is not held to be our own fault."""
+    for code in (502, 503, 504):
+        async with (
+            Proxy(1, answer=b"HTTP/1.1 %d No\r\n\r\n" % code) as proxy,
+            through(proxy.url) as transport,
+        ):
+            with pytest.raises(TransportError) as caught:
+                await transport.send(post_json(ELSEWHERE, {}))
+        assert (Phase.NOT_SENT, False) == (caught.value.phase, caught.value.is_local)
 
 
 async def test_interim_answers_are_waited_out() -> None:
@@ -198,6 +211,7 @@ async def test_a_proxy_that_is_not_there() -> None:
             await transport.send(post_json(ELSEWHERE, {}))
     told = f"could not send to the proxy {proxy.url} (ConnectionRefusedError)"
     assert (Phase.NOT_SENT, told) == (caught.value.phase, str(caught.value))
+    assert caught.value.is_local
 
 
 async def test_a_silent_proxy_is_given_up() -> None:
@@ -207,6 +221,7 @@ async def test_a_silent_proxy_is_given_up() -> None:
             await transport.send(post_json(ELSEWHERE, {}))
         await proxy.all_closed()
     assert (Phase.NOT_SENT, 1) == (caught.value.phase, len(proxy.asked))
+    assert not caught.value.is_local  # It may be the target that is silent.
     assert f"could not send to the proxy {proxy.url} (TimeoutError)" == str(caught.value)
 
 

@@ -37,7 +37,7 @@ class TransportError(Exception):
         super().__init__(message)
         self.phase = phase
         self.is_local = is_local
-        """True where our own side is at fault: its pool, its descriptors."""
+        """True where our own side is at fault: its pool, its descriptors, its proxy."""
 
 
 class BlockedAddressError(TransportError):

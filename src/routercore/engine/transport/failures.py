@@ -18,7 +18,9 @@ _WORDS = {
 }
 
 
-def failure(error: BaseException, phase: Phase, origin: str) -> TransportError:
+def failure(
+    error: BaseException, phase: Phase, origin: str, *, is_local: bool = False
+) -> TransportError:
     """A library's exception as ours; its own words, which may hold a URL, stay behind, and so
     does its name, which says nothing outside that library."""
     reasons = [cause for cause in _causes(error) if isinstance(cause, OSError) and cause.errno]
@@ -27,7 +29,7 @@ def failure(error: BaseException, phase: Phase, origin: str) -> TransportError:
     message = f"{_WORDS[phase]} {origin}"
     if name not in _SAYS_NOTHING:
         message = f"{message} ({name})"
-    is_local = any(cause.errno in _LOCAL for cause in reasons)
+    is_local |= any(cause.errno in _LOCAL for cause in reasons)
     return TransportError(message, phase, is_local=is_local and phase is Phase.NOT_SENT)
 
 

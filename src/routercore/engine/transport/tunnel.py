@@ -57,20 +57,34 @@ class Tunnels:
         """A connection to ``host``, a name or an address; nothing of a request has left yet.
 
         Raises:
-            TransportError: the proxy cannot be reached, or makes no way.
+            TransportError: the proxy cannot be reached, or makes no way. It is ``is_local`` unless
+                the proxy may have found the target wanting, and not us.
         """
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        is_reached = False
         try:
             async with asyncio.timeout(seconds):
-                return await self._opened(target)
+                stream = await self._reached()
+                is_reached = True
+                return await self._led(stream, target)
         except _FAILURES as error:
-            raise failure(error, Phase.NOT_SENT, self._name) from error
+            is_local = not is_reached
+            raise failure(error, Phase.NOT_SENT, self._name, is_local=is_local) from error
 
-    async def _opened(self, target: str) -> httpcore2.AsyncNetworkStream:
+    async def _reached(self) -> httpcore2.AsyncNetworkStream:
         stream = await self._backend.connect_tcp(self._host, self._port)
+        if not self._is_secure:
+            return stream
         try:
-            if self._is_secure:
-                stream = await stream.start_tls(self._tls(), self._host)
+            return await stream.start_tls(self._tls(), self._host)
+        except BaseException:  # Also a cancellation: nothing stays open, and it is passed on.
+            await stream.aclose()
+            raise
+
+    async def _led(
+        self, stream: httpcore2.AsyncNetworkStream, target: str
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
             await self._ask(stream, target)
         except BaseException:  # Also a cancellation: nothing stays open, and it is passed on.
             await stream.aclose()
@@ -88,12 +102,13 @@ class Tunnels:
             raise self._no_way(target, "answered with what is not HTTP") from error
         if not 200 <= status < 300:
             why = ": its user or password is not right" if status == 407 else ""
-            raise self._no_way(target, f"answered {status}{why}")
+            raise self._no_way(target, f"answered {status}{why}", is_local=status < 500)
         if wire.trailing_data[0]:
             raise self._no_way(target, "said more than that there is a way")
 
-    def _no_way(self, target: str, what: str) -> TransportError:
-        return TransportError(f"no way to tcp://{target}: {self._name} {what}", Phase.NOT_SENT)
+    def _no_way(self, target: str, what: str, *, is_local: bool = True) -> TransportError:
+        message = f"no way to tcp://{target}: {self._name} {what}"
+        return TransportError(message, Phase.NOT_SENT, is_local=is_local)
 
 
 async def _answer(wire: h11.Connection, stream: httpcore2.AsyncNetworkStream) -> int:
