@@ -49,3 +49,11 @@ async def test_what_was_complete_is_kept(end: bytes | Exception | Hanging) -> No
     assert (1, 1, ["a"]) == (len(result.images), len(result.missing), kit.asked)
     (page,) = await kit.ledger.log()
     assert [Kind.SUSPECT] == [one.last.kind for one in page.attempts]
+
+
+async def test_why_the_others_are_missing() -> None:
+    """A refusal after the first image is told for those that are missing, without the prompt."""
+    refusal = {"code": "moderation_blocked", "message": "a heron is not allowed"}
+    kit = streaming(event({"error": refusal}))
+    (missing,) = (await streamed(kit)).missing
+    assert ("moderation_blocked", False) == (missing.code, "heron" in missing.message)

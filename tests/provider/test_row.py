@@ -292,21 +292,24 @@ def test_errors_after_a_picture(code: str, expected: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "end",
+    ("end", "expected"),
     [
-        sent({"error": {"code": "moderation_blocked"}}),
-        sent({"type": "error", "message": "x"}),
-        sent("no json"),
-        sent({"type": "image_generation.completed"}),
-        fail(Fault.REPLY_CUT, "the connection is gone"),
+        (sent({"error": {"code": "moderation_blocked"}}), Fault.REFUSED),
+        (sent({"type": "error", "message": "x"}), Fault.SERVER_ERROR),
+        (sent("no json"), Fault.REPLY_CUT),
+        (sent({"type": "image_generation.completed"}), Fault.NO_IMAGE),
+        (fail(Fault.REPLY_CUT, "the connection is gone"), Fault.REPLY_CUT),
     ],
 )
-def test_what_was_completed_stays(end: Any) -> None:
-    """An image that is complete is paid for: it is kept, whatever becomes of those after it."""
+def test_what_was_completed_stays(end: Any, expected: Fault) -> None:
+    """An image that is complete is paid for: it is kept, whatever becomes of those after it, and
+    what became of them is told beside it."""
     done = sent({"type": "image_generation.completed", "b64_json": "QQ=="})
     head = HttpResponse(status=200, headers={"content-type": "text/event-stream"})
     played = play(ROW, ROW.generate(task(stream=True, n=2)), [head, done, end])
     assert (RawImage(base64="QQ=="),) == played.result.images
+    failure = played.result.failure
+    assert expected == (failure and failure.fault)
 
 
 @pytest.mark.parametrize(

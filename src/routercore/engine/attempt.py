@@ -72,7 +72,8 @@ class CallOutcome:
         count = len(self.images)
         message = f"its call brought {count} of {number_of(self.n, 'image')}"
         short = Failure(fault=Fault.NO_IMAGE, message=message)
-        return [self.failure or short] * (self.n - count)
+        told = self.generated.failure if self.generated else None
+        return [self.failure or told or short] * (self.n - count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +121,7 @@ class Attempter:
         generated, images, failure = await self._worked(work, task, deadline, conversion)
         return CallOutcome(
             images=images,
-            generated=replace(generated, images=()) if generated else None,
+            generated=_kept_of(generated, quoting.unquoted),
             failure=quoting.unquoted(failure),
             cost=_cost(candidate, n, generated, failure),
             contact=contact,
@@ -168,7 +169,7 @@ class Attempter:
             images, failure = (), wordless(error.failure)
         return CallOutcome(
             images=images,
-            generated=replace(generated, images=()) if generated else None,
+            generated=_kept_of(generated, wordless),
             failure=failure,
             cost=_collected_cost(ticket, card, generated, failure),
             contact=contact,
@@ -259,6 +260,16 @@ def _apart(generated: Generated) -> tuple[Generated, list[RawImage]]:
     """What a flow returned with mere places for its images, and these, held by no other."""
     given = list(generated.images)
     return replace(generated, images=(RawImage(),) * len(given)), given
+
+
+def _kept_of(
+    generated: Generated | None, unquoted: Callable[[Failure], Failure | None]
+) -> Generated | None:
+    """What a flow returned, without its images and without what its failure quotes."""
+    if generated is None:
+        return None
+    failure = unquoted(generated.failure) if generated.failure else None
+    return replace(generated, images=(), failure=failure)
 
 
 async def together(calls: Sequence[Callable[[], Coroutine[Any, Any, T]]]) -> list[T]:

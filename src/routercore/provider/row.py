@@ -232,13 +232,15 @@ class Row:
     def _streamed(self, task: Task, request: HttpRequest) -> Flow[Generated]:
         head = yield from open_stream(request)
         finals: list[Generated] = []
+        failure: Failure | None = None
         try:
             yield from self._read_events(task, head, finals)
-        except (ProviderFailed, ValueError):
+        except (ProviderFailed, ValueError) as error:
             if not finals:  # What is complete is paid for, and stays.
                 raise
+            failure = error.failure if isinstance(error, ProviderFailed) else None
         if finals:
-            return _joined(finals)
+            return replace(_joined(finals), failure=failure)
         if head.body:
             return self.parse(task, head)  # The service does not stream after all.
         raise fail(Fault.REPLY_CUT, "the stream ended before a final image")

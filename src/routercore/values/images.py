@@ -244,6 +244,8 @@ class Generated:
     safety_identifier: str | None = None
     warnings: tuple[Warning, ...] = ()
     """What the caller should know of the images, such as that the vendor flagged one."""
+    failure: Failure | None = None
+    """Why there are fewer images than were asked for, where the vendor says so beside them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
