@@ -65,6 +65,26 @@ def test_keys_are_made_and_hashed(run: Run) -> None:
     assert 2 == run("keys", "hash").code
 
 
+def test_short_keys_are_refused_in_both_places(say: Run, folder: Path) -> None:
+    """A configuration takes no key of less than eight characters, and no hash is made of one."""
+    (folder / "short.toml").write_text('[keys.a]\nkey = "sesame7"\n')
+
+    written, hashed = say("config", "check", "short.toml"), say("keys", "hash", stdin=b"sesame7\n")
+
+    assert (4, 2) == (written.code, hashed.code)
+    assert "keys.a.key: it should have at least 8 characters" in written.err
+    assert "the key should have at least 8 characters" in hashed.err
+    assert 0 == say("keys", "hash", stdin=b"sesame-8\n").code
+
+
+def test_one_of_a_thing_is_singular(say: Run, folder: Path) -> None:
+    """What was counted is said as people say it."""
+    models = '[models.m]\ntargets = ["test:test/test"]\n'
+    (folder / "one.toml").write_text(models + '[keys.a]\nkey = "sesame-8"\n')
+
+    assert "1 provider, 1 model, 1 key\n" in say("config", "check", "one.toml").text
+
+
 def test_serving_strangers_is_refused(run: Run) -> None:
     """Without keys, an address beyond this machine is a mistake in the configuration."""
     ran = run("serve", "--host", "0.0.0.0")

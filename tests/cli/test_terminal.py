@@ -185,8 +185,8 @@ def test_a_new_key_comes_with_advice(terminal: Terminal, run: Run) -> None:
 
 def test_a_key_is_typed_unseen(terminal: Terminal, run: Run) -> None:
     """What is typed is hashed as what is piped, and is not asked for twice."""
-    seen = terminal("keys", "hash", typed=("key:", "sesame\n"), answers=b"")
-    assert run("keys", "hash", stdin=b"sesame\n").text.strip() == seen.lines[-1]
+    seen = terminal("keys", "hash", typed=("key:", "sesame-seed\n"), answers=b"")
+    assert run("keys", "hash", stdin=b"sesame-seed\n").text.strip() == seen.lines[-1]
     assert any(line.startswith("key:") for line in seen.lines)
 
 

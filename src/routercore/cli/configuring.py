@@ -13,6 +13,7 @@ import typer
 
 from routercore.cli.opening import JsonOption, Opened, config_path, open_config
 from routercore.cli.output import UsageError, console, print_json, told
+from routercore.values.amounts import number_of
 
 KEY_PREFIX = "rc_"
 KEY_BYTES = 32
@@ -44,7 +45,8 @@ def check(
                 }
             )
             return
-        counted = ", ".join(f"{count} {name}" for name, count in _counts(opened).items())
+        counts = _counts(opened).items()
+        counted = ", ".join(number_of(count, name.removesuffix("s")) for name, count in counts)
         console().print(f"[green]✓[/] [bold]{path}[/] is right: {counted}")
         for warning in _warnings(opened):
             console(stderr=True).print(f"warning: {warning}", style="yellow", markup=False)
@@ -92,6 +94,8 @@ def new_key(as_json: JsonOption = False) -> None:
 @keys.command("hash")
 def hash_key() -> None:
     """Print the SHA-256 of a key that is read from standard input, or typed unseen."""
+    from routercore.config.document import MIN_KEY
+
     with told():
         if sys.stdin.isatty():
             from getpass import getpass
@@ -102,6 +106,8 @@ def hash_key() -> None:
         key = key.strip()
         if not key:
             raise UsageError("there is no key; 'routercore keys new' makes one")
+        if len(key) < MIN_KEY:
+            raise UsageError(f"the key should have at least {MIN_KEY} characters")
         console().print(_hash(key), soft_wrap=True)
 
 

@@ -294,10 +294,14 @@ class ModelSection(Section):
     spread: bool | None = None
 
 
+MIN_KEY = 8
+"""Characters of a caller's key."""
+
+
 class KeySection(Section):
     """``[keys.NAME]``: a caller of this router."""
 
-    key: Annotated[SecretStr, Field(min_length=8)] | None = None
+    key: Annotated[SecretStr, Field(min_length=MIN_KEY)] | None = None
     hash: Sha256 | None = None
     limits: LimitsSection = LimitsSection()
     budget: BudgetSection | None = None

@@ -41,6 +41,8 @@ def expected(details: ErrorDetails, *, table: str) -> str:
     kind = details["type"]
     if kind in _TABLES:
         return f"it should be {table}"
+    if kind.startswith("too_") and isinstance(details.get("input"), str):
+        kind = f"string_{kind}"  # Of a secret, which the validator does not look into.
     words = _EXPECTED.get(kind)
     if words is None:
         return details["msg"].replace("Input should", "it should")
