@@ -114,6 +114,20 @@ def test_wrong_values(
     assert 0 == upstream.calls
 
 
+def test_what_is_not_there_points_to_what_is(client: httpx2.Client) -> None:
+    """A path and a model that do not exist are answered with where to look."""
+    told = [
+        check(client.get("/v1/image/generations"), 404)["message"],
+        *(check(client.post(URL, json={**BODY, "model": name}), 404)["message"]
+          for name in ("nobody/has-this", MODEL + "s")),
+    ]  # fmt: skip
+
+    assert "There is nothing at this path. GET /openapi.json lists what there is." == told[0]
+    assert told[1].endswith("'nobody/has-this'. GET /v1/models lists what there is.")
+    near = f"did you mean '{MODEL}', 'near:{MODEL}'?"
+    assert told[2].endswith(f"{near} GET /v1/models lists what there is.")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

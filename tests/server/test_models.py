@@ -371,7 +371,7 @@ def test_a_model_that_was_shut_down(listing: httpx2.Client) -> None:
 
         error = response.json()["error"]
         said = f"{name.removeprefix('near:')!r} was shut down on 2020-01-01{rest}"
-        assert (404, "model_not_found", said) == (
+        assert (404, "model_not_found", f"{said}. GET /v1/models lists what there is.") == (
             response.status_code, error["code"], error["message"],
         )  # fmt: skip
         assert said in made

@@ -121,7 +121,8 @@ def _as_router_error(error: Exception) -> RouterError:
 
 def _of_framework(error: HTTPException) -> RouterError:
     if error.status_code == 404:
-        return NotFoundError("There is nothing at this path.")
+        there = "GET /openapi.json lists what there is."
+        return NotFoundError(f"There is nothing at this path. {there}")
     if error.status_code == 405:
         allow = (error.headers or {}).get("Allow", "")
         return MethodError(f"This path takes {allow}.", allow)

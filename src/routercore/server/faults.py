@@ -14,6 +14,7 @@ from routercore.routing.policy import RULES
 from routercore.values.errors import (
     AttemptsFailedError,
     LimitError,
+    ModelNotFoundError,
     RefusedError,
     RequestError,
     RouterError,
@@ -177,7 +178,7 @@ def _private_words(provider: ProviderSetup) -> Iterable[str]:
 def error_body(error: RouterError, redactor: Redactor) -> dict[str, Any]:
     """The object under ``error``: always the four keys, sometimes more."""
     body: dict[str, Any] = {
-        "message": redactor.clean(error.message),
+        "message": redactor.clean(_pointed(error)),
         "type": error.type,
         "param": redactor.param(error.param),
         "code": error.code,
@@ -198,6 +199,14 @@ def error_body(error: RouterError, redactor: Redactor) -> dict[str, Any]:
             for reason in reasons
         ]
     return body
+
+
+def _pointed(error: RouterError) -> str:
+    """The message; of a model that is not there, with where those are that are."""
+    if not isinstance(error, ModelNotFoundError):
+        return error.message
+    stop = "" if error.message.endswith((".", "?")) else "."
+    return f"{error.message}{stop} GET /v1/models lists what there is."
 
 
 def attempt_bodies(attempts: Iterable[AttemptRecord], redactor: Redactor) -> list[dict[str, Any]]:
