@@ -23,6 +23,7 @@ from routercore.provider import (
     Size,
     Task,
     Usage,
+    fail,
 )
 from routercore.testing.flows import play
 from routercore.testing.strategies import replies
@@ -257,6 +258,27 @@ def test_a_stream_without_an_end_is_cut(body: Any, fault: Fault | None) -> None:
     task = Task(card=FLASH, base_url=studio.origins[0], prompt="a fox", stream=True)
     played = play(studio, studio.generate(task), [head, event])
     assert fault == (played.failed.failure.fault if played.failed else None)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ServerEvent("message", json.dumps({"error": {"code": 503, "status": "UNAVAILABLE"}})),
+        ServerEvent("message", "no json"),
+        ServerEvent("message", "[]"),
+        fail(Fault.DEADLINE, "time is over"),
+    ],
+)
+def test_a_picture_that_is_there_stays(end: Any) -> None:
+    """It is paid for: what becomes of the stream after it takes it from nobody."""
+    head = HttpResponse(status=200, headers={"content-type": "text/event-stream"})
+    picture = {"candidates": [{"content": {"parts": [{"inlineData": {"data": "iVBO"}}]}}]}
+    studio = AIStudio()
+    task = Task(card=FLASH, base_url=studio.origins[0], prompt="a fox", stream=True)
+    event = ServerEvent("message", json.dumps(picture))
+    played = play(studio, studio.generate(task), [head, event, end])
+    assert played.value is not None
+    assert 1 == len(played.value.images)
 
 
 def test_no_more_drafts_are_told_of_than_were_asked_for() -> None:

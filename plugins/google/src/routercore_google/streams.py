@@ -9,6 +9,7 @@ from routercore.provider import (
     Fault,
     Flow,
     HttpRequest,
+    HttpResponse,
     ProviderFailed,
     RawImage,
     Task,
@@ -63,7 +64,19 @@ def streamed(task: Task, request: HttpRequest) -> Flow[Any]:
     head = yield from open_stream(request)
     if head.body:  # It does not stream after all.
         return head.json()
-    gathered, sent = _Gathered(), 0
+    gathered = _Gathered()
+    try:
+        yield from _gather(task, head, gathered)
+    except (ProviderFailed, ValueError):
+        if not _has_picture(gathered.parts):  # One that is there is paid for, and stays.
+            raise
+    if not gathered.is_ended and not _has_picture(gathered.parts):
+        raise fail(Fault.REPLY_CUT, "the stream ended before the answer did")
+    return gathered.whole()
+
+
+def _gather(task: Task, head: HttpResponse, gathered: _Gathered) -> Flow[None]:
+    sent = 0
     while (event := (yield from next_event())) is not None:
         chunk = event.json()
         if not isinstance(chunk, dict):
@@ -75,9 +88,6 @@ def streamed(task: Task, request: HttpRequest) -> Flow[Any]:
             if data and at(part, "thought") and sent < (task.partial_images or 0):
                 yield from partial(sent, RawImage(base64=data))
                 sent += 1
-    if not gathered.is_ended and not _has_picture(gathered.parts):
-        raise fail(Fault.REPLY_CUT, "the stream ended before the answer did")
-    return gathered.whole()
 
 
 def _has_picture(parts: list[Any]) -> bool:
