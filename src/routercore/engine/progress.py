@@ -68,6 +68,29 @@ class SoFar:
 
         ``missing`` is how many images its part of the request still lacks.
         """
+        images = self._keep(candidate, outcomes)
+        failure = gravest(failures) if failures else _short(missing)
+        cost = sum((outcome.cost for outcome in outcomes), NOTHING)
+        self.outcomes += outcomes
+        self.cost += cost
+        before = self.exposure
+        for outcome in filter(_may_be_lost, outcomes):
+            self.exposure = self.exposure.plus(_most(candidate, outcome))
+        phase = max((outcome.contact.phase for outcome in outcomes), default=Phase.NOT_SENT)
+        handles = [outcome.handle for outcome in outcomes if outcome.handle]
+        ids = [o.contact.upstream_id for o in outcomes if o.contact.upstream_id]
+        record = AttemptRecord(
+            target=candidate.name, number=number, started_s=started_s, duration_s=duration_s,
+            images=images, failure=failure, cost=cost, phase=phase.name.lower(),
+            is_hedge=is_hedge, exposed_usd=_difference(before, self.exposure),
+            handle=handles[0] if handles else None, upstream_id=ids[0] if ids else None,
+        )  # fmt: skip
+        self.records.append(record)
+        self.records.sort(key=lambda one: one.number)  # Of two copies the second may end first.
+        return record
+
+    def _keep(self, candidate: Candidate, outcomes: Sequence[CallOutcome]) -> int:
+        """Take in the images of an attempt, each at its place; how many there are."""
         images = [
             (outcome.first + number, replace(image, target=candidate.name))
             for outcome in outcomes
@@ -85,25 +108,7 @@ class SoFar:
                     last=max(number for number, _ in images),
                 )
             )
-        failure = gravest(failures) if failures else _short(missing)
-        cost = sum((outcome.cost for outcome in outcomes), NOTHING)
-        self.outcomes += outcomes
-        self.cost += cost
-        before = self.exposure
-        for outcome in filter(_may_be_lost, outcomes):
-            self.exposure = self.exposure.plus(_most(candidate, outcome))
-        phase = max((outcome.contact.phase for outcome in outcomes), default=Phase.NOT_SENT)
-        handles = [outcome.handle for outcome in outcomes if outcome.handle]
-        ids = [o.contact.upstream_id for o in outcomes if o.contact.upstream_id]
-        record = AttemptRecord(
-            target=candidate.name, number=number, started_s=started_s, duration_s=duration_s,
-            images=len(images), failure=failure, cost=cost, phase=phase.name.lower(),
-            is_hedge=is_hedge, exposed_usd=_difference(before, self.exposure),
-            handle=handles[0] if handles else None, upstream_id=ids[0] if ids else None,
-        )  # fmt: skip
-        self.records.append(record)
-        self.records.sort(key=lambda one: one.number)  # Of two copies the second may end first.
-        return record
+        return len(images)
 
     def _maybe_paid(self) -> Iterator[Warning]:
         """That something was, or may have been, paid for nothing.
@@ -123,11 +128,10 @@ class SoFar:
             message = f"{amount} may have been paid for attempts that brought nothing"
             yield Warning(code=PAID_MAYBE, param="cost", message=message, usd=usd)
 
-    def conclude(self, record: AttemptRecord, decision: Decision) -> AttemptRecord:
+    def conclude(self, record: AttemptRecord, decision: Decision) -> None:
         """Write into a record what was decided after it."""
         concluded = replace(record, decision=decision.reason, move=decision.move.value)
         self.records[self.records.index(record)] = concluded
-        return concluded
 
     def result(self, id: str, latency_s: float, missing: tuple[Failure, ...]) -> ImageResult:
         """All that there is, and a failure for each image that there is not."""

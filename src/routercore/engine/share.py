@@ -60,7 +60,13 @@ class Share:
                              began=run.began, deadline=run.deadline)  # fmt: skip
         self.begun = 0
         """Attempts so far, those under way among them."""
-        self.records: list[AttemptRecord] = []
+        self._numbers: set[int] = set()
+        """Of the attempts that are recorded."""
+
+    @property
+    def records(self) -> list[AttemptRecord]:
+        """Its own attempts, in the order in which they began."""
+        return [record for record in self.so_far.records if record.number in self._numbers]
 
     async def finish(self) -> tuple[Failure, ...]:
         """Try until all images are there or policy says stop; a failure for each that is not."""
@@ -99,7 +105,7 @@ class Share:
         return price_of(self.plan.candidates[index], len(self.wanted))
 
     def _conclude(self, decision: Decision) -> None:
-        self.records[-1] = self.so_far.conclude(self.records[-1], decision)
+        self.so_far.conclude(self.records[-1], decision)
 
     def _lacking(self, failure: Failure, at: _At) -> tuple[Failure, ...]:
         """Why each image is missing: as its own call ended, where that is known."""
@@ -261,8 +267,7 @@ class Share:
             candidate, outcomes, failures, missing=len(self.wanted), is_hedge=at.is_hedge,
             number=number, started_s=began - self.run.began, duration_s=now - began,
         )  # fmt: skip
-        self.records.append(record)
-        self.records.sort(key=lambda one: one.number)  # Of two copies the second may end first.
+        self._numbers.add(number)
         self.run.tell(record)
         return record.failure
 
