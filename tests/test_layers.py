@@ -42,7 +42,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "anyio": ("server/*",),
     "cachetools": ("state/memory.py",),
     "h11": ("engine/transport/tunnel.py",),
-    "httpcore2": ("engine/transport/portable.py", "engine/transport/tunnel.py"),
+    "httpcore2": tuple(f"engine/transport/{name}.py" for name in ("portable", "stream", "tunnel")),
     "httpx2": ("engine/addresses.py", "engine/transport/message.py", "testing/*"),
     "hypothesis": ("testing/*",),
     "obstore": ("server/bucket.py",),

@@ -31,6 +31,7 @@ from routercore.engine.transport.message import (
     Message,
     decode_headers,
 )
+from routercore.engine.transport.stream import HandshakeSafe
 from routercore.engine.transport.tunnel import Tunnels
 
 MAX_CONNECTIONS = 2048
@@ -206,38 +207,7 @@ class _Backend(httpcore2.AsyncNetworkBackend):
         way = tunnels.connect if tunnels else self._direct.connect_tcp
         for address in addresses[:-1]:
             try:
-                return _Stream(await way(address, port, timeout))
+                return HandshakeSafe(await way(address, port, timeout))
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout, TransportError):
                 continue
-        return _Stream(await way(addresses[-1], port, timeout))
-
-
-class _Stream(httpcore2.AsyncNetworkStream):
-    """A connection that is closed also when its handshake is cancelled."""
-
-    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
-        self._inner = inner
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
-        return await self._inner.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
-        await self._inner.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as above
-    ) -> httpcore2.AsyncNetworkStream:
-        try:
-            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        except BaseException:  # Also a cancellation: nothing stays open, and it is passed on.
-            await self._inner.aclose()
-            raise
+        return HandshakeSafe(await way(addresses[-1], port, timeout))

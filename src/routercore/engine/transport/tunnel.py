@@ -15,6 +15,7 @@ import httpcore2
 from routercore.engine.setup import ProxySetup
 from routercore.engine.transport.base import Phase, TransportError
 from routercore.engine.transport.failures import failure
+from routercore.engine.transport.stream import HandshakeSafe
 
 READ_BYTES = 64 * 1024
 _FAILURES = (httpcore2.NetworkError, httpcore2.TimeoutException, OSError)
@@ -72,14 +73,8 @@ class Tunnels:
             raise failure(error, Phase.NOT_SENT, self._name, is_local=is_local) from error
 
     async def _reached(self) -> httpcore2.AsyncNetworkStream:
-        stream = await self._backend.connect_tcp(self._host, self._port)
-        if not self._is_secure:
-            return stream
-        try:
-            return await stream.start_tls(self._tls(), self._host)
-        except BaseException:  # Also a cancellation: nothing stays open, and it is passed on.
-            await stream.aclose()
-            raise
+        stream = HandshakeSafe(await self._backend.connect_tcp(self._host, self._port))
+        return await stream.start_tls(self._tls(), self._host) if self._is_secure else stream
 
     async def _led(
         self, stream: httpcore2.AsyncNetworkStream, target: str
