@@ -31,7 +31,7 @@ async def test_a_picture_by_way_of_a_proxy() -> None:
     with Upstream() as upstream:
         async with Proxy(upstream.port) as proxy:
             config = configured(proxy, "http://images.example/v1")
-            async with Router.from_config(config, environ={"HTTPS_PROXY": proxy.url}) as router:
+            async with Router.from_config(config, environ={"HTTPS_PROXY": proxy.origin}) as router:
                 result = await router.generate("a heron", model="near:poster")
     assert ["images.example:80"] == proxy.targets
     assert (1, "near:poster") == (len(result.images), result.target)
@@ -42,7 +42,7 @@ async def test_this_machine_is_reached_without_it() -> None:
     with Upstream() as upstream:
         async with Proxy(upstream.port) as proxy:
             config = configured(proxy, upstream.base_url)
-            async with Router.from_config(config, environ={"HTTPS_PROXY": proxy.url}) as router:
+            async with Router.from_config(config, environ={"HTTPS_PROXY": proxy.origin}) as router:
                 await router.generate("a heron", model="near:poster")
     assert ([], 1) == (proxy.targets, len(upstream.received))
 
@@ -51,7 +51,7 @@ async def test_a_proxy_that_makes_no_way_is_told() -> None:
     """The error says that it was the proxy, without its password."""
     async with Proxy(1, answer=b"HTTP/1.1 407 No\r\n\r\n") as proxy:
         config = configured(proxy, "http://images.example/v1")
-        url = proxy.url.replace("://", "://me:canary@")
+        url = proxy.origin.replace("://", "://me:canary@")
         async with Router.from_config(config, environ={"HTTPS_PROXY": url}) as router:
             with pytest.raises(AttemptsFailedError) as caught:
                 await router.generate("a heron", model="near:poster")

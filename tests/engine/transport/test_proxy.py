@@ -51,7 +51,7 @@ async def test_every_request_takes_it() -> None:
     async with (
         FaultServer(answering(OK)) as server,
         Proxy(server.port) as proxy,
-        through(proxy.url) as transport,
+        through(proxy.origin) as transport,
     ):
         paid = await transport.send(post_json(ELSEWHERE, {"prompt": "a heron"}))
         free = await transport.send(get(ELSEWHERE))
@@ -65,7 +65,7 @@ async def test_every_request_takes_it() -> None:
 async def test_the_password_is_the_proxys_alone() -> None:
     """The user and password of its URL are told to the proxy, and to nobody behind it."""
     async with FaultServer(answering(OK)) as server, Proxy(server.port) as proxy:
-        url = proxy.url.replace("://", "://me:s%40cret@")
+        url = proxy.origin.replace("://", "://me:s%40cret@")
         async with through(url) as transport:
             await transport.send(post_json(ELSEWHERE, {}))
 
@@ -80,7 +80,7 @@ async def test_tls_is_with_the_other_end(certificate: Path) -> None:
     async with (
         FaultServer(answering(OK), tls=serving(certificate)) as server,
         Proxy(server.port) as proxy,
-        through(proxy.url, ssl_context=trusting) as transport,
+        through(proxy.origin, ssl_context=trusting) as transport,
     ):
         response = await transport.send(post_json("https://images.invalid/v1", {"prompt": "x"}))
         with pytest.raises(TransportError) as caught:
@@ -112,7 +112,7 @@ async def test_the_guard_stands_before_it(certificate: Path) -> None:
     async with (
         FaultServer(answering(OK), tls=serving(certificate)) as server,
         Proxy(server.port) as proxy,
-        through(proxy.url, resolve=names, ssl_context=trusting) as transport,
+        through(proxy.origin, resolve=names, ssl_context=trusting) as transport,
     ):
         url = "https://images.invalid/a.png"
         response = await transport.send(get(url), public_only=True)
@@ -123,7 +123,7 @@ async def test_the_guard_stands_before_it(certificate: Path) -> None:
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "169.254.169.254"])
 async def test_what_is_not_public_stays_out_of_reach(host: str) -> None:
     """What the guard refuses directly it refuses through a proxy, which is not even asked."""
-    async with Proxy(1) as proxy, through(proxy.url) as transport:
+    async with Proxy(1) as proxy, through(proxy.origin) as transport:
         with pytest.raises(BlockedAddressError):
             await transport.send(get(f"http://{host}/a.png"), public_only=True)
     assert [] == proxy.targets
@@ -135,7 +135,7 @@ async def test_an_address_that_the_proxy_does_not_reach_gives_way_to_the_next() 
     async with (
         FaultServer(answering(OK)) as server,
         Proxy(server.port, refuses="[") as proxy,
-        through(proxy.url, resolve=names) as transport,
+        through(proxy.origin, resolve=names) as transport,
     ):
         response = await transport.send(get("http://images.invalid/a.png"), public_only=True)
     assert (200, ["[2606:2800:21f::1]:80", "93.184.215.14:80"]) == (response.status, proxy.targets)
@@ -146,7 +146,7 @@ async def test_hosts_that_are_reached_directly() -> None:
     async with (
         FaultServer(answering(OK)) as server,
         Proxy(server.port) as proxy,
-        through(proxy.url, "127.*", "*.Internal") as transport,
+        through(proxy.origin, "127.*", "*.Internal") as transport,
     ):
         assert 200 == (await transport.send(post_json(server.url(), {}))).status
         with pytest.raises(TransportError):
@@ -169,13 +169,13 @@ async def test_hosts_that_are_reached_directly() -> None:
 async def test_a_proxy_that_makes_no_way(answer: bytes, words: str) -> None:
     """Nothing has left, so that another target may be asked; the message names no password."""
     async with Proxy(1, answer=answer) as proxy:
-        url = proxy.url.replace("://", "://me:secret@")
+        url = proxy.origin.replace("://", "://me:secret@")
         async with through(url) as transport:
             with pytest.raises(TransportError) as caught:
                 await transport.send(post_json("https://api.invalid/v1", {"prompt": "x"}))
         await proxy.all_closed()
     told = str(caught.value)
-    assert told.startswith(f"no way to tcp://api.invalid:443: the proxy {proxy.url} ")
+    assert told.startswith(f"no way to tcp://api.invalid:443: the proxy {proxy.origin} ")
     assert (Phase.NOT_SENT, True, False) == (caught.value.phase, words in told, "secret" in told)
     assert caught.value.is_local
 
@@ -185,7 +185,7 @@ async def test_a_target_that_the_proxy_cannot_reach() -> None:
     for code in (502, 503, 504):
         async with (
             Proxy(1, answer=b"HTTP/1.1 %d No\r\n\r\n" % code) as proxy,
-            through(proxy.url) as transport,
+            through(proxy.origin) as transport,
         ):
             with pytest.raises(TransportError) as caught:
                 await transport.send(post_json(ELSEWHERE, {}))
@@ -197,7 +197,7 @@ async def test_interim_answers_are_waited_out() -> None:
     async with (
         FaultServer(answering(OK)) as server,
         Proxy(server.port, before=b"HTTP/1.1 102 Processing\r\n\r\n") as proxy,
-        through(proxy.url) as transport,
+        through(proxy.origin) as transport,
     ):
         assert 200 == (await transport.send(post_json(ELSEWHERE, {}))).status
 
@@ -206,28 +206,31 @@ async def test_a_proxy_that_is_not_there() -> None:
     """It is named, and nothing has left."""
     async with Proxy(1) as proxy:
         pass
-    async with through(proxy.url) as transport:
+    async with through(proxy.origin) as transport:
         with pytest.raises(TransportError) as caught:
             await transport.send(post_json(ELSEWHERE, {}))
-    told = f"could not send to the proxy {proxy.url} (ConnectionRefusedError)"
+    told = f"could not send to the proxy {proxy.origin} (ConnectionRefusedError)"
     assert (Phase.NOT_SENT, told) == (caught.value.phase, str(caught.value))
     assert caught.value.is_local
 
 
 async def test_a_silent_proxy_is_given_up() -> None:
     """The time for connecting holds for the way as a whole, and no socket stays open."""
-    async with Proxy(1, answer=b"") as proxy, through(proxy.url, connect_timeout=0.1) as transport:
+    async with (
+        Proxy(1, answer=b"") as proxy,
+        through(proxy.origin, connect_timeout=0.1) as transport,
+    ):
         with pytest.raises(TransportError) as caught:
             await transport.send(post_json(ELSEWHERE, {}))
         await proxy.all_closed()
     assert (Phase.NOT_SENT, 1) == (caught.value.phase, len(proxy.asked))
     assert not caught.value.is_local  # It may be the target that is silent.
-    assert f"could not send to the proxy {proxy.url} (TimeoutError)" == str(caught.value)
+    assert f"could not send to the proxy {proxy.origin} (TimeoutError)" == str(caught.value)
 
 
 async def test_a_call_that_is_cancelled_leaves_no_way_open() -> None:
     """Neither while it is asked for, nor once a request went along it."""
-    async with Proxy(1, answer=b"") as proxy, through(proxy.url) as transport:
+    async with Proxy(1, answer=b"") as proxy, through(proxy.origin) as transport:
         asking = asyncio.create_task(transport.send(post_json(ELSEWHERE, {})))
         await proxy.reached.wait()
         asking.cancel()
@@ -237,7 +240,7 @@ async def test_a_call_that_is_cancelled_leaves_no_way_open() -> None:
     async with (
         FaultServer(hang) as server,
         Proxy(server.port) as proxy,
-        through(proxy.url) as transport,
+        through(proxy.origin) as transport,
     ):
         asking = asyncio.create_task(transport.send(post_json(ELSEWHERE, {"prompt": "x"})))
         await server.reached.wait()
@@ -253,7 +256,7 @@ async def test_an_answer_that_breaks_off_behind_it_was_sent() -> None:
     async with (
         FaultServer(answering(b"")) as server,
         Proxy(server.port) as proxy,
-        through(proxy.url) as transport,
+        through(proxy.origin) as transport,
     ):
         with pytest.raises(TransportError) as caught:
             await transport.send(post_json(ELSEWHERE, {"prompt": "x" * 1_000_000}))
