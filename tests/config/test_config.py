@@ -169,8 +169,8 @@ def test_terms_come_from_the_router_unless_a_model_has_its_own() -> None:
 
 def test_spreading_is_a_term() -> None:
     """``spread`` is off, can be laid down for all models, and is each model's own to say."""
-    models = {"a": {"targets": ["test:test/test"]}}
-    models["b"] = {**models["a"], "spread": False}  # type: ignore[dict-item]
+    targets = ["test:test/test"]
+    models = {"a": {"targets": targets}, "b": {"targets": targets, "spread": False}}
     off = built({"models": models}).routes
     on = built({"models": models, "router": {"spread": True}})
     assert [("a", False), ("b", False)] == [(route.name, route.spread) for route in off]
