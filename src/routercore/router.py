@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import random as random_module
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ from routercore.engine.transport import default_transport
 from routercore.engine.transport.base import Transport
 from routercore.engine.wishes import refuse_imageless
 from routercore.plugins import Contributions, PluginReport
+from routercore.provider.options import nearest
 from routercore.routing.estimates import Estimates
 from routercore.routing.plan import Plan
 from routercore.state.callers import open_caller_limits
@@ -294,8 +294,7 @@ def _refuse_beside(caller: object, request_id: object = None, on_notice: object 
 
 
 def _no_setting(name: str) -> str:
-    near = difflib.get_close_matches(name, SETTINGS, n=1)
-    return f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    return f"there is no setting {name!r}{nearest(name, SETTINGS)}"
 
 
 def _size(name: str, value: Any) -> Any:

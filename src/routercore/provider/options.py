@@ -67,11 +67,16 @@ def wrong_options(
         if name in declared:
             if problem := declared[name].problem(value):
                 yield name, problem
-        elif near := difflib.get_close_matches(name, declared, 1, MISSPELT):
-            yield name, f"there is no such option; did you mean {near[0]!r}?"
+        elif near := closest(name, declared, MISSPELT):
+            yield name, f"there is no such option; did you mean {near!r}?"
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """``; did you mean 'x'?``, or nothing where no word is near."""
-    close = difflib.get_close_matches(word, list(words), 1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    close = closest(word, words)
+    return f"; did you mean {close!r}?" if close else ""
+
+
+def closest(word: str, words: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The word that is most like another, or ``None`` where none is like it enough."""
+    return next(iter(difflib.get_close_matches(word, list(words), 1, likeness)), None)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
+from routercore.provider.options import closest
 from routercore.server.body import ImageBody
 from routercore.values.charging import COUNTS, plain
 
@@ -39,14 +39,14 @@ def unknown(name: str) -> str:
     word = plain(name)
     if "." in name:
         return f"Unknown parameter: '{name}'."
-    meant = None if word in _OPTIONS else _OURS.get(word) or _THEIRS.get(word) or _near(name)
+    meant = (
+        None
+        if word in _OPTIONS
+        else _OURS.get(word) or _THEIRS.get(word) or closest(name, ImageBody.model_fields)
+    )
     hint = f" Did you mean '{meant}'?" if meant else ""
     option = f'"{name}": …' if word in _OPTIONS else "…"
     return (
         f"Unknown parameter: '{name}'.{hint} What only one provider understands goes into"
         f' provider_options, as {{"NAME": {{{option}}}}}.'
     )
-
-
-def _near(name: str) -> str | None:
-    return next(iter(difflib.get_close_matches(name, ImageBody.model_fields, n=1)), None)
